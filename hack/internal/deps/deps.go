@@ -1,0 +1,30 @@
+// Package deps keeps modules in go.mod while the code that imports them is written.
+package deps
+
+import (
+	_ "github.com/ardanlabs/jinja"
+	_ "github.com/dlclark/regexp2/v2"
+	_ "github.com/ebitengine/purego"
+	_ "github.com/go-logr/logr"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/onsi/ginkgo/v2"
+	_ "github.com/onsi/gomega"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
+	_ "github.com/prometheus/common/expfmt"
+	_ "github.com/spf13/cobra"
+	_ "golang.org/x/image/webp"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/text/unicode/norm"
+	_ "gonum.org/v1/gonum/blas/blas32"
+	_ "k8s.io/api/apps/v1"
+	_ "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	_ "k8s.io/client-go/kubernetes"
+	_ "k8s.io/utils/clock/testing"
+	_ "k8s.io/utils/ptr"
+	_ "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	_ "sigs.k8s.io/controller-runtime"
+	_ "sigs.k8s.io/controller-runtime/pkg/envtest"
+	_ "sigs.k8s.io/yaml"
+)
