@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Generates into a scratch copy of the sources and compares: the work tree is never touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
+
+cp -r go.mod go.sum api "$scratch/"
+mkdir -p "$scratch/config"
+generator=$PWD/bin/controller-gen
+(cd "$scratch" && "$generator" object paths=./api/... && "$generator" crd:maxDescLen=0 paths=./api/... output:crd:dir=config/crd)
+
+fail=0
+check() { diff -ru "$1" "$2" || { echo "$2 is not what its source generates: run make generate"; fail=1; }; }
+check "$scratch/api" api
+check "$scratch/config/crd" config/crd
+check config/crd charts/aircache-operator/crds
+exit $fail
