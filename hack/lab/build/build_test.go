@@ -80,7 +80,7 @@ func TestFillInSplitsTheVersion(t *testing.T) {
 func fakeRepository(t *testing.T) (*Builder, Program) {
 	t.Helper()
 	repo := t.TempDir()
-	write(t, filepath.Join(repo, "tool/go.mod"), "module tool\n\ngo 1.26\n")
+	write(t, filepath.Join(repo, "tool/go.mod"), "module example.com/tool\n\ngo 1.26\n")
 	write(t, filepath.Join(repo, "tool/go.sum"), "")
 	write(t, filepath.Join(repo, "tool/main.go"), "package main\n\nfunc main() {}\n")
 	b := &Builder{Repo: repo, Out: filepath.Join(repo, "bin"), Log: &bytes.Buffer{}, Now: func() time.Time { return time.Time{} }}
