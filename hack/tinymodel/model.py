@@ -131,13 +131,16 @@ class TinyLlava(nn.Module):
         nn.init.normal_(self.vision_tower.vision_model.embeddings.position_embedding.weight, std=0.02)
 
     def see(self, pixels):
-        """(B, 3, 336, 336) -> (B, 576, D), the rows that replace the <image> tokens."""
+        """(B, 3, 336, 336) -> (B, 576, D), the rows that replace the <image> tokens. The convolution is a product over patches."""
         tower = self.vision_tower.vision_model
-        x = tower.embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2) + tower.embeddings.position_embedding.weight
+        conv, p = tower.embeddings.patch_embedding, V["patch_size"]
+        side = pixels.shape[-1] // p
+        patches = pixels.unflatten(-1, (side, p)).unflatten(-3, (side, p)).permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+        x = F.linear(patches, conv.weight.flatten(1), conv.bias) + tower.embeddings.position_embedding.weight
         for layer in tower.encoder.layers:
             x = layer(x)
-        p = self.multi_modal_projector
-        return p.linear_2(F.gelu(p.linear_1(x)))
+        project = self.multi_modal_projector
+        return project.linear_2(F.gelu(project.linear_1(x)))
 
     def embed(self, ids, seen):
         """Token embeddings with the visual rows put where <image> is; seen is (B, pictures * 576, D)."""

@@ -45,7 +45,7 @@ class Trainer:
         self.head_loss = torch.compile(head_loss, dynamic=False)
         self.opt = torch.optim.AdamW(self.params, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
         self.batches = data.loader(f"{SEED}/{self.rank}", args.pictures, args.workers)
-        self.budget, self.step, self.fraction, self.lines = args.seconds, 0, 0.0, []
+        self.budget, self.pictures, self.step, self.fraction, self.lines = args.seconds, args.pictures, 0, 0.0, []
 
     def log(self, **fields):
         if self.rank == 0:
@@ -114,7 +114,7 @@ class Trainer:
             if self.rank == 0 and self.fraction - saved > 0.15:
                 saved = self.fraction
                 export.write_weights(self.model.state_dict(), self.out / "checkpoint")
-        self.log(steps=self.step, seconds=round(time.time() - self.start, 1), pictures_a_step=192 * self.world)
+        self.log(steps=self.step, seconds=round(time.time() - self.start, 1), pictures_a_step=self.pictures * self.world)
         if self.rank == 0:
             export.write_weights(self.model.state_dict(), self.out / "final")
             (self.out / "done").write_text("ok\n")
