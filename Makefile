@@ -38,7 +38,7 @@ bin/controller-gen bin/staticcheck: hack/tools/go.mod hack/tools/go.sum
 .PHONY: generate
 generate: bin/controller-gen ## Write deepcopy code, CRDs and the chart's copies of them
 	@bin/controller-gen object paths=./api/...
-	@bin/controller-gen crd:maxDescLen=0 paths=./api/... output:crd:dir=config/crd
+	@bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	@mkdir -p charts/aircache-operator/crds && cp config/crd/*.yaml charts/aircache-operator/crds/
 
 .PHONY: verify-generated

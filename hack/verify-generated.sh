@@ -7,7 +7,7 @@ scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
 cp -r go.mod go.sum api "$scratch/"
 mkdir -p "$scratch/config"
 generator=$PWD/bin/controller-gen
-(cd "$scratch" && "$generator" object paths=./api/... && "$generator" crd:maxDescLen=0 paths=./api/... output:crd:dir=config/crd)
+(cd "$scratch" && "$generator" object paths=./api/... && "$generator" crd paths=./api/... output:crd:dir=config/crd)
 
 fail=0
 check() { diff -ru "$1" "$2" || { echo "$2 is not what its source generates: run make generate"; fail=1; }; }

@@ -1,0 +1,152 @@
+package v1alpha1
+
+// Condition types of an AirCacheDeployment. Reconciling and Stalled exist only while they are true, as kstatus expects; all others always
+// exist once the operator has seen the object. Tuning never changes Ready.
+const (
+	// ConditionReady is true when the model answers (or is meant to be idle).
+	ConditionReady = "Ready"
+	// ConditionReconciling is true while the pods are on their way to what spec says.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is true when the operator cannot go on without help.
+	ConditionStalled = "Stalled"
+	// ConditionCapacityAvailable is true when every pod has a node.
+	ConditionCapacityAvailable = "CapacityAvailable"
+	// ConditionTuningActive is true when the tuner steers retention (or recommends it).
+	ConditionTuningActive = "TuningActive"
+	// ConditionMetricsAvailable is true when the pods' metrics are fresh.
+	ConditionMetricsAvailable = "MetricsAvailable"
+	// ConditionObjectivesMet is true when every objective of the spec holds.
+	ConditionObjectivesMet = "ObjectivesMet"
+	// ConditionQualityHealthy is true when answers agree with the full cache.
+	ConditionQualityHealthy = "QualityHealthy"
+	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child.
+	ConditionAutoscalerConflict = "AutoscalerConflict"
+	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator.
+	ConditionUpgradeAvailable = "UpgradeAvailable"
+)
+
+// Reasons of Ready.
+const (
+	// ReasonAvailable: every wanted pod is ready.
+	ReasonAvailable = "Available"
+	// ReasonIdle: no pod is wanted.
+	ReasonIdle = "Idle"
+	// ReasonDegraded: some wanted pods are ready; the model answers.
+	ReasonDegraded = "Degraded"
+	// ReasonNotServing: no pod is ready.
+	ReasonNotServing = "NotServing"
+	// ReasonPaused: spec.paused is true and the pods were left as they are.
+	ReasonPaused = "Paused"
+)
+
+// Reasons of Reconciling.
+const (
+	// ReasonRollingOut: pods of an older template are being replaced.
+	ReasonRollingOut = "RollingOut"
+	// ReasonWaitingForNodes: pods wait for a node.
+	ReasonWaitingForNodes = "WaitingForNodes"
+	// ReasonLoadingModel: pods run and are not ready yet.
+	ReasonLoadingModel = "LoadingModel"
+	// ReasonScaling: pods are being added or removed.
+	ReasonScaling = "Scaling"
+	// ReasonDraining: pods that go finish their requests.
+	ReasonDraining = "Draining"
+)
+
+// Reasons of Stalled.
+const (
+	// ReasonGPUClassNotFound: a GPUClass that spec names does not exist.
+	ReasonGPUClassNotFound = "GPUClassNotFound"
+	// ReasonGPUClassNotAllowed: the namespace may not use a GPUClass.
+	ReasonGPUClassNotAllowed = "GPUClassNotAllowed"
+	// ReasonQuotaExceeded: a ResourceQuota refuses the pods.
+	ReasonQuotaExceeded = "QuotaExceeded"
+	// ReasonModelNotFound: the model's image or claim does not exist.
+	ReasonModelNotFound = "ModelNotFound"
+	// ReasonModelTooLarge: the model does not fit a pod's memory.
+	ReasonModelTooLarge = "ModelTooLarge"
+	// ReasonProgressDeadlineExceeded: a rollout made no progress for rollout.progressDeadlineSeconds.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonImagePullFailed: the kubelet cannot pull the runtime's image.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonCrashLooping: pods end again and again.
+	ReasonCrashLooping = "CrashLooping"
+	// ReasonPodsRejected: the API server refuses the pods (admission, policy).
+	ReasonPodsRejected = "PodsRejected"
+	// ReasonNotYetSupported: spec asks for something that this version accepts and cannot do.
+	ReasonNotYetSupported = "NotYetSupported"
+	// ReasonNameConflict: an object with a child's name exists and belongs to someone else.
+	ReasonNameConflict = "NameConflict"
+	// ReasonInvalidChild: the API server refuses an object that was made from spec.
+	ReasonInvalidChild = "InvalidChild"
+)
+
+// Reasons of CapacityAvailable.
+const (
+	// ReasonAllScheduled: every pod has a node.
+	ReasonAllScheduled = "AllScheduled"
+	// ReasonWaitingForNode: a pod has no node yet.
+	ReasonWaitingForNode = "WaitingForNode"
+	// ReasonFallbackActive: replicas run on a later GPU type.
+	ReasonFallbackActive = "FallbackActive"
+	// ReasonSpotInterrupted: spot nodes were taken away.
+	ReasonSpotInterrupted = "SpotInterrupted"
+	// ReasonUnschedulable: no node fits a pod.
+	ReasonUnschedulable = "Unschedulable"
+)
+
+// Reasons of TuningActive.
+const (
+	// ReasonConverged: nothing to change.
+	ReasonConverged = "Converged"
+	// ReasonAdjusting: the target moved and pods follow.
+	ReasonAdjusting = "Adjusting"
+	// ReasonHeld: the target is held; the message says why.
+	ReasonHeld = "Held"
+	// ReasonRecommending: decisions are reported, not applied.
+	ReasonRecommending = "Recommending"
+	// ReasonFixed: tuning.mode is Fixed.
+	ReasonFixed = "Fixed"
+	// ReasonLowConfidence: too little was observed to decide.
+	ReasonLowConfidence = "LowConfidence"
+)
+
+// Reasons of MetricsAvailable.
+const (
+	// ReasonFresh: every ready pod answered.
+	ReasonFresh = "Fresh"
+	// ReasonStale: no pod answered.
+	ReasonStale = "Stale"
+	// ReasonPartialScrape: some pods answered.
+	ReasonPartialScrape = "PartialScrape"
+)
+
+// Reasons of ObjectivesMet.
+const (
+	// ReasonMet: every objective holds.
+	ReasonMet = "Met"
+	// ReasonLatencyBreach: a latency objective is broken.
+	ReasonLatencyBreach = "LatencyBreach"
+	// ReasonKVPressure: the KV cache is fuller than its objective.
+	ReasonKVPressure = "KVPressure"
+	// ReasonCompressionCannotHelp: a lower retention would not restore the objective.
+	ReasonCompressionCannotHelp = "CompressionCannotHelp"
+)
+
+// Reasons of QualityHealthy.
+const (
+	// ReasonAgreeing: answers agree with the full cache.
+	ReasonAgreeing = "Agreeing"
+	// ReasonViolated: quality is below its floor.
+	ReasonViolated = "Violated"
+	// ReasonGuardOff: no guard is configured.
+	ReasonGuardOff = "GuardOff"
+	// ReasonInsufficientSamples: too little was sampled to say.
+	ReasonInsufficientSamples = "InsufficientSamples"
+)
+
+// ReasonUnknown is the reason of a condition about which nothing was observed yet.
+const ReasonUnknown = "Unknown"
+
+// EventImageByTag is the reason of the warning event about a model or runtime image that is named by tag.
+const EventImageByTag = "ImageByTag"

@@ -1,0 +1,145 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// AutoscalingSpec says who sets the number of replicas.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Managed' || (has(self.minReplicas) && has(self.maxReplicas))",message="autoscaling.mode Managed needs minReplicas and maxReplicas"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",message="autoscaling.minReplicas must not exceed maxReplicas"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleSeconds) || (self.mode == 'Managed' && has(self.minReplicas) && self.minReplicas == 0)",message="autoscaling.idleSeconds needs mode Managed and minReplicas 0"
+type AutoscalingSpec struct {
+	// External: spec.replicas or an autoscaler through the scale subresource. Managed: the tuner's recommendation.
+	// +kubebuilder:validation:Enum=External;Managed
+	Mode string `json:"mode"`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+	// Time without requests after which no pod is kept.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	IdleSeconds *int32 `json:"idleSeconds,omitempty"`
+}
+
+// PlacementSpec says how replicas spread over the GPU types.
+type PlacementSpec struct {
+	// Ordered fills the first type before the next; Any takes what the cluster has.
+	// +optional
+	// +kubebuilder:default=Ordered
+	// +kubebuilder:validation:Enum=Ordered;Any
+	Strategy string `json:"strategy,omitempty"`
+	// How long a pod may wait for a node before its replica moves to the next type.
+	// +optional
+	// +kubebuilder:default=180
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	FallbackAfterSeconds *int32 `json:"fallbackAfterSeconds,omitempty"`
+	// How long to wait before an earlier type is tried again.
+	// +optional
+	// +kubebuilder:default=1800
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	ReturnAfterSeconds int32 `json:"returnAfterSeconds,omitempty"`
+}
+
+// RolloutSpec says how a changed template reaches the pods.
+type RolloutSpec struct {
+	// Surge adds a pod before one goes; InPlace takes one away first; Adaptive tries Surge and falls back to InPlace.
+	// +optional
+	// +kubebuilder:default=Adaptive
+	// +kubebuilder:validation:Enum=Adaptive;Surge;InPlace
+	Strategy string `json:"strategy,omitempty"`
+	// How long Adaptive waits for a node for the surge pod.
+	// +optional
+	// +kubebuilder:default=300
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	SurgeTimeoutSeconds *int32 `json:"surgeTimeoutSeconds,omitempty"`
+	// A rollout without progress for so long is reported as Stalled.
+	// +optional
+	// +kubebuilder:default=3600
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	ProgressDeadlineSeconds int32 `json:"progressDeadlineSeconds,omitempty"`
+	// Pinned keeps running pods as they are when the operator is upgraded; Latest rolls them.
+	// +optional
+	// +kubebuilder:default=Pinned
+	// +kubebuilder:validation:Enum=Pinned;Latest
+	OperatorUpgrade string `json:"operatorUpgrade,omitempty"`
+}
+
+// LifecycleSpec bounds the start and the end of a pod.
+type LifecycleSpec struct {
+	// A pod that does not serve after so long is restarted.
+	// +optional
+	// +kubebuilder:default=3600
+	// +kubebuilder:validation:Minimum=30
+	// +kubebuilder:validation:Maximum=86400
+	StartupTimeoutSeconds int32 `json:"startupTimeoutSeconds,omitempty"`
+	// How long running requests may take to finish when a pod ends.
+	// +optional
+	// +kubebuilder:default=100
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3600
+	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
+	// How long a node autoscaler is asked to leave a starting pod alone; 0 asks nothing.
+	// +optional
+	// +kubebuilder:default=1800
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	ProtectStartupSeconds *int32 `json:"protectStartupSeconds,omitempty"`
+}
+
+// RuntimeSpec is the container that serves the model.
+type RuntimeSpec struct {
+	// The operator's default when left out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^\S+$`
+	Image string `json:"image,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	ImagePullSecrets []ImagePullSecret `json:"imagePullSecrets,omitempty"`
+	// +optional
+	Resources ResourcesSpec `json:"resources,omitzero"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+}
+
+// ImagePullSecret names a Secret in the object's namespace that the kubelet uses to pull images.
+type ImagePullSecret struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// ResourcesSpec is CPU, memory and other resources of the container; GPUs come from gpuTypes[].count.
+type ResourcesSpec struct {
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	Requests corev1.ResourceList `json:"requests,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	Limits corev1.ResourceList `json:"limits,omitempty"`
+}
+
+// NetworkSpec says who may reach the pods.
+type NetworkSpec struct {
+	// +optional
+	// +kubebuilder:default=Restricted
+	// +kubebuilder:validation:Enum=Restricted;Off
+	Policy string `json:"policy,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	AllowFromNamespaceLabels map[string]string `json:"allowFromNamespaceLabels,omitempty"`
+}

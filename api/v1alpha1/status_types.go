@@ -1,0 +1,148 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AirCacheDeploymentStatus is what the operator saw and decided. It is written when it changes, never on a timer.
+type AirCacheDeploymentStatus struct {
+	// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Pods that exist, ready or not.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// Label selector of the pods, for autoscalers.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+	// Address of the OpenAI API inside the cluster.
+	// +optional
+	URL string `json:"url,omitempty"`
+	// Digest of the model image, when the reference pins one.
+	// +optional
+	ModelDigest string `json:"modelDigest,omitempty"`
+	// Retention of the pools, as text.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Retention string `json:"retention,omitempty"`
+	// Observed latency, as text.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Latency string `json:"latency,omitempty"`
+	// Observed quality, as text.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Quality string `json:"quality,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Pools []PoolStatus `json:"pools,omitempty"`
+}
+
+// PoolStatus is the state of the pods of one GPU type.
+type PoolStatus struct {
+	Name string `json:"name"`
+	// What the pods say they run on.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Product string `json:"product,omitempty"`
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// Pods that no node has room for.
+	// +optional
+	PendingReplicas int32 `json:"pendingReplicas"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	CapacityReason string `json:"capacityReason,omitempty"`
+	// +optional
+	Tuning PoolTuning `json:"tuning,omitzero"`
+	// The newest decisions of the tuner, oldest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	Decisions []Decision `json:"decisions,omitempty"`
+}
+
+// MaxDecisions is how many decisions a pool keeps in status.
+const MaxDecisions = 10
+
+// PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why.
+type PoolTuning struct {
+	// +optional
+	TargetPermille int32 `json:"targetPermille,omitempty"`
+	// Bounds of the tuner's confidence; always within the floor and the ceiling of the spec.
+	// +optional
+	LowerBoundPermille int32 `json:"lowerBoundPermille,omitempty"`
+	// +optional
+	UpperBoundPermille int32 `json:"upperBoundPermille,omitempty"`
+	// +optional
+	LastKnownGoodPermille int32 `json:"lastKnownGoodPermille,omitempty"`
+	// What mode Recommend would set.
+	// +optional
+	RecommendedPermille int32 `json:"recommendedPermille,omitempty"`
+	// Grows with each change of the target.
+	// +optional
+	Revision int64 `json:"revision,omitempty"`
+	// Grows when revisions start anew; pods order directives by (epoch, revision).
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
+	// Ready pods that run this revision.
+	// +optional
+	AckedReplicas int32 `json:"ackedReplicas"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// +optional
+	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
+	// What the tuner needs to go on after a restart of the operator.
+	// +optional
+	State *TunerState `json:"state,omitempty"`
+}
+
+// TunerState is the tuner's memory of one pool. Its fields change with decisions, not with each look at the pods.
+type TunerState struct {
+	// Since when there is headroom; unset while there is none.
+	// +optional
+	HeadroomSince *metav1.Time `json:"headroomSince,omitempty"`
+	// The highest value that failed; not tried again before backoffUntil.
+	// +optional
+	FailedPermille int32 `json:"failedPermille,omitempty"`
+	// +optional
+	BackoffUntil *metav1.Time `json:"backoffUntil,omitempty"`
+	// Factor on the stabilisation time, 1 to 16.
+	// +optional
+	BackoffFactor int32 `json:"backoffFactor,omitempty"`
+	// The newest five automatic changes, oldest first: true when the change was reverted.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	Reverted []bool `json:"reverted,omitempty"`
+}
+
+// Decision is one change that the tuner made (or, in mode Recommend, would make) with the numbers that caused it.
+type Decision struct {
+	Time metav1.Time `json:"time"`
+	// +kubebuilder:validation:MaxLength=32
+	Action string `json:"action"`
+	// +optional
+	FromPermille int32 `json:"fromPermille,omitempty"`
+	// +optional
+	ToPermille int32 `json:"toPermille,omitempty"`
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
