@@ -145,7 +145,7 @@ class TinyLlava(nn.Module):
     def embed(self, ids, seen):
         """Token embeddings with the visual rows put where <image> is; seen is (B, pictures * 576, D)."""
         x = self.language_model.model.embed_tokens(ids)
-        where = (ids == folder.IMAGE).int().argsort(1, descending=True, stable=True)[:, :seen.shape[1]]
+        where = (ids == folder.IMAGE).int().sort(dim=1, descending=True, stable=True).indices[:, :seen.shape[1]]
         return x.scatter(1, where[..., None].expand(-1, -1, D), seen.to(x.dtype))
 
     def read(self, x, masks=None):
