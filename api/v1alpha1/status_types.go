@@ -78,7 +78,8 @@ type PoolStatus struct {
 // MaxDecisions is how many decisions a pool keeps in status.
 const MaxDecisions = 10
 
-// PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why.
+// PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why. After a restart of the operator
+// the tuner goes on from targetPermille, (epoch, revision) and lastKnownGoodPermille.
 type PoolTuning struct {
 	// +optional
 	TargetPermille int32 `json:"targetPermille,omitempty"`
@@ -106,29 +107,6 @@ type PoolTuning struct {
 	Reason string `json:"reason,omitempty"`
 	// +optional
 	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
-	// What the tuner needs to go on after a restart of the operator.
-	// +optional
-	State *TunerState `json:"state,omitempty"`
-}
-
-// TunerState is the tuner's memory of one pool. Its fields change with decisions, not with each look at the pods.
-type TunerState struct {
-	// Since when there is headroom; unset while there is none.
-	// +optional
-	HeadroomSince *metav1.Time `json:"headroomSince,omitempty"`
-	// The highest value that failed; not tried again before backoffUntil.
-	// +optional
-	FailedPermille int32 `json:"failedPermille,omitempty"`
-	// +optional
-	BackoffUntil *metav1.Time `json:"backoffUntil,omitempty"`
-	// Factor on the stabilisation time, 1 to 16.
-	// +optional
-	BackoffFactor int32 `json:"backoffFactor,omitempty"`
-	// The newest five automatic changes, oldest first: true when the change was reverted.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=5
-	Reverted []bool `json:"reverted,omitempty"`
 }
 
 // Decision is one change that the tuner made (or, in mode Recommend, would make) with the numbers that caused it.
