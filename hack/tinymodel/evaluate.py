@@ -1,11 +1,12 @@
 """Scores of an exported model: exact answers by task on held-out scenes, and with visual KV evicted after the prefill.
 
-`python3 evaluate.py WEIGHTS OUT.json [--n 2048]`. f32 with the bf16 weights, no tf32. An answer is exact when every token that greedy
+`python3 evaluate.py tasks|eviction WEIGHTS OUT.json [--n 1024]`. f32 with the bf16 weights, no tf32. An answer is exact when every token that greedy
 decoding would choose equals the truth, the end of turn included; the forced answer gives the same verdict in one pass.
 """
 import argparse
 import json
 import math
+import multiprocessing
 import time
 
 import torch
@@ -113,39 +114,62 @@ def summary(verdicts):
     return {"exact": round(k / n, 4), "n": n, "interval95": interval(k, n)}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("weights")
-    parser.add_argument("out")
-    parser.add_argument("--n", type=int, default=2048)
-    args = parser.parse_args()
-    torch.manual_seed(7)
-    start, ex, report = time.time(), Examiner(args.weights), {"gpu": torch.cuda.get_device_name(), "precision": "f32 (bf16 weights)"}
-    everything = []
-    report["held_out"] = {}
-    for kind in ("cards", "page"):
-        for task in sc.TASKS:
-            verdicts = ex.full(*data.exam(f"{kind}/{task}", args.n, True, 1, kind, task))
-            report["held_out"][f"{kind}/{task}"] = summary(verdicts)
-            everything += verdicts
-            print(kind, task, report["held_out"][f"{kind}/{task}"], flush=True)
-    report["held_out"]["all"] = summary(everything)
-    report["held_out_two_pictures"] = summary(ex.full(*data.exam("two", args.n // 2, True, 2), 2))
-    report["train_fonts_and_layouts"] = summary(ex.full(*data.exam("seen", args.n, False)))
-    print(report["held_out"]["all"], report["held_out_two_pictures"], report["train_fonts_and_layouts"], flush=True)
-    report["eviction"] = {"what": "mixed tasks, held-out scenes, one uniform budget a layer, evicted once after the prefill; the first "
-                                  "answer token comes from the prefill and sees the full cache", "scores": {}}
-    rows, scenes = data.exam("evict", args.n // 2)
-    for policy, share in [("random", .5), ("random", .1), ("random", .05), ("window", .5), ("window", .1), ("window", .05),
-                          ("last", .5), ("last", .1), ("last", .05), ("elite", .5), ("elite", .1), ("elite", .05), ("elite", .02)]:
+EVICTIONS = [("random", .5), ("random", .1), ("random", .05), ("window", .5), ("window", .1), ("window", .05),
+             ("last", .5), ("last", .1), ("last", .05), ("elite", .5), ("elite", .1), ("elite", .05), ("elite", .02)]
+
+
+def score_tasks(ex, sets):
+    """Every task on cards and on pages; then pairs of pictures; then what training has seen, to compare."""
+    everything, held = [], {}
+    for name in [k for k in sets if "/" in k]:
+        verdicts = ex.full(*sets[name].get())
+        held[name] = summary(verdicts)
+        everything += verdicts
+        print(name, held[name], flush=True)
+    return {"held_out": {**held, "all": summary(everything)}, "held_out_two_pictures": summary(ex.full(*sets["two"].get(), 2)),
+            "fonts_and_layouts_seen_in_training": summary(ex.full(*sets["seen"].get()))}
+
+
+def score_eviction(ex, sets):
+    rows, scenes = sets["evict"].get()
+    out = {"what": "all tasks mixed, held-out scenes, the same budget in every layer, evicted once after the prefill; the first answer "
+                   "token comes from the prefill and sees the full cache", "full": summary(ex.full(rows, scenes))}
+    for policy, share in EVICTIONS:
         verdicts = ex.evicted(rows, scenes, policy, share)
         entry = summary(verdicts)
         for task in sc.TASKS:
             mine = [v for v, r in zip(verdicts, rows) if r[2][0] == task]
             entry[task] = round(sum(mine) / max(1, len(mine)), 4)
-        report["eviction"]["scores"][f"{policy} {share:.0%}"] = entry
+        out[f"{policy} {share:.0%}"] = entry
         print(policy, share, entry, flush=True)
+    return {"eviction": out}
+
+
+def draw(pool, part, n):
+    """The exams, drawn by worker processes."""
+    ask = lambda *a: pool.apply_async(data.exam, a)
+    if part == "eviction":
+        return {"evict": ask("evict", n)}
+    sets = {f"{kind}/{task}": ask(f"{kind}/{task}", n, True, 1, kind, task) for kind in ("cards", "page") for task in sc.TASKS}
+    return {**sets, "two": ask("two", n, True, 2), "seen": ask("seen", n, False)}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=["tasks", "eviction"])
+    parser.add_argument("weights")
+    parser.add_argument("out")
+    parser.add_argument("--n", type=int, default=1024)
+    args = parser.parse_args()
+    start = time.time()
+    with multiprocessing.Pool(14) as pool:   # before CUDA starts
+        sets = draw(pool, args.part, args.n)
+        torch.manual_seed(7)
+        ex = Examiner(args.weights)
+        report = {"gpu": torch.cuda.get_device_name(), "precision": "f32 (bf16 weights upcast)",
+                  **{"tasks": score_tasks, "eviction": score_eviction}[args.part](ex, sets)}
     report["seconds"] = round(time.time() - start, 1)
+    print(json.dumps(report), flush=True)
     with open(args.out, "w") as f:
         json.dump(report, f, indent=2)
         f.write("\n")

@@ -9,7 +9,11 @@ torchrun --nproc_per_node "$gpus" train.py "$seconds" "$work" --pictures "$pictu
 cp "$models"/aircache-tiny/* "$work/hf/" && cp "$work"/final/* "$work/hf/"
 cp -r "$models/aircache-tiny-goldens" "$work/goldens"
 python3 goldens.py "$work/hf" "$work/goldens" >"$work/goldens.log" 2>&1 &
-python3 evaluate.py "$work/final" "$work/scores.json" --n "$n"
-wait $! || { cat "$work/goldens.log"; exit 1; }
+goldens=$!
+CUDA_VISIBLE_DEVICES=$((gpus - 1)) python3 evaluate.py eviction "$work/final" "$work/eviction.json" --n "$n" &
+eviction=$!
+python3 evaluate.py tasks "$work/final" "$work/scores.json" --n "$n"
+wait $eviction
+wait $goldens || { cat "$work/goldens.log"; exit 1; }
 cat "$work/goldens.log"
 touch "$work/complete"
