@@ -13,7 +13,6 @@ import torch
 
 import data
 import export
-import folder
 import scenes as sc
 from model import TinyLlava, rope
 from pixels import Blender, normalise

@@ -86,7 +86,7 @@ class Trainer:
         self.fraction = f.item()
 
     def run(self):
-        self.start = last = time.time()
+        self.start = time.time()
         saved, waited = 0.0, 0.0
         self.log(gpu=torch.cuda.get_device_name(), gpus=self.world, seed=SEED, torch=torch.__version__,
                  parameters=sum(p.numel() for p in self.model.parameters()))
