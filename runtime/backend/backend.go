@@ -1,0 +1,97 @@
+package backend
+
+// Backend is a device that runs models. It belongs to one goroutine at a time.
+type Backend interface {
+	Memory
+	Math
+	Cache
+	Scorer
+
+	Name() string // for logs and metrics, such as "cpu (openblas 0.3.21)"
+	Sync() error  // waits for the work given so far and returns its first error
+	Close() error
+}
+
+// Memory moves rows between the host and the device.
+type Memory interface {
+	Alloc(rows, cols int) (Tensor, error) // zeroed
+	Free(t Tensor)
+	Write(dst Tensor, src []float32)
+	Read(dst []float32, src Tensor)
+}
+
+// Math is what the graphs compute, in coarse steps.
+type Math interface {
+	// Gather: dst[i] = src[rows[i]], its first dst.Cols columns.
+	Gather(dst, src Tensor, rows []int32)
+	// Scatter: dst[rows[i]] = src[i]. The rows differ from each other.
+	Scatter(dst, src Tensor, rows []int32)
+	// Add: dst += x, where x repeats downwards (one table of positions under several pictures).
+	Add(dst, x Tensor)
+	// LayerNorm: dst = (x - mean) / sqrt(variance + eps) * weight + bias, per row.
+	LayerNorm(dst, x, weight, bias Tensor, eps float32)
+	// RMSNorm: dst = x / sqrt(mean(x^2) + eps) * weight, per row.
+	RMSNorm(dst, x, weight Tensor, eps float32)
+	// Linear: dst = x w^T + bias; with add, dst += x w^T + bias. w is [out, in]; bias may be none.
+	Linear(dst, x, w, bias Tensor, add bool)
+	// Activate applies f to every value.
+	Activate(x Tensor, f Activation)
+	// GatedSiLU: dst = silu(x[:, :n]) * x[:, n:], with n = dst.Cols.
+	GatedSiLU(dst, x Tensor)
+	// Rotate turns queries and keys of qkv by angles [rows, Dim]: cosines of Dim/2 frequencies, then their sines.
+	// Value i of a head pairs with value i + Dim/2.
+	Rotate(qkv, angles Tensor, h Heads)
+	// Mix is attention of every row to every row of its own sequence; qkv.Rows is a multiple of sequences.
+	Mix(dst, qkv Tensor, sequences int, h Heads)
+}
+
+// Cache holds keys and values in pages. All pages have one size, set by Reserve.
+type Cache interface {
+	// Reserve replaces the page pool. The error names the bytes.
+	Reserve(pages int, h Heads) error
+	// Append writes keys and values of qkv's rows behind the cached rows of each sequence.
+	Append(qkv Tensor, layer int, batch []Sequence, h Heads)
+	// Attend lets each new row see all cached rows of its sequence and the new ones up to itself. Append comes first.
+	Attend(dst, qkv Tensor, layer int, batch []Sequence, h Heads)
+	// Keep copies the given rows (ascending) of src into the pages dst, keys as they are. dst may be src's own leading pages.
+	Keep(src LayerKV, rows, dst []int32)
+}
+
+// Scorer recomputes the few attention rows that eviction looks at. Results are complete on return.
+type Scorer interface {
+	// Relevance: dst[j] = mean over heads of softmax over rows j of q[last] . K[rows[j]] / sqrt(Dim).
+	Relevance(dst []float32, q Tensor, kv LayerKV, rows []int32, h Heads)
+	// Importance: dst[v] = mean over elites e and heads of the softmax weight of visual row v among all visual rows and
+	// the elites up to e. Elites index q's rows; q's row i stands at cache row rows[i].
+	Importance(dst []float32, q Tensor, kv LayerKV, w Window, h Heads)
+}
+
+// Window says which cache rows a score weighs (Visual) and which query rows it asks (Elite, indices into Rows).
+type Window struct {
+	Rows   []int32 // cache row of every saved query
+	Elite  []int   // ascending
+	Visual []int32 // ascending
+}
+
+// Heads is the shape of an attention: the query heads share the KV heads in equal groups.
+type Heads struct{ Query, KV, Dim int }
+
+// Width is the number of columns of a fused qkv row.
+func (h Heads) Width() int { return (h.Query + 2*h.KV) * h.Dim }
+
+// PageValues is the number of float values in a page.
+func (h Heads) PageValues() int { return 2 * PageTokens * h.KV * h.Dim }
+
+// Sequence is one sequence's part of a step: Rows consecutive new rows.
+type Sequence struct {
+	Rows int
+	KV   KVView
+}
+
+// Activation names a function of one value.
+type Activation int
+
+const (
+	GELU     Activation = iota // exact, with the error function
+	GELUTanh                   // its tanh approximation
+)

@@ -1,0 +1,112 @@
+package backendtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// Run holds a backend against the reference. open is called once a group of cases.
+func Run(t *testing.T, tolerance float64, open func(testing.TB) backend.Backend) {
+	groups := []struct {
+		name string
+		run  func(*suite)
+	}{
+		{"rows move between host and device", (*suite).memory},
+		{"norms", (*suite).norms},
+		{"linear", (*suite).linear},
+		{"activations", (*suite).activations},
+		{"rotation", (*suite).rotation},
+		{"attention among all rows", (*suite).mix},
+		{"prompts and decode steps over ragged caches", (*suite).cache},
+		{"a compacted cache", (*suite).keep},
+		{"scores", (*suite).scores},
+	}
+	for _, group := range groups {
+		t.Run(group.name, func(t *testing.T) {
+			b := backend.Check(open(t))
+			t.Cleanup(func() {
+				if err := b.Close(); err != nil {
+					t.Errorf("closing: %v", err)
+				}
+			})
+			group.run(&suite{T: t, b: b, tolerance: tolerance, random: rand.New(rand.NewPCG(1, 2))})
+		})
+	}
+}
+
+// suite is one group's state.
+type suite struct {
+	*testing.T
+	b         *backend.Checked
+	tolerance float64
+	random    *rand.Rand
+}
+
+// normal draws n values of the given deviation.
+func (s *suite) normal(n int, deviation float64) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(s.random.NormFloat64() * deviation)
+	}
+	return x
+}
+
+// tensor puts values on the device.
+func (s *suite) tensor(rows, cols int, x []float32) backend.Tensor {
+	s.Helper()
+	t, err := s.b.Alloc(rows, cols)
+	if err != nil {
+		s.Fatalf("allocating %d x %d: %v", rows, cols, err)
+	}
+	s.b.Write(t, x)
+	return t
+}
+
+// filled is a device tensor whose old content must not shine through.
+func (s *suite) filled(rows, cols int) backend.Tensor {
+	s.Helper()
+	x := make([]float32, rows*cols)
+	for i := range x {
+		x[i] = 1e6
+	}
+	return s.tensor(rows, cols, x)
+}
+
+// expect reads a tensor and compares it.
+func (s *suite) expect(what string, got backend.Tensor, want []float64) {
+	s.Helper()
+	x := make([]float32, got.Rows*got.Cols)
+	s.b.Read(x, got)
+	s.compare(what, x, want)
+	s.b.Free(got)
+}
+
+func (s *suite) compare(what string, got []float32, want []float64) {
+	s.Helper()
+	if err := s.b.Sync(); err != nil {
+		s.Fatalf("%s: %v", what, err)
+	}
+	if len(got) != len(want) {
+		s.Fatalf("%s: %d values, %d wanted", what, len(got), len(want))
+	}
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w); !(d <= s.tolerance*(1+math.Abs(w))) {
+			s.Errorf("%s: value %d is %g, %g wanted (off by %.2g)", what, i, got[i], w, d)
+			return
+		}
+	}
+}
+
+func double(x []float32) []float64 {
+	d := make([]float64, len(x))
+	for i, v := range x {
+		d[i] = float64(v)
+	}
+	return d
+}
+
+func shape(values ...int) string { return fmt.Sprint(values) }

@@ -1,0 +1,74 @@
+package cpu
+
+import (
+	"math"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// activateWork applies a function to every value.
+type activateWork struct {
+	x    []float32
+	f    backend.Activation
+	step int
+}
+
+// leastValues is the share of one worker below which it is not woken.
+const leastValues = 4096
+
+func (b *Backend) Activate(x backend.Tensor, f backend.Activation) {
+	a := &b.act
+	*a = activateWork{x: values(x), f: f}
+	a.step = b.pool.rowsPerPart(len(a.x), leastValues)
+	b.pool.run(a, parts(len(a.x), a.step))
+}
+
+func (a *activateWork) part(i, _ int) {
+	from, to := cut(i, a.step, len(a.x))
+	x := a.x[from:to]
+	if a.f == backend.GELU {
+		for i, v := range x {
+			x[i] = gelu(v)
+		}
+		return
+	}
+	for i, v := range x {
+		x[i] = geluTanh(v)
+	}
+}
+
+func gelu(x float32) float32 {
+	return float32(0.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
+}
+
+// geluTanh: 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u)), with u = sqrt(2/pi) (x + 0.044715 x^3).
+func geluTanh(x float32) float32 {
+	const c = 2 * 0.7978845608028654
+	return x / (1 + exp(-c*(x+0.044715*x*x*x)))
+}
+
+func silu(x float32) float32 { return x / (1 + exp(-x)) }
+
+// gateWork is dst = silu(left half of x) * right half.
+type gateWork struct {
+	dst, x           []float32
+	rows, cols, step int
+}
+
+func (b *Backend) GatedSiLU(dst, x backend.Tensor) {
+	g := &b.gate
+	*g = gateWork{dst: values(dst), x: values(x), rows: dst.Rows, cols: dst.Cols}
+	g.step = b.pool.rowsPerPart(g.rows, max(1, leastValues/g.cols))
+	b.pool.run(g, parts(g.rows, g.step))
+}
+
+func (g *gateWork) part(i, _ int) {
+	from, to := cut(i, g.step, g.rows)
+	for r := from; r < to; r++ {
+		dst := g.dst[r*g.cols : (r+1)*g.cols]
+		gate, up := g.x[2*r*g.cols:][:g.cols], g.x[(2*r+1)*g.cols:][:g.cols]
+		for j, v := range gate {
+			dst[j] = silu(v) * up[j]
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package cpu
+
+import (
+	"math"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// decodeWork is attention of one new row a sequence over its pages, one part a sequence and query head.
+type decodeWork struct {
+	cache    *pageCache
+	dst, qkv []float32
+	batch    []backend.Sequence
+	layer    int
+	heads    backend.Heads
+}
+
+func (d *decodeWork) part(i, _ int) {
+	seq, head := i/d.heads.Query, i%d.heads.Query
+	dim := d.heads.Dim
+	q := d.qkv[seq*d.heads.Width()+head*dim:][:dim]
+	out := d.dst[(seq*d.heads.Query+head)*dim:][:dim]
+	kv := &d.batch[seq].KV.Layers[d.layer]
+	attendPages(out, q, d.cache, kv.Pages, kv.Len+1, head/(d.heads.Query/d.heads.KV))
+}
+
+// attendPages: out = softmax(q K^T / sqrt(dim)) V over rows 0..rows-1. The softmax runs: a page with a higher maximum scales
+// down what was summed before it.
+func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head int) {
+	clear(out)
+	dim := len(q)
+	scale := float32(1 / math.Sqrt(float64(dim)))
+	highest, sum := float32(math.Inf(-1)), float32(0)
+	var scores [backend.PageTokens]float32
+	for first := 0; first < rows; first += backend.PageTokens {
+		page := pages[first/backend.PageTokens]
+		keys, vals := cache.keys(page, head), cache.values(page, head)
+		n := min(backend.PageTokens, rows-first)
+		top := highest
+		for i := range n {
+			scores[i] = scale * dot(q, keys[i*dim:][:dim])
+			top = max(top, scores[i])
+		}
+		if top > highest {
+			shrink := exp(highest - top)
+			sum *= shrink
+			for j := range out {
+				out[j] *= shrink
+			}
+			highest = top
+		}
+		for i := range n {
+			w := exp(scores[i] - highest)
+			sum += w
+			axpy(w, vals[i*dim:][:dim], out)
+		}
+	}
+	inverse := 1 / sum
+	for j := range out {
+		out[j] *= inverse
+	}
+}

@@ -1,0 +1,96 @@
+package cpu
+
+import (
+	"fmt"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// pageCache is the page pool.
+type pageCache struct {
+	data  []float32
+	heads backend.Heads
+}
+
+// maxPoolValues bounds the pool (1 TiB).
+const maxPoolValues = 1 << 38
+
+func (b *Backend) Reserve(pages int, h backend.Heads) error {
+	if pages > maxPoolValues/h.PageValues() {
+		return fmt.Errorf("reserving %d pages of %d bytes: at most %d bytes are possible", pages, 4*h.PageValues(), int64(4*maxPoolValues))
+	}
+	b.cache = pageCache{heads: h} // the old pool may go before the new one comes
+	b.cache.data = make([]float32, pages*h.PageValues())
+	return nil
+}
+
+// keys are the 16 key rows of a head in a page: [PageTokens, Dim].
+func (c *pageCache) keys(page int32, head int) []float32 {
+	rows := backend.PageTokens * c.heads.Dim
+	return c.data[(int(page)*2*c.heads.KV+head)*rows:][:rows]
+}
+
+// values are the 16 value rows of a head in a page.
+func (c *pageCache) values(page int32, head int) []float32 {
+	rows := backend.PageTokens * c.heads.Dim
+	return c.data[((int(page)*2+1)*c.heads.KV+head)*rows:][:rows]
+}
+
+// key is one cached key row of a head.
+func (c *pageCache) key(pages []int32, row, head int) []float32 {
+	slot := row % backend.PageTokens * c.heads.Dim
+	return c.keys(pages[row/backend.PageTokens], head)[slot:][:c.heads.Dim]
+}
+
+// appendWork copies keys and values of new rows into their pages, one part a KV head.
+type appendWork struct {
+	cache *pageCache
+	qkv   []float32
+	batch []backend.Sequence
+	layer int
+	heads backend.Heads
+}
+
+// leastAppend rows are copied by the caller alone: a decode step writes a few hundred values.
+const leastAppend = 64
+
+func (b *Backend) Append(qkv backend.Tensor, layer int, batch []backend.Sequence, h backend.Heads) {
+	b.append = appendWork{cache: &b.cache, qkv: values(qkv), batch: batch, layer: layer, heads: h}
+	if qkv.Rows >= leastAppend {
+		b.pool.run(&b.append, h.KV)
+		return
+	}
+	for head := range h.KV {
+		b.append.part(head, 0)
+	}
+}
+
+func (a *appendWork) part(head, _ int) {
+	width, dim := a.heads.Width(), a.heads.Dim
+	key, value := (a.heads.Query+head)*dim, (a.heads.Query+a.heads.KV+head)*dim
+	row := 0
+	for i := range a.batch {
+		s := &a.batch[i]
+		kv := &s.KV.Layers[a.layer]
+		for r := kv.Len; r < kv.Len+s.Rows; r++ {
+			page, slot := kv.Pages[r/backend.PageTokens], r%backend.PageTokens*dim
+			from := a.qkv[row*width:][:width]
+			copy(a.cache.keys(page, head)[slot:], from[key:key+dim])
+			copy(a.cache.values(page, head)[slot:], from[value:value+dim])
+			row++
+		}
+	}
+}
+
+// Keep copies forwards, so that dst may be the leading pages of src: row i of the result never comes after its source.
+func (b *Backend) Keep(src backend.LayerKV, rows, dst []int32) {
+	dim := b.cache.heads.Dim
+	for head := range b.cache.heads.KV {
+		for i, row := range rows {
+			from, to := int(row)%backend.PageTokens*dim, i%backend.PageTokens*dim
+			page, target := src.Pages[row/backend.PageTokens], dst[i/backend.PageTokens]
+			copy(b.cache.keys(target, head)[to:to+dim], b.cache.keys(page, head)[from:])
+			copy(b.cache.values(target, head)[to:to+dim], b.cache.values(page, head)[from:])
+		}
+	}
+}
