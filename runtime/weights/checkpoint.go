@@ -1,0 +1,188 @@
+package weights
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+)
+
+const (
+	singleFile = "model.safetensors"
+	indexFile  = "model.safetensors.index.json"
+
+	maxIndexBytes = 64 << 20
+)
+
+// Checkpoint is the weights of one model folder.
+type Checkpoint struct {
+	dir     string
+	tensors map[string]*Tensor
+	files   map[string]string // tensor to file name
+	maps    []mapping
+}
+
+// Open maps the weight files of a folder and checks their headers.
+func Open(dir string) (*Checkpoint, error) {
+	c := &Checkpoint{dir: dir, tensors: map[string]*Tensor{}, files: map[string]string{}}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Checkpoint) open() error {
+	where, err := readIndex(filepath.Join(c.dir, indexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(c.dir, singleFile)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("opening weights: %s has neither %s nor %s", c.dir, singleFile, indexFile)
+		}
+		return c.add(singleFile, nil)
+	}
+	if err != nil {
+		return err
+	}
+	shards := map[string][]string{}
+	for tensor, file := range where {
+		shards[file] = append(shards[file], tensor)
+	}
+	for _, file := range sortedKeys(shards) {
+		slices.Sort(shards[file])
+		if err := c.add(file, shards[file]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add maps one file. With a list of tensors it must hold those, and only they are visible.
+func (c *Checkpoint) add(file string, wanted []string) error {
+	path := filepath.Join(c.dir, file)
+	m, err := mapFile(path)
+	if err != nil {
+		return fmt.Errorf("opening weights: %w", err)
+	}
+	c.maps = append(c.maps, m)
+	var tensors map[string]*Tensor
+	err = guardFaults(func() error {
+		tensors, err = parse(m)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if wanted == nil {
+		wanted = sortedKeys(tensors)
+	}
+	for _, name := range wanted {
+		t, found := tensors[name]
+		if !found {
+			return fmt.Errorf("reading %s: tensor %q is missing, though %s places it there", path, name, indexFile)
+		}
+		c.tensors[name], c.files[name] = t, file
+	}
+	return nil
+}
+
+// readIndex gives tensor to file. A file is a plain name inside the folder.
+func readIndex(path string) (map[string]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxIndexBytes {
+		return nil, fmt.Errorf("reading %s: it has %d bytes, the limit is %d", path, info.Size(), maxIndexBytes)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the weight index: %w", err)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(text, &index); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, fmt.Errorf("reading %s: weight_map is missing or empty", path)
+	}
+	for _, tensor := range sortedKeys(index.WeightMap) {
+		file := index.WeightMap[tensor]
+		if file == "" || file != filepath.Base(file) || file == "." || file == ".." {
+			return nil, fmt.Errorf("reading %s: weight_map of %q names %q, a file name inside the folder is wanted", path, tensor, file)
+		}
+	}
+	return index.WeightMap, nil
+}
+
+// Names are the tensors, sorted.
+func (c *Checkpoint) Names() []string { return sortedKeys(c.tensors) }
+
+// Has reports whether there is such a tensor.
+func (c *Checkpoint) Has(name string) bool { return c.tensors[name] != nil }
+
+// Tensor gives one tensor as it lies in its file.
+func (c *Checkpoint) Tensor(name string) (Tensor, error) {
+	t, found := c.tensors[name]
+	if !found {
+		return Tensor{}, fmt.Errorf("reading weights of %s: there is no tensor %q", c.dir, name)
+	}
+	return *t, nil
+}
+
+// Float32 converts one tensor and wants its shape. A wanted dimension of -1 fits any size.
+func (c *Checkpoint) Float32(name string, wantShape ...int) ([]float32, error) {
+	t, err := c.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	where := filepath.Join(c.dir, c.files[name])
+	if !fits(t.Shape, wantShape) {
+		return nil, fmt.Errorf("reading %s: tensor %q has shape %v, %v wanted", where, name, t.Shape, wantShape)
+	}
+	if t.DType != F32 && t.DType != F16 && t.DType != BF16 {
+		return nil, fmt.Errorf("reading %s: tensor %q has dtype %s, one of F32, F16, BF16 wanted", where, name, t.DType)
+	}
+	values := make([]float32, t.Values())
+	err = guardFaults(func() error {
+		t.DType.float32s(values, t.Data)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: tensor %q: %w", where, name, err)
+	}
+	return values, nil
+}
+
+func fits(shape, want []int) bool {
+	return slices.EqualFunc(shape, want, func(has, wanted int) bool { return wanted == -1 || has == wanted })
+}
+
+// guardFaults makes an error of reading past the end of a file that somebody cut while it was mapped.
+func guardFaults(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			fault, ok := v.(interface{ Addr() uintptr })
+			if !ok {
+				panic(v)
+			}
+			err = fmt.Errorf("the file changed while it was read (fault at %#x)", fault.Addr())
+		}
+	}()
+	return read()
+}
+
+// Close unmaps the files; every Tensor's Data is invalid afterwards.
+func (c *Checkpoint) Close() error {
+	var all []error
+	for _, m := range c.maps {
+		all = append(all, m.unmap())
+	}
+	*c = Checkpoint{dir: c.dir}
+	return errors.Join(all...)
+}
