@@ -7,9 +7,11 @@ import (
 	"net/url"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +36,9 @@ func Connect() (*Cluster, error) {
 	cfg.QPS = -1 // the load generator sets its own pace
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -105,4 +110,18 @@ func Restarts(pods []corev1.Pod) int {
 		}
 	}
 	return n
+}
+
+// SamePods reports whether both lists hold the same pods.
+func SamePods(a, b []corev1.Pod) bool {
+	uids := map[types.UID]bool{}
+	for _, pod := range a {
+		uids[pod.UID] = true
+	}
+	for _, pod := range b {
+		if !uids[pod.UID] {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }
