@@ -47,6 +47,8 @@ type Math interface {
 
 // Cache holds keys and values in pages. All pages have one size, set by Reserve.
 type Cache interface {
+	// PageBytes is the memory of one page.
+	PageBytes(h Heads) int
 	// Reserve replaces the page pool. The error names the bytes.
 	Reserve(pages int, h Heads) error
 	// Append writes keys and values of qkv's rows behind the cached rows of each sequence.

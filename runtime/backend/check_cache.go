@@ -16,6 +16,9 @@ func (c *Checked) Reserve(pages int, h Heads) error {
 	return nil
 }
 
+// PageBytes is the memory of one page.
+func (c *Checked) PageBytes(h Heads) int { return c.to.PageBytes(h) }
+
 func (c *Checked) Append(qkv Tensor, layer int, batch []Sequence, h Heads) {
 	if c.ok(c.checkBatch("append", qkv, layer, batch, h)) {
 		c.to.Append(qkv, layer, batch, h)

@@ -12,6 +12,8 @@ type pageCache struct {
 	heads backend.Heads
 }
 
+func (b *Backend) PageBytes(h backend.Heads) int { return 4 * h.PageValues() }
+
 // maxPoolValues bounds the pool (1 TiB).
 const maxPoolValues = 1 << 38
 

@@ -1,0 +1,146 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// architecture is the one family there is.
+const architecture = "LlavaForConditionalGeneration"
+
+// settings are config.json and generation_config.json, checked, with Hugging Face's defaults filled in.
+type settings struct {
+	vision    visionSettings
+	text      textSettings
+	projector projectorSettings
+
+	imageToken int
+	eos        []int32
+}
+
+// document is config.json as it is written. Pointers tell "not there" from zero; the names are those of transformers 4 and 5.
+type document struct {
+	Architectures []string        `json:"architectures"`
+	Quantization  json.RawMessage `json:"quantization_config"`
+
+	ImageTokenIndex *int `json:"image_token_index"`
+	ImageTokenID    *int `json:"image_token_id"`
+
+	ProjectorAct   *string  `json:"projector_hidden_act"`
+	ProjectorBias  *bool    `json:"multimodal_projector_bias"`
+	FeatureLayer   integers `json:"vision_feature_layer"`
+	SelectStrategy *string  `json:"vision_feature_select_strategy"`
+
+	Tied bool     `json:"tie_word_embeddings"`
+	EOS  integers `json:"eos_token_id"`
+
+	Vision visionDocument `json:"vision_config"`
+	Text   textDocument   `json:"text_config"`
+}
+
+const maxConfigBytes = 4 << 20
+
+// readSettings reads and checks the configuration of a model folder.
+func readSettings(dir string) (*settings, error) {
+	path := filepath.Join(dir, "config.json")
+	var d document
+	if err := readJSON(path, &d); err != nil {
+		return nil, fmt.Errorf("reading config.json: %w", err)
+	}
+	s, err := d.check()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	var generation struct {
+		EOS integers `json:"eos_token_id"`
+	}
+	err = readJSON(filepath.Join(dir, "generation_config.json"), &generation)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading generation_config.json: %w", err)
+	}
+	if s.eos, err = endTokens(s.text.vocab, generation.EOS, d.EOS, d.Text.EOS); err != nil {
+		return nil, fmt.Errorf("reading the end tokens of %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func readJSON(path string, into any) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() > maxConfigBytes {
+		return fmt.Errorf("%s has %d bytes, the limit is %d", path, info.Size(), maxConfigBytes)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// check joins all findings, so that a user sees them at once.
+func (d *document) check() (*settings, error) {
+	if !slices.Equal(d.Architectures, []string{architecture}) {
+		return nil, fmt.Errorf("architectures: %q is not supported, [%q] is", d.Architectures, architecture)
+	}
+	f := &findings{}
+	f.absent("quantization_config", d.Quantization)
+	s := &settings{vision: d.Vision.check(f), text: d.Text.check(f)}
+	s.text.tied = s.text.tied || d.Tied
+	s.projector = d.projector(f, s.vision.layers)
+	s.imageToken = value(d.ImageTokenIndex, value(d.ImageTokenID, 32000))
+	f.between("image_token_index", s.imageToken, 0, maxVocab-1)
+	return s, errors.Join(f.all...)
+}
+
+// endTokens takes the first list that says anything, as transformers does.
+func endTokens(vocab int, lists ...integers) ([]int32, error) {
+	for _, list := range lists {
+		if len(list) == 0 {
+			continue
+		}
+		var ids []int32
+		for _, id := range list {
+			if id < 0 || id >= vocab {
+				return nil, fmt.Errorf("eos_token_id: %d is outside 0..%d", id, vocab-1)
+			}
+			ids = append(ids, int32(id))
+		}
+		return ids, nil
+	}
+	return nil, errors.New("eos_token_id is missing")
+}
+
+// integers is a number or a list of numbers; null is none.
+type integers []int
+
+func (l *integers) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte("[")) {
+		return json.Unmarshal(text, (*[]int)(l))
+	}
+	var one *int
+	if err := json.Unmarshal(text, &one); err != nil {
+		return err
+	}
+	if one != nil {
+		*l = integers{*one}
+	}
+	return nil
+}
+
+func value[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}

@@ -1,0 +1,89 @@
+package model
+
+import (
+	"encoding/json"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// visionSettings is a SigLIP tower.
+type visionSettings struct {
+	hidden, intermediate, layers, heads int
+	channels, image, patch              int
+	act                                 backend.Activation
+	eps                                 float32
+}
+
+// patches is the number of rows of one picture.
+func (v *visionSettings) patches() int { return (v.image / v.patch) * (v.image / v.patch) }
+
+func (v *visionSettings) shape() backend.Heads {
+	return backend.Heads{Query: v.heads, KV: v.heads, Dim: v.hidden / v.heads}
+}
+
+type visionDocument struct {
+	ModelType    string          `json:"model_type"`
+	Quantization json.RawMessage `json:"quantization_config"`
+	Hidden       *int            `json:"hidden_size"`
+	Intermediate *int            `json:"intermediate_size"`
+	Layers       *int            `json:"num_hidden_layers"`
+	Heads        *int            `json:"num_attention_heads"`
+	Channels     *int            `json:"num_channels"`
+	Image        *int            `json:"image_size"`
+	Patch        *int            `json:"patch_size"`
+	Act          *string         `json:"hidden_act"`
+	Eps          *float64        `json:"layer_norm_eps"`
+}
+
+var activations = map[string]backend.Activation{"gelu": backend.GELU, "gelu_pytorch_tanh": backend.GELUTanh, "gelu_new": backend.GELUTanh}
+
+// check fills in the defaults of SiglipVisionConfig.
+func (d *visionDocument) check(f *findings) visionSettings {
+	const at = "vision_config."
+	f.oneOf(at+"model_type", d.ModelType, "siglip_vision_model")
+	f.absent(at+"quantization_config", d.Quantization)
+	act, eps := value(d.Act, "gelu_pytorch_tanh"), value(d.Eps, 1e-6)
+	f.oneOf(at+"hidden_act", act, "gelu", "gelu_pytorch_tanh", "gelu_new")
+	f.betweenFloats(at+"layer_norm_eps", eps, 0, 1)
+	v := visionSettings{
+		hidden: value(d.Hidden, 768), intermediate: value(d.Intermediate, 3072), layers: value(d.Layers, 12), heads: value(d.Heads, 12),
+		channels: value(d.Channels, 3), image: value(d.Image, 224), patch: value(d.Patch, 16),
+		act: activations[act], eps: float32(eps),
+	}
+	f.between(at+"hidden_size", v.hidden, 1, maxHidden)
+	f.between(at+"intermediate_size", v.intermediate, 1, maxIntermediate)
+	f.between(at+"num_hidden_layers", v.layers, 1, maxLayers)
+	f.between(at+"num_attention_heads", v.heads, 1, maxHeads)
+	f.divides(at+"hidden_size", v.hidden, "num_attention_heads", v.heads)
+	f.between(at+"num_channels", v.channels, 1, maxChannels)
+	f.between(at+"patch_size", v.patch, 1, maxPatch)
+	f.between(at+"image_size", v.image, max(1, v.patch), maxImageSize)
+	return v
+}
+
+// projectorSettings is the two-layer projector and what it takes from the tower.
+type projectorSettings struct {
+	features []int // hidden states of the tower: 0 is its embeddings, i the output of layer i
+	dropCLS  bool  // strategy "default" leaves out the first row of a picture
+	bias     bool
+	act      backend.Activation
+}
+
+func (d *document) projector(f *findings, layers int) projectorSettings {
+	act, strategy := value(d.ProjectorAct, "gelu"), value(d.SelectStrategy, "default")
+	f.oneOf("projector_hidden_act", act, "gelu", "gelu_pytorch_tanh", "gelu_new")
+	f.oneOf("vision_feature_select_strategy", strategy, "default", "full")
+	p := projectorSettings{dropCLS: strategy == "default", bias: value(d.ProjectorBias, true), act: activations[act]}
+	chosen := d.FeatureLayer
+	if len(chosen) == 0 {
+		chosen = integers{-2}
+	}
+	for _, layer := range chosen {
+		f.between("vision_feature_layer", layer, -layers-1, layers)
+		if layer < 0 {
+			layer += layers + 1
+		}
+		p.features = append(p.features, layer)
+	}
+	return p
+}

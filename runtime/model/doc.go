@@ -1,0 +1,17 @@
+// Package model runs LVLMs over a backend: it reads a Hugging Face folder (config.json and safetensors), refuses what it does
+// not know by name, and offers the few coarse steps that an engine schedules.
+//
+// Families: LlavaForConditionalGeneration with a SigLIP vision tower and a Qwen2 decoder.
+//
+//	EncodeImages: [C, H, W] pixels -> patches [576, C*P*P] -> tower [576, vision hidden] -> projector [576, hidden]
+//	Prefill:      tokens [n] -> embeddings, image rows replaced [n, hidden] -> layers -> logits of the last row [vocab]
+//	Decode:       one token of each of B sequences -> [B, hidden] -> layers -> logits [B, vocab]
+//
+// A decoder layer appends its keys and values to the pages of its own list, so that after eviction every layer may hold
+// another number of rows. Position (for RoPE) comes from the caller and never from a cache length.
+//
+// Prefill can save the query rows of some tokens (Observed); TextRelevance and Importance weigh cached rows with them, and
+// Keep compacts a layer to the rows that were chosen.
+//
+// A model belongs to one goroutine at a time. Errors of one step leave it usable.
+package model

@@ -1,0 +1,83 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/weights"
+)
+
+// LLaVA is a loaded model.
+type LLaVA struct {
+	config    Config
+	ops       *backend.Checked
+	tower     *tower
+	projector *projector
+	decoder   *decoder
+
+	ids    []int32     // scratch of one step
+	logits []float32   // Decode's result, reused
+	rows   [][]float32 // views of logits
+
+	trace func(part string, state int, x backend.Tensor) // tests look at hidden states; nil otherwise
+}
+
+// Load reads a Hugging Face folder: config.json, generation_config.json if there, and the weights.
+func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
+	s, err := readSettings(dir)
+	if err != nil {
+		return nil, fmt.Errorf("loading model: %w", err)
+	}
+	checkpoint, err := weights.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("loading model: %w", err)
+	}
+	defer func() {
+		if closeErr := checkpoint.Close(); closeErr != nil {
+			m, err = nil, errors.Join(err, closeErr)
+		}
+	}()
+	l := &loader{from: checkpoint, ops: backend.Check(b)}
+	m = &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
+		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
+	if err := errors.Join(l.err, l.ops.Sync()); err != nil {
+		return nil, fmt.Errorf("loading model %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+func describe(s *settings, ops *backend.Checked) Config {
+	h := s.text.heads
+	visual := s.vision.patches()
+	if s.projector.dropCLS {
+		visual--
+	}
+	return Config{Architecture: architecture,
+		Layers: s.text.layers, Heads: h.Query, KVHeads: h.KV, HeadDim: h.Dim, Hidden: s.text.hidden, Vocab: s.text.vocab,
+		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: visual, EOS: s.eos,
+		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens}
+}
+
+// Config describes the model.
+func (m *LLaVA) Config() Config { return m.config }
+
+// Reserve allocates the page pool, once before the first prefill; a later call drops all cached rows.
+func (m *LLaVA) Reserve(pages int) error {
+	size := float64(pages) * float64(m.ops.PageBytes(m.decoder.heads))
+	if pages < 1 || size > math.MaxInt64/2 {
+		return fmt.Errorf("reserving the KV cache: %d pages (%.0f bytes) are not possible", pages, size)
+	}
+	if err := m.ops.Reserve(pages, m.decoder.heads); err != nil {
+		return fmt.Errorf("reserving the KV cache of %.0f bytes: %w", size, err)
+	}
+	return nil
+}
+
+// note shows a hidden state to a test.
+func (m *LLaVA) note(part string, state int, x backend.Tensor) {
+	if m.trace != nil {
+		m.trace(part, state, x)
+	}
+}

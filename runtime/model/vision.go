@@ -1,0 +1,115 @@
+package model
+
+import (
+	"fmt"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/image"
+)
+
+// tower is a SigLIP vision tower: patches, learned positions, pre-norm layers whose rows all see each other. The features
+// that LLaVA takes are hidden states before the closing norm, so that norm is not here.
+type tower struct {
+	visionSettings
+	ops *backend.Checked
+
+	embed, embedBias, position backend.Tensor
+	blocks                     []towerBlock
+
+	space workspace
+	host  []float32 // one pass's patches
+}
+
+type towerBlock struct {
+	norm1, norm1Bias, norm2, norm2Bias backend.Tensor
+	qkv, qkvBias, out, outBias         backend.Tensor
+	fc1, fc1Bias, fc2, fc2Bias         backend.Tensor
+}
+
+// towerSpace are the activations of one pass.
+type towerSpace struct{ patches, x, normed, qkv, attended, inner backend.Tensor }
+
+func loadTower(l *loader, s visionSettings) *tower {
+	at := l.prefix("vision tower", "embeddings.patch_embedding.weight", "model.vision_tower.vision_model.", "vision_tower.vision_model.",
+		"model.vision_tower.", "vision_tower.")
+	d, h, in := s.hidden, s.shape(), s.channels*s.patch*s.patch
+	t := &tower{visionSettings: s, ops: l.ops,
+		embed:     l.put(d, in, l.read(at+"embeddings.patch_embedding.weight", d, s.channels, s.patch, s.patch)),
+		embedBias: l.vector(at+"embeddings.patch_embedding.bias", d),
+		position:  l.matrix(at+"embeddings.position_embedding.weight", s.patches(), d),
+		space:     workspace{ops: l.ops, columns: []int{in, d, d, h.Width(), d, s.intermediate}},
+	}
+	for i := range s.layers {
+		p := fmt.Sprintf("%sencoder.layers.%d.", at, i)
+		b := towerBlock{
+			norm1: l.vector(p+"layer_norm1.weight", d), norm1Bias: l.vector(p+"layer_norm1.bias", d),
+			norm2: l.vector(p+"layer_norm2.weight", d), norm2Bias: l.vector(p+"layer_norm2.bias", d),
+			out: l.matrix(p+"self_attn.out_proj.weight", d, d), outBias: l.vector(p+"self_attn.out_proj.bias", d),
+			fc1: l.matrix(p+"mlp.fc1.weight", s.intermediate, d), fc1Bias: l.vector(p+"mlp.fc1.bias", s.intermediate),
+			fc2: l.matrix(p+"mlp.fc2.weight", d, s.intermediate), fc2Bias: l.vector(p+"mlp.fc2.bias", d),
+		}
+		b.qkv, b.qkvBias = l.qkv(p+"self_attn.", h, d)
+		t.blocks = append(t.blocks, b)
+	}
+	return t
+}
+
+// run shows pictures to the tower and hands each wanted hidden state to take: 0 is the embeddings, i the output of layer i.
+// The tensor is valid during the call only.
+func (t *tower) run(pictures []image.Pixels, last int, take func(state int, x backend.Tensor)) error {
+	var views [6]backend.Tensor
+	if err := t.space.top(views[:], len(pictures)*t.patches()); err != nil {
+		return err
+	}
+	s := towerSpace{views[0], views[1], views[2], views[3], views[4], views[5]}
+	t.ops.Write(s.patches, t.cutPatches(pictures))
+	t.ops.Linear(s.x, s.patches, t.embed, t.embedBias, false)
+	t.ops.Add(s.x, t.position)
+	take(0, s.x)
+	for i := range t.blocks[:last] {
+		t.block(&t.blocks[i], &s, len(pictures))
+		take(i+1, s.x)
+	}
+	return nil
+}
+
+func (t *tower) block(b *towerBlock, s *towerSpace, pictures int) {
+	t.ops.LayerNorm(s.normed, s.x, b.norm1, b.norm1Bias, t.eps)
+	t.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
+	t.ops.Mix(s.attended, s.qkv, pictures, t.shape())
+	t.ops.Linear(s.x, s.attended, b.out, b.outBias, true)
+
+	t.ops.LayerNorm(s.normed, s.x, b.norm2, b.norm2Bias, t.eps)
+	t.ops.Linear(s.inner, s.normed, b.fc1, b.fc1Bias, false)
+	t.ops.Activate(s.inner, t.act)
+	t.ops.Linear(s.x, s.inner, b.fc2, b.fc2Bias, true)
+}
+
+// cutPatches lays every patch out as one row, channel by channel, line by line: the order of the patch weight.
+func (t *tower) cutPatches(pictures []image.Pixels) []float32 {
+	side, p := t.image/t.patch, t.patch
+	t.host = t.host[:0]
+	for _, px := range pictures {
+		for y := range side {
+			for x := range side {
+				for line := range px.C * p {
+					channel, row := line/p, y*p+line%p
+					start := (channel*px.H+row)*px.W + x*p
+					t.host = append(t.host, px.Data[start:start+p]...)
+				}
+			}
+		}
+	}
+	return t.host
+}
+
+// accepts says why a picture does not fit.
+func (v *visionSettings) accepts(px image.Pixels) error {
+	if px.C != v.channels || px.H != v.image || px.W != v.image {
+		return fmt.Errorf("the picture is %d x %d x %d (channels, height, width), %d x %d x %d wanted", px.C, px.H, px.W, v.channels, v.image, v.image)
+	}
+	if len(px.Data) != px.C*px.H*px.W {
+		return fmt.Errorf("the picture has %d values, %d wanted", len(px.Data), px.C*px.H*px.W)
+	}
+	return nil
+}
