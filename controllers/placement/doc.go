@@ -1,0 +1,2 @@
+// Package placement spreads replicas over GPU types. It is pure.
+package placement

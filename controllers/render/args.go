@@ -1,0 +1,70 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+
+	"k8s.io/utils/ptr"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+const mebi = 1 << 20
+
+// args are the flags of `aircache serve`. They hold the bounds that no directive may leave; the start value is the ceiling, so that a
+// pod without its tuning file errs on the side of quality.
+func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
+	spec, bounds := &d.Spec, PoolBounds(&d.Spec, pool)
+	policy := spec.Cache.Policy
+	list := []string{
+		"serve",
+		"--model=" + modelPath,
+		"--served-name=" + cmp.Or(spec.Model.ServedName, d.Name),
+		fmt.Sprintf("--addr=:%d", HTTPPort),
+		fmt.Sprintf("--control-addr=:%d", ControlPort),
+		"--policy=" + string(policy),
+		"--layer-budget=" + spec.Cache.LayerBudget,
+		fmt.Sprintf("--retention-permille=%d", bounds.CeilingPermille),
+		fmt.Sprintf("--retention-floor-permille=%d", bounds.FloorPermille),
+		fmt.Sprintf("--retention-ceiling-permille=%d", bounds.CeilingPermille),
+		"--tuning-file=" + tuningPath + "/" + TuningKey(pool.Type.Name),
+		fmt.Sprintf("--max-images=%d", spec.Model.MaxImagesPerRequest),
+		fmt.Sprintf("--drain-seconds=%d", drainSeconds(spec)),
+		"--deployment-uid=" + string(d.UID),
+		"--pool=" + pool.Type.Name,
+		"--pod-uid=$(POD_UID)",
+		"--backend=" + backend(pool),
+	}
+	if n := kvCacheBytes(spec, pool); n > 0 {
+		list = append(list, fmt.Sprintf("--kv-cache-bytes=%d", n))
+	}
+	if n := spec.Model.MaxModelLen; n != nil {
+		list = append(list, fmt.Sprintf("--max-model-len=%d", *n))
+	}
+	if n := spec.Model.MaxImagePixels; n != nil {
+		list = append(list, fmt.Sprintf("--max-image-pixels=%d", *n))
+	}
+	return list
+}
+
+func backend(pool Pool) string {
+	if pool.IsCPU() {
+		return "cpu"
+	}
+	return "auto"
+}
+
+// kvCacheBytes is what spec says; else, in a CPU pool, half of the container's memory limit; else 0: the pod derives it from its device.
+func kvCacheBytes(spec *v1alpha1.AirCacheDeploymentSpec, pool Pool) int64 {
+	if n := spec.Cache.KVCacheMiB; n != nil {
+		return int64(*n) * mebi
+	}
+	if limit := spec.Runtime.Resources.Limits.Memory(); pool.IsCPU() && !limit.IsZero() {
+		return limit.Value() / 2
+	}
+	return 0
+}
+
+func drainSeconds(spec *v1alpha1.AirCacheDeploymentSpec) int32 {
+	return ptr.Deref(spec.Lifecycle.DrainSeconds, 100)
+}

@@ -1,0 +1,45 @@
+package render
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+// Deployment is the pool of one GPU type. The model's source must be an image or a claim; defaultImage serves where spec names none.
+func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defaultImage string) *appsv1.Deployment {
+	name := pool.Type.Name
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: childMeta(d, DeploymentName(d.Name, name), poolLabels(d.Name, name)),
+		Spec: appsv1.DeploymentSpec{
+			Replicas:                ptr.To(replicas),
+			RevisionHistoryLimit:    ptr.To(int32(2)),
+			ProgressDeadlineSeconds: ptr.To(d.Spec.Rollout.ProgressDeadlineSeconds),
+			Selector:                &metav1.LabelSelector{MatchLabels: poolSelector(d.Name, name)},
+			Strategy:                rollingUpdate(d.Spec.Rollout.Strategy),
+			Template:                podTemplate(d, pool, defaultImage),
+		},
+	}
+}
+
+func poolSelector(object, pool string) map[string]string {
+	selector := PodSelector(object)
+	selector[LabelPool] = pool
+	return selector
+}
+
+// rollingUpdate adds a pod before one goes, except InPlace, which takes one away first.
+func rollingUpdate(strategy string) appsv1.DeploymentStrategy {
+	surge, unavailable := intstr.FromInt32(1), intstr.FromInt32(0)
+	if strategy == "InPlace" {
+		surge, unavailable = unavailable, surge
+	}
+	return appsv1.DeploymentStrategy{
+		Type:          appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: &surge, MaxUnavailable: &unavailable},
+	}
+}

@@ -1,0 +1,106 @@
+package render_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/controllers/testkit"
+)
+
+var update = flag.Bool("update", false, "write testdata from what render makes now")
+
+const uid = "00000000-0000-4000-8000-000000000001"
+
+// TestGolden holds the whole of what is applied, for a person to review.
+func TestGolden(t *testing.T) {
+	l40s := testkit.GPUClass("l40s", func(c *v1alpha1.GPUClass) {
+		c.Spec.Tolerations = []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}}
+		c.Spec.MinRetentionPercent = ptr.To(int32(30))
+	})
+	for _, c := range []struct {
+		file  string
+		class *v1alpha1.GPUClass
+		edit  func(*v1alpha1.AirCacheDeployment)
+	}{
+		{file: "cpu-image", edit: func(d *v1alpha1.AirCacheDeployment) {
+			d.Spec.Runtime.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
+			d.Spec.Model.ServedName = "tiny"
+			d.Spec.Model.Image.SubPath = "models/tiny"
+			d.Spec.Lifecycle.DrainSeconds = ptr.To(int32(10))
+		}},
+		{file: "gpu-class-pvc", class: l40s, edit: func(d *v1alpha1.AirCacheDeployment) {
+			l40sType := testkit.ClassType("l40s", "l40s")
+			l40sType.Count, l40sType.CapacityTypes = ptr.To(int32(2)), []v1alpha1.CapacityType{v1alpha1.Spot}
+			l40sType.Tolerations = []corev1.Toleration{{Key: "example.com/spot", Operator: corev1.TolerationOpExists}}
+			d.Spec.GPUTypes = []v1alpha1.GPUType{l40sType}
+			d.Spec.Model = v1alpha1.ModelSpec{
+				PVC:         &v1alpha1.PVCSource{ClaimName: "models", SubPath: "ov-7b"},
+				MaxModelLen: ptr.To(int32(32768)), MaxImagePixels: ptr.To(int32(4194304)), MaxImagesPerRequest: 4,
+			}
+			d.Spec.Cache.KVCacheMiB = ptr.To(int32(20000))
+			d.Spec.Runtime = v1alpha1.RuntimeSpec{
+				Image: "registry.example/own:1", ServiceAccountName: "readers",
+				ImagePullSecrets: []v1alpha1.ImagePullSecret{{Name: "pull"}},
+				Resources:        v1alpha1.ResourcesSpec{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
+			}
+			d.Spec.Rollout.Strategy = "InPlace"
+		}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			d := testkit.Deployment("vision", "docs", testkit.WithUID(uid), c.edit)
+			pool := render.Pool{Type: &d.Spec.GPUTypes[0]}
+			if c.class != nil {
+				pool.Class = &c.class.Spec
+			}
+			bounds := render.PoolBounds(&d.Spec, pool)
+			tuning, err := render.TuningConfigMap(d, []render.PoolTuning{
+				{Pool: pool.Type.Name, Tuning: render.StartTuning(bounds), FloorPermille: bounds.FloorPermille},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, c.file, render.Deployment(d, pool, 3, testkit.RuntimeImage), render.Service(d), tuning)
+		})
+	}
+}
+
+func compare(t *testing.T, name string, objects ...runtime.Object) {
+	t.Helper()
+	var parts []string
+	for _, object := range objects {
+		manifest, err := render.Manifest(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := yaml.Marshal(manifest.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, string(text))
+	}
+	got, file := strings.Join(parts, "---\n"), filepath.Join("testdata", name+".yaml")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./controllers/render -update writes it anew:\n%s", file, diff)
+	}
+}
