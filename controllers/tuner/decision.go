@@ -1,0 +1,99 @@
+package tuner
+
+import "fmt"
+
+// Action is what a Decision does to the retention.
+type Action string
+
+const (
+	Hold  Action = "Hold"
+	Lower Action = "Lower"
+	Raise Action = "Raise"
+)
+
+// Reason is the state that a Decision is in; one word for log, event and metric.
+type Reason string
+
+const (
+	ReasonFixed         Reason = "Fixed"         // the declared value
+	ReasonBoundsChanged Reason = "BoundsChanged" // the spec's floor or maximum moved
+	ReasonRecommending  Reason = "Recommending"  // only saying
+
+	ReasonNoReadyPods    Reason = "NoReadyPods"
+	ReasonMetricsMissing Reason = "MetricsMissing"
+	ReasonMetricsInvalid Reason = "MetricsInvalid"
+	ReasonMetricsStale   Reason = "MetricsStale"
+	ReasonPartialScrape  Reason = "PartialScrape"
+	ReasonWarmingUp      Reason = "WarmingUp" // rates need two scrapes
+
+	ReasonQualityFloor          Reason = "QualityFloor"
+	ReasonKVPressure            Reason = "KVPressure"
+	ReasonSettling              Reason = "Settling" // a cut that suffices has not reached all requests
+	ReasonAtFloor               Reason = "AtFloor"
+	ReasonCompressionCannotHelp Reason = "CompressionCannotHelp"
+
+	ReasonLatencyBreach    Reason = "LatencyBreach" // no headroom; the value is held
+	ReasonQueueing         Reason = "Queueing"      // requests wait, though not for KV
+	ReasonInBand           Reason = "InBand"
+	ReasonStabilizing      Reason = "Stabilizing"
+	ReasonAtMax            Reason = "AtMax"
+	ReasonRaiseFailedSoFar Reason = "RaiseFailedBefore"
+	ReasonHeadroom         Reason = "Headroom"
+)
+
+// Finding is a condition's reason and message.
+type Finding struct {
+	OK      bool
+	Reason  string
+	Message string
+}
+
+// Decision is what Next decided and why, with the numbers.
+type Decision struct {
+	Action           Action
+	PreviousPermille int32
+	TargetPermille   int32 // in force from now on
+	WantPermille     int32 // what the model would choose without step and stabilisation
+	LowerPermille    int32 // floor, raised by the quality guard
+	UpperPermille    int32
+	Reason           Reason
+	Message          string
+
+	Metrics    Finding // Fresh | Stale | PartialScrape
+	Objectives Finding // Met | LatencyBreach | KVPressure | CompressionCannotHelp | Unknown
+}
+
+// Tuning is the finding for the TuningActive condition: Converged, Adjusting, Held,
+// Recommending, Fixed or LowConfidence.
+func (d Decision) Tuning() Finding {
+	return Finding{OK: d.Reason != ReasonFixed && d.Metrics.OK, Reason: d.tuningReason(), Message: d.Message}
+}
+
+func (d Decision) tuningReason() string {
+	switch d.Reason {
+	case ReasonFixed:
+		return "Fixed"
+	case ReasonRecommending:
+		return "Recommending"
+	case ReasonWarmingUp:
+		return "LowConfidence"
+	case ReasonInBand, ReasonAtMax, ReasonRaiseFailedSoFar:
+		return "Converged"
+	case ReasonSettling, ReasonStabilizing, ReasonBoundsChanged, ReasonQualityFloor, ReasonKVPressure, ReasonHeadroom:
+		return "Adjusting"
+	default:
+		return "Held"
+	}
+}
+
+// percent prints permille as percent: 1000 "100 %", 785 "78.5 %".
+func percent(permille int32) string { return share(float64(permille) / 1000) }
+
+// share prints a share as percent with at most one decimal.
+func share(v float64) string {
+	text := fmt.Sprintf("%.1f", 100*v)
+	if n := len(text); text[n-2:] == ".0" {
+		text = text[:n-2]
+	}
+	return text + " %"
+}

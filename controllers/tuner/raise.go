@@ -1,0 +1,102 @@
+package tuner
+
+import "fmt"
+
+const (
+	// probeFactor: a raise is on trial for so many stabilisation times, and for two
+	// memories of the peak gauge at least.
+	probeFactor = 4
+	// sameLoad: users who offer at most so much more than at the raise are the same load.
+	sameLoad = 1.25
+	// easedLoad: a load that fell below so much of the one that a raise failed under is another load.
+	easedLoad = 0.8
+	// maxCaution bounds what one failed raise can teach.
+	maxCaution = 2.0
+)
+
+// holdWithoutHeadroom ends the calm whenever an objective is near or somebody waits.
+func holdWithoutHeadroom(in *input) (verdict, bool) {
+	t, k, m := in.target, in.model, in.sample
+	now := percent(in.state.TargetPermille)
+	breach, message := latencyBreach(t, m)
+	var v verdict
+	switch {
+	case breach:
+		v = in.hold(ReasonLatencyBreach, "holding %s: %s, and KV demand is only %s of the pool", now, message, share(k.demand))
+	case m.Waiting > 0 || m.Preemptions > 0:
+		v = in.hold(ReasonQueueing, "holding %s: %.0f requests wait, %.0f were preempted, though KV demand is only %s of the pool",
+			now, m.Waiting, m.Preemptions, share(k.demand))
+	case k.demand > t.aim():
+		v = in.hold(ReasonInBand, "holding %s: KV demand %s of the pool is between %s and the objective %s",
+			now, share(k.demand), share(t.aim()), share(t.high()))
+	default:
+		return verdict{}, false
+	}
+	in.state = in.state.withoutCalm()
+	return v, true
+}
+
+// raiseWithHeadroom is rule 5: after the stabilisation time of calm, half a step up, if
+// the highest load of that time would still fit.
+func raiseWithHeadroom(in *input) (verdict, bool) {
+	t, s, now := in.target, &in.state, in.state.TargetPermille
+	*s = s.calmer(in.sample.elapsed(), in.model.full, t.StabilizationSeconds)
+	if s.Probing && s.SinceChangeSeconds >= max(probeFactor*t.StabilizationSeconds, 2*peakMemorySeconds) {
+		s.Probing = false
+	}
+	if s.CalmSeconds >= t.StabilizationSeconds {
+		s.LastGoodPermille = now
+	}
+	in.forgetCaution()
+	switch {
+	case now >= t.MaxPermille:
+		return in.hold(ReasonAtMax, "holding %s, the highest value allowed: KV demand is %s of the pool", percent(now), share(in.model.demand)), true
+	case s.CalmSeconds < t.StabilizationSeconds:
+		return in.hold(ReasonStabilizing, "holding %s: KV demand is %s of the pool, calm for %.0f of %.0f s",
+			percent(now), share(in.model.demand), s.CalmSeconds, t.StabilizationSeconds), true
+	}
+	return in.raise(), true
+}
+
+func (in *input) raise() verdict {
+	t, s, now := in.target, &in.state, in.state.TargetPermille
+	goal := min(in.model.largestWithin(t.aim(), s.calmLoad()), t.MaxPermille)
+	to := min(goal, now+t.smallStep())
+	if to < now+minChangePermille && to < t.MaxPermille || to <= now {
+		return in.hold(ReasonInBand, "holding %s: KV demand was up to %s of the pool, more would bring it over %s",
+			percent(now), share(s.calmLoad()*in.model.size(float64(now))), share(t.aim()))
+	}
+	predicted := s.calmLoad() * in.model.size(float64(to))
+	if s.Caution > 1 && predicted*s.Caution > t.aim() {
+		return in.hold(ReasonRaiseFailedSoFar, "holding %s: a raise under this load failed, and %s would need %s of the pool",
+			percent(now), percent(to), share(predicted*s.Caution))
+	}
+	s.Probing, s.ProbePredicted, s.ProbeLoad, s.ProbeRate = true, predicted, s.calmLoad(), in.sample.prefillRate()
+	return verdict{to, ReasonHeadroom, fmt.Sprintf("retention goes from %s to %s: KV demand was at most %s of the pool for %.0f s, %s are predicted",
+		percent(now), percent(to), share(s.calmLoad()*in.model.size(float64(now))), s.CalmSeconds, share(predicted))}
+}
+
+// noteFailedRaise remembers by how much the model was wrong about a raise that now has to
+// be taken back. Without this a constant load could swing the value for ever. The raise is
+// not to blame if the users brought the load, or if it was predicted to need less than half
+// of what is allowed.
+func (in *input) noteFailedRaise() {
+	s := &in.state
+	if !s.Probing {
+		return
+	}
+	s.Probing = false
+	if in.sample.prefillRate() > sameLoad*s.ProbeRate || s.ProbePredicted < in.target.high()/2 {
+		return
+	}
+	s.Caution = max(s.Caution, clamp(in.model.demand/s.ProbePredicted, 1, maxCaution))
+	s.CautionLoad = s.ProbeLoad
+}
+
+// forgetCaution lets the load that fell try again.
+func (in *input) forgetCaution() {
+	s := &in.state
+	if s.CalmSeconds >= in.target.StabilizationSeconds && s.calmLoad() < easedLoad*s.CautionLoad {
+		s.Caution, s.CautionLoad = 0, 0
+	}
+}

@@ -1,0 +1,54 @@
+package tuner
+
+import "fmt"
+
+// keepFixedValue applies the declared value while the tuner is switched off.
+func keepFixedValue(in *input) (verdict, bool) {
+	if in.target.Mode != Fixed {
+		return verdict{}, false
+	}
+	in.state.Probing = false
+	in.state.WantPermille = in.target.StartPermille
+	return verdict{in.target.StartPermille, ReasonFixed, "retention is fixed at " + percent(in.target.StartPermille)}, true
+}
+
+// followBounds brings a value back that an edit of the spec left outside. It needs no metrics.
+func followBounds(in *input) (verdict, bool) {
+	t, now := in.target, in.state.TargetPermille
+	inside := clamp(now, t.FloorPermille, t.MaxPermille)
+	if inside == now {
+		return verdict{}, false
+	}
+	in.state.Probing = false
+	return verdict{inside, ReasonBoundsChanged, fmt.Sprintf("retention goes from %s to %s: the spec allows %s to %s",
+		percent(now), percent(inside), percent(t.FloorPermille), percent(t.MaxPermille))}, true
+}
+
+// holdWithoutMetrics is rule 1: what cannot be seen is not changed (fail static).
+func holdWithoutMetrics(in *input) (verdict, bool) {
+	metrics := judgeMetrics(in.target, in.sample)
+	now := percent(in.state.TargetPermille)
+	if !metrics.OK {
+		in.state = in.state.withoutCalm()
+		return in.hold(missingReason(in.target, in.sample), "holding %s: %s", now, metrics.Message), true
+	}
+	if in.sample.WindowSeconds <= 0 {
+		return in.hold(ReasonWarmingUp, "holding %s: rates need a second scrape", now), true
+	}
+	return verdict{}, false
+}
+
+// guardBand keeps a guard that moves by a hair from moving the value.
+const guardBandPermille = 10
+
+// raiseToQualityFloor is rule 2 as far as the recall curve goes: raise at once to the
+// smallest retention that it calls good.
+func raiseToQualityFloor(in *input) (verdict, bool) {
+	now := in.state.TargetPermille
+	if in.lower <= in.target.FloorPermille || now+guardBandPermille > in.lower {
+		return verdict{}, false
+	}
+	in.state.Probing = false
+	return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: recall stays at or above %s only from there on",
+		percent(now), percent(in.lower), percent(in.target.MinRecallPermille))}, true
+}

@@ -1,0 +1,149 @@
+package tuner
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// StateVersion is the schema of State; a State of another version keeps only what
+// every version has: target, order and last good value.
+const StateVersion = 1
+
+// State is what the tuner remembers of a pool between two calls. The zero State is
+// a new pool. It is small and survives a restart as JSON or, shortened, as status.
+type State struct { // see doc.go for x, F and p
+	Version          int32 `json:"version"`
+	TargetPermille   int32 `json:"targetPermille"`
+	Epoch            int64 `json:"epoch"`
+	Revision         int64 `json:"revision"`
+	LastGoodPermille int32 `json:"lastGoodPermille,omitempty"`
+
+	SinceChangeSeconds float64 `json:"sinceChangeSeconds,omitempty"`
+	Settled            bool    `json:"settled,omitempty"` // the pool's requests have the target, and since when
+	SettledSeconds     float64 `json:"settledSeconds,omitempty"`
+	CalmSeconds        float64 `json:"calmSeconds,omitempty"`    // headroom without a break
+	PeriodSeconds      float64 `json:"periodSeconds,omitempty"`  // of that, in the present stabilisation period
+	PeriodLoad         float64 `json:"periodLoad,omitempty"`     // highest F of the present period
+	LastPeriodLoad     float64 `json:"lastPeriodLoad,omitempty"` // and of the one before
+
+	TextShare        float64 `json:"textShare,omitempty"` // x of the model; 0 = not known yet
+	ResidentPermille float64 `json:"residentPermille,omitempty"`
+	GuardPermille    int32   `json:"guardPermille,omitempty"` // smallest retention that holds the recall objective
+	WantPermille     int32   `json:"wantPermille,omitempty"`  // what the model would choose
+
+	Probing        bool    `json:"probing,omitempty"` // the last change was a raise that is still being judged
+	ProbePredicted float64 `json:"probePredicted,omitempty"`
+	ProbeLoad      float64 `json:"probeLoad,omitempty"`
+	ProbeRate      float64 `json:"probeRate,omitempty"`
+	Caution        float64 `json:"caution,omitempty"` // measured / predicted demand of a raise that failed
+	CautionLoad    float64 `json:"cautionLoad,omitempty"`
+}
+
+// Seed is the State of a pool whose status says what was in force before a restart.
+func Seed(last Applied, lastGoodPermille int32) State {
+	return State{
+		Version: StateVersion, TargetPermille: last.TargetPermille,
+		Epoch: max(last.Epoch, 0), Revision: max(last.Revision, 0), LastGoodPermille: lastGoodPermille,
+	}
+}
+
+// Applied is the order and value that the pods should have.
+func (s State) Applied() Applied {
+	return Applied{Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.TargetPermille}
+}
+
+// DecodeState reads a State that json.Marshal wrote.
+func DecodeState(b []byte) (State, error) {
+	var s State
+	if err := json.Unmarshal(b, &s); err != nil {
+		return State{}, fmt.Errorf("reading the tuner's state: %w", err)
+	}
+	if s.Version != StateVersion {
+		return State{}, fmt.Errorf("reading the tuner's state: version is %d, this program knows %d", s.Version, StateVersion)
+	}
+	return s, nil
+}
+
+// maxOrder bounds epochs and revisions, so that counting on from any of them cannot
+// overflow and JSON readers that use doubles see the same number.
+const maxOrder = 1 << 53
+
+// prepared makes s usable: a version that is known, an order that is at least that of the
+// pods, and a target.
+func (s State) prepared(t Target, m Sample) State {
+	if s.Version != StateVersion || !s.isSound() {
+		s = Seed(s.Applied(), s.LastGoodPermille)
+	}
+	s.Epoch, s.Revision = clampOrder(s.Epoch), clampOrder(s.Revision)
+	s = s.adopted(m.Applied)
+	if s.TargetPermille <= 0 {
+		s.TargetPermille = t.StartPermille
+		s.Revision = max(s.Revision, 1)
+		s.Epoch = max(s.Epoch, 1)
+	}
+	if s.ResidentPermille <= 0 {
+		s.ResidentPermille = float64(s.TargetPermille)
+	}
+	s.SinceChangeSeconds = min(s.SinceChangeSeconds+m.elapsed(), maxSeconds)
+	return s
+}
+
+// adopted takes over what the pods apply if that is newer than what s remembers: the
+// operator died between telling the pods and writing status, or status was lost.
+// What runs is what was decided last. The same order with another value is taken over
+// too: an order keeps its meaning.
+func (s State) adopted(a Applied) State {
+	newer := a.Epoch > s.Epoch || a.Epoch == s.Epoch && a.Revision > s.Revision
+	other := a.Epoch == s.Epoch && a.Revision == s.Revision && a.TargetPermille != s.TargetPermille && a.Revision > 0
+	if !newer && !other || a.Epoch > maxOrder || a.Revision > maxOrder || a.Revision < 0 || a.TargetPermille < 1 || a.TargetPermille > 1000 {
+		return s
+	}
+	s.Epoch, s.Revision, s.TargetPermille = a.Epoch, a.Revision, a.TargetPermille
+	s.SinceChangeSeconds, s.Settled, s.SettledSeconds, s.Probing = 0, false, 0, false
+	return s.withoutCalm()
+}
+
+// changed is s with another target and the next revision.
+func (s State) changed(permille int32) State {
+	s.TargetPermille = permille
+	if s.Revision++; s.Revision > maxOrder {
+		s.Epoch, s.Revision = s.Epoch+1, 1
+	}
+	s.SinceChangeSeconds, s.Settled, s.SettledSeconds = 0, false, 0
+	return s.withoutCalm()
+}
+
+func (s State) withoutCalm() State {
+	s.CalmSeconds, s.PeriodSeconds, s.PeriodLoad, s.LastPeriodLoad = 0, 0, 0, 0
+	return s
+}
+
+// calmer is s after another calm window with the load full. The load of the last one to two
+// stabilisation periods counts: an older one would keep a pool down that is idle by now.
+func (s State) calmer(seconds, full, period float64) State {
+	s.CalmSeconds = min(s.CalmSeconds+seconds, maxSeconds)
+	if s.PeriodSeconds += seconds; s.PeriodSeconds > period {
+		s.PeriodSeconds, s.LastPeriodLoad, s.PeriodLoad = seconds, s.PeriodLoad, 0
+	}
+	s.PeriodLoad = max(s.PeriodLoad, full)
+	return s
+}
+
+// calmLoad is the highest load of the calm that is remembered.
+func (s State) calmLoad() float64 { return max(s.PeriodLoad, s.LastPeriodLoad) }
+
+const maxSeconds = 30 * 86400
+
+func (s State) isSound() bool {
+	for _, n := range []float64{
+		s.SinceChangeSeconds, s.SettledSeconds, s.CalmSeconds, s.PeriodSeconds, s.PeriodLoad, s.LastPeriodLoad, s.TextShare, s.ResidentPermille,
+		s.ProbePredicted, s.ProbeLoad, s.ProbeRate, s.Caution, s.CautionLoad,
+	} {
+		if !(n >= 0) || n > maxNumber {
+			return false
+		}
+	}
+	return s.TextShare <= 1 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
+}
+
+func clampOrder(n int64) int64 { return max(0, min(n, maxOrder)) }

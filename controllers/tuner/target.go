@@ -1,0 +1,72 @@
+package tuner
+
+// Mode says who decides the retention.
+type Mode string
+
+const (
+	Fixed     Mode = "Fixed"     // the declared value
+	Recommend Mode = "Recommend" // the tuner only says what it would do
+	Auto      Mode = "Auto"      // the tuner decides
+)
+
+// Target is what an object's spec asks for one pool.
+type Target struct {
+	Mode            Mode
+	StartPermille   int32 // the fixed value, or where a tuned pool starts; 0 = MaxPermille
+	FloorPermille   int32
+	MaxPermille     int32
+	MaxStepPermille int32
+
+	KVHighPermille    int32 // objective: KV demand stays below; 0 = 850
+	TTFTP95Seconds    float64
+	ITLP95Seconds     float64
+	MinRecallPermille int32 // 0 = no quality guard
+
+	IntervalSeconds      float64
+	StabilizationSeconds float64
+}
+
+const (
+	defaultKVHighPermille = 850
+	defaultStepPermille   = 100
+	defaultIntervalSecond = 15
+)
+
+// normalized puts every field into its range: zero values become the defaults that
+// the API documents, and crossed bounds give way to the floor (quality wins).
+func (t Target) normalized() Target {
+	t.FloorPermille = clamp(t.FloorPermille, 1, 1000)
+	if t.MaxPermille <= 0 {
+		t.MaxPermille = 1000
+	}
+	t.MaxPermille = clamp(t.MaxPermille, t.FloorPermille, 1000)
+	if t.StartPermille <= 0 {
+		t.StartPermille = t.MaxPermille
+	}
+	t.StartPermille = clamp(t.StartPermille, t.FloorPermille, t.MaxPermille)
+	if t.MaxStepPermille <= 0 {
+		t.MaxStepPermille = defaultStepPermille
+	}
+	t.MaxStepPermille = clamp(t.MaxStepPermille, minChangePermille, 1000)
+	if t.KVHighPermille <= 0 {
+		t.KVHighPermille = defaultKVHighPermille
+	}
+	t.KVHighPermille = clamp(t.KVHighPermille, 100, 1000)
+	t.MinRecallPermille = clamp(t.MinRecallPermille, 0, 1000)
+	if !(t.IntervalSeconds >= 1) || t.IntervalSeconds > 3600 {
+		t.IntervalSeconds = defaultIntervalSecond
+	}
+	if !(t.StabilizationSeconds >= 0) || t.StabilizationSeconds > 86400 {
+		t.StabilizationSeconds = 0
+	}
+	return t
+}
+
+// high is the demand at which pressure starts; aim is where a cut or a raise wants to end.
+func (t Target) high() float64 { return float64(t.KVHighPermille) / 1000 }
+func (t Target) aim() float64  { return aimOfHigh * t.high() }
+
+// smallStep is the size of a raise.
+func (t Target) smallStep() int32 { return max(t.MaxStepPermille/2, minChangePermille) }
+
+func clamp[T int32 | float64](v, low, high T) T { return max(low, min(v, high)) }

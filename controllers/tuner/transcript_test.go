@@ -1,0 +1,176 @@
+package tuner
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden transcripts")
+
+// drive is a pool under the tuner, and the log that a person reviews.
+type drive struct {
+	t      *testing.T
+	target Target
+	state  State
+	plant  *plant
+	watch  watcher
+	spoil  func(*Sample) // nil: honest metrics
+	log    strings.Builder
+
+	changes []Decision
+}
+
+func demoTarget() Target {
+	return Target{
+		Mode: Auto, FloorPermille: 100, MaxPermille: 1000, MaxStepPermille: 200, KVHighPermille: 850,
+		IntervalSeconds: 5, StabilizationSeconds: 20,
+	}
+}
+
+// spend runs the plant under a load, deciding every interval.
+func (d *drive) spend(seconds, rate float64) {
+	for end := d.plant.now + seconds; d.plant.now < end-plantStep/2; {
+		d.plant.run(d.target.IntervalSeconds, rate)
+		m := d.watch.sample(d.plant)
+		if d.spoil != nil {
+			d.spoil(&m)
+		}
+		var decision Decision
+		d.state, decision = Next(d.target, d.state, m)
+		d.plant.retention = d.state.TargetPermille
+		d.note(rate, m, decision)
+	}
+}
+
+func (d *drive) note(rate float64, m Sample, decision Decision) {
+	if decision.Action != Hold {
+		d.changes = append(d.changes, decision)
+	}
+	fmt.Fprintf(&d.log, "%5.0fs load %4.1f/s run %2.0f wait %3.0f kv %.2f peak %.2f  r%d %-5s %s [%s, %s]\n",
+		d.plant.now, rate, m.Running, m.Waiting, m.Hottest.Usage, m.Hottest.Peak,
+		d.state.Revision, decision.Action, decision.Message, decision.Tuning().Reason, decision.Objectives.Reason)
+}
+
+func (d *drive) say(text string) { fmt.Fprintf(&d.log, "-- %s\n", text) }
+
+// restart forgets all but what status keeps.
+func (d *drive) restart() {
+	d.state = Seed(d.state.Applied(), d.state.LastGoodPermille)
+	d.watch = watcher{}
+}
+
+func TestTranscripts(t *testing.T) {
+	for name, story := range map[string]func(*drive){
+		"load-up-and-down": func(d *drive) {
+			d.say("a light load")
+			d.spend(30, 4)
+			d.say("a burst of nearly three times as much")
+			d.spend(60, 11)
+			d.say("the load ends")
+			d.spend(300, 0)
+		},
+		"stale-metrics": func(d *drive) {
+			d.spend(20, 11)
+			d.say("the metrics stop")
+			d.spoil = func(m *Sample) { m.Scraped = 0 }
+			d.spend(20, 11)
+			d.say("they come back old")
+			d.spoil = func(m *Sample) { m.AgeSeconds = 30 }
+			d.spend(10, 11)
+			d.say("they come back from half of the pods")
+			d.spoil = func(m *Sample) { m.Expected = 2 }
+			d.spend(10, 11)
+			d.say("all is well again")
+			d.spoil = nil
+			d.spend(20, 11)
+		},
+		"operator-restart": func(d *drive) {
+			d.spend(40, 11)
+			d.say("the operator restarts from status")
+			d.restart()
+			d.spend(30, 11)
+			d.say("it restarts from a status that is two revisions old; the pods know better")
+			lost := d.state.Applied()
+			d.state = Seed(Applied{lost.Epoch, lost.Revision - 2, 1000}, 0)
+			d.spoil = func(m *Sample) { m.Applied = lost }
+			d.spend(10, 11)
+		},
+		"quality-guard": func(d *drive) {
+			d.say("recall 70 % is asked, which this plant has from 255 permille on")
+			d.target.MinRecallPermille = 700
+			d.spend(60, 25)
+			d.say("other pictures: their recall is worse")
+			d.plant.recallAt1Percen = 0.15
+			d.spend(20, 25)
+		},
+		"recommend-only": func(d *drive) {
+			d.target.Mode = Recommend
+			d.spend(40, 11)
+		},
+		"text-only-load": func(d *drive) {
+			d.plant.text, d.plant.visual = 660, 5
+			d.spend(40, 12)
+		},
+		"queue-without-kv-pressure": func(d *drive) {
+			d.say("a pod that prefills one prompt in a tenth of a second cannot follow 11/s, with whatever retention")
+			d.plant.prefills, d.plant.answer = 1, 20
+			d.spend(40, 11)
+		},
+		"spec-edits": func(d *drive) {
+			d.spend(20, 11)
+			d.say("the floor is raised to 90 %")
+			d.target.FloorPermille = 900
+			d.spend(10, 11)
+			d.say("the value is fixed at 95 %")
+			d.target.Mode, d.target.StartPermille = Fixed, 950
+			d.spend(10, 11)
+			d.say("and tuned again from 10 % on")
+			d.target = demoTarget()
+			d.spend(10, 11)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &drive{t: t, target: demoTarget(), plant: newPlant()}
+			story(d)
+			compareGolden(t, name, d.log.String())
+		})
+	}
+}
+
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (go test ./controllers/tuner -update writes it)", err)
+	}
+	if got != string(want) {
+		t.Errorf("the decisions differ from %s (go test ./controllers/tuner -update, then review):\n%s", file, got)
+	}
+}
+
+func TestStateSurvivesARestartAsJSON(t *testing.T) {
+	d := &drive{t: t, target: demoTarget(), plant: newPlant()}
+	d.spend(60, 11)
+	b, err := json.Marshal(d.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodeState(b)
+	if err != nil || back != d.state {
+		t.Errorf("came back as %+v, %v; was %+v", back, err, d.state)
+	}
+	if len(b) > 512 {
+		t.Errorf("the state has %d bytes, it is to stay small (512)", len(b))
+	}
+}
