@@ -20,7 +20,8 @@ async function answers(name, definition, texts, decodes) {
     const e = await t.encode(text, null, { addSpecialTokens: !first || !text.startsWith(first) });
     ids.push(Array.from(e.getIds()));
   }
-  const size = 1 + Math.max(...Object.values(definition.model.vocab), ...definition.added_tokens.map((a) => a.id));
+  const used = [...Object.values(definition.model.vocab), ...definition.added_tokens.map((a) => a.id)];
+  const size = 1 + used.reduce((a, b) => Math.max(a, b));
   const next = corpus.random(2);
   const decoded = [];
   for (let i = 0; i < decodes; i++) {

@@ -8,4 +8,7 @@
 //
 //	text -> added tokens taken as they are written -> normalizer -> added tokens taken after it
 //	     -> pre-tokenizer (words) -> BPE over the bytes of each word -> post-processor's template
+//
+// Letters and numbers are those of the Unicode version of Go's tables (unicode.Version, 15.0 in Go 1.26). The reference
+// also knows the digits of Unicode 16: 80 characters that Llama 3's pattern cuts differently.
 package tokenizer
