@@ -89,7 +89,7 @@ class Examiner:
         return torch.stack(out)
 
     @torch.no_grad()
-    def evicted(self, rows, scenes, policy, share, size=32):
+    def evicted(self, rows, scenes, policy, share, size=64):
         out = []
         for i in range(0, len(rows), size):
             part = rows[i:i + size]

@@ -27,11 +27,13 @@ class Blender(torch.nn.Module):
         self.register_buffer("ycc", torch.tensor(
             [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]))
 
-    def clean(self, glyph, shape, box, ink, paper):
-        """(B, 3, 336, 336) floats in 0..255; the inputs are B tables."""
+    def clean(self, glyph, shape, box, ink, paper, gamma=None):
+        """(B, 3, 336, 336) floats in 0..255; the inputs are B tables. gamma (B,) makes strokes bolder (< 1) or thinner (> 1)."""
         b = glyph.shape[0]
         cover = self.shapes[shape.long()][:, :, None]
         stroke = self.glyphs[glyph.long()][:, :, None]
+        if gamma is not None:
+            stroke = stroke ** gamma[:, None, None, None, None]
         paper = paper.float()[:, None, :, None, None]
         px = paper + (box.float()[..., None, None] - paper) * cover
         px = px + (ink.float()[..., None, None] - px) * stroke
@@ -56,10 +58,10 @@ class Blender(torch.nn.Module):
         cb, cr = F.interpolate(small, scale_factor=2, mode="bilinear").unbind(1)
         return torch.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], 1)
 
-    def forward(self, glyph, shape, box, ink, paper):
+    def forward(self, glyph, shape, box, ink, paper, gamma=None):
         """A third stays clean, the rest gets noise and/or JPEG loss; what comes out is exactly what a processor gives for a uint8 picture."""
         with torch.autocast("cuda", enabled=False):
-            px = self.clean(glyph, shape, box, ink, paper)
+            px = self.clean(glyph, shape, box, ink, paper, gamma)
             b, dev = px.shape[0], px.device
             pick = torch.rand(b, device=dev)
             sigma = torch.where(pick < 1 / 3, 0.0, 10 * torch.rand(b, device=dev))

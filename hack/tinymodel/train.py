@@ -34,9 +34,11 @@ class Trainer:
         torch.manual_seed(SEED)
         torch.set_float32_matmul_precision("high")
         torch._dynamo.config.recompile_limit = 64
-        self.out = pathlib.Path(args.out)
+        self.resume, self.out = args.resume, pathlib.Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
         self.model = TinyLlava().to(self.dev)
+        if args.resume:
+            self.model.load_state_dict(export.read_weights(args.resume))
         self.aux = nn.Linear(256, CLASSES * render.LABELS).to(self.dev)
         self.params = [*self.model.parameters(), *self.aux.parameters()]
         self.model.compile_layers()
@@ -44,7 +46,7 @@ class Trainer:
         self.blend = torch.compile(Blender().to(self.dev), dynamic=False)
         self.head_loss = torch.compile(head_loss, dynamic=False)
         self.opt = torch.optim.AdamW(self.params, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
-        self.batches = data.loader(f"{SEED}/{self.rank}", args.pictures, args.workers)
+        self.batches = data.loader(f"{SEED}/{self.rank}{'/resumed' if args.resume else ''}", args.pictures, args.workers)
         self.budget, self.pictures, self.step, self.fraction, self.lines = args.seconds, args.pictures, 0, 0.0, []
 
     def log(self, **fields):
@@ -53,10 +55,13 @@ class Trainer:
             print(json.dumps(fields), flush=True)
             (self.out / "train_log.jsonl").write_text("".join(json.dumps(x) + "\n" for x in self.lines))
 
+    def show(self, batch, gamma):
+        with torch.no_grad():
+            return self.blend(*(batch[k] for k in ("glyph", "shape", "box", "ink", "paper")), gamma)
+
     def forward(self, batch):
         batch = {k: v.to(self.dev, non_blocking=True) for k, v in batch.items()}
-        with torch.no_grad():
-            px = self.blend(*(batch[k] for k in ("glyph", "shape", "box", "ink", "paper")))
+        px = self.show(batch, 0.6 + torch.rand(self.pictures, device=self.dev))
         ids = batch["ids"].long()
         with torch.autocast("cuda", torch.bfloat16):
             seen = self.model.see(px)
@@ -69,6 +74,10 @@ class Trainer:
     def rate(self):
         """Warm-up by steps, then flat, then a linear fall over the last 30 % of the time."""
         return 1e-3 * min(1, (self.step + 1) / 300) * min(1, max(0.01, (1 - self.fraction) / 0.3))
+
+    def aux_weight(self):
+        """Less at the end; slowly up at the start, for a resumed model meets a fresh auxiliary head."""
+        return (1.5 if self.fraction < 0.7 else 0.3) * min(1, (self.step + 1) / 300)
 
     def sync(self):
         if self.world > 1:
@@ -88,7 +97,7 @@ class Trainer:
     def run(self):
         self.start = time.time()
         saved, waited = 0.0, 0.0
-        self.log(gpu=torch.cuda.get_device_name(), gpus=self.world, seed=SEED, torch=torch.__version__,
+        self.log(gpu=torch.cuda.get_device_name(), gpus=self.world, seed=SEED, torch=torch.__version__, resume=bool(self.resume),
                  parameters=sum(p.numel() for p in self.model.parameters()))
         while self.fraction < 1:
             t = time.time()
@@ -97,7 +106,7 @@ class Trainer:
             for g in self.opt.param_groups:
                 g["lr"] = self.rate()
             loss, aux, right = self.forward(batch)
-            (loss + (1.5 if self.fraction < 0.7 else 0.3) * aux).backward()
+            (loss + self.aux_weight() * aux).backward()
             self.sync()
             norm = nn.utils.clip_grad_norm_(self.params, 1.0)
             self.opt.step()
@@ -123,10 +132,9 @@ class Trainer:
         """Exact answers on one batch of held-out scenes, by task; uses the training graph, so nothing recompiles."""
         if self.rank:
             return
-        rows, scenes = data.exam("probe", 192, length=data.ONE)
+        rows, scenes = data.exam("probe", self.pictures, length=data.ONE)
         batch = {k: v.to(self.dev) for k, v in data.batch_of(rows, scenes).items()}
-        with torch.no_grad():
-            px = self.blend(*(batch[k] for k in ("glyph", "shape", "box", "ink", "paper")))
+        px = self.show(batch, torch.ones(self.pictures, device=self.dev))
         with torch.autocast("cuda", torch.bfloat16):
             hidden = self.model.read(self.model.embed(batch["ids"].long(), self.model.see(px)))
             best = self.model.language_model.lm_head(hidden[:, 576:]).argmax(-1)
@@ -150,6 +158,7 @@ if __name__ == "__main__":
     parser.add_argument("seconds", type=float)
     parser.add_argument("out")
     parser.add_argument("--pictures", type=int, default=192)
+    parser.add_argument("--resume", help="a folder of weights to go on from")
     parser.add_argument("--workers", type=int, default=12)
     trainer = Trainer(parser.parse_args())
     trainer.run()
