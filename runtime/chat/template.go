@@ -1,0 +1,151 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ardanlabs/jinja"
+)
+
+// Message is one turn of a conversation.
+type Message struct {
+	Role    string
+	Content []Part
+}
+
+// Part is a piece of a message: Type "text" with its Text, or Type "image".
+type Part struct {
+	Type string
+	Text string
+}
+
+// Template renders conversations. It is safe for use by many goroutines.
+type Template struct {
+	compiled renderer
+	tokens   map[string]string // bos_token, eos_token, ...
+	parts    bool              // takes content as a list of parts; else as one string
+}
+
+// renderer is all that is used of the template engine.
+type renderer interface {
+	RenderValues(data map[string]jinja.Value) (string, error)
+}
+
+// RejectedError is what a template says with raise_exception: the messages are not as the model wants them.
+type RejectedError struct{ Reason string }
+
+func (e *RejectedError) Error() string {
+	return "the model's chat template refuses the messages: " + e.Reason
+}
+
+// Load reads the chat template of a model folder and the special tokens that it may write.
+func Load(dir string) (*Template, error) {
+	source, path, err := findTemplate(dir)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := specialTokens(dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := compile(source, tokens)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func compile(source string, tokens map[string]string) (*Template, error) {
+	compiled, err := jinja.Compile(source)
+	if err != nil {
+		return nil, fmt.Errorf("compiling chat template: %w", err)
+	}
+	t := &Template{compiled: compiled, tokens: tokens}
+	t.parts = t.takesParts()
+	return t, nil
+}
+
+// takesParts tries which form of content the template reads: one that expects a string fails on a list, leaves its
+// text out or prints the list itself.
+func (t *Template) takesParts() bool {
+	const probe = "probe of the content form"
+	t.parts = true
+	text, err := t.Render([]Message{{Role: "user", Content: []Part{{Type: "text", Text: probe}}}}, true)
+	return err == nil && strings.Contains(text, probe) && !strings.Contains(text, "'"+probe) && !strings.Contains(text, `"`+probe)
+}
+
+// Render writes the conversation as a prompt; with addGenerationPrompt it ends where the answer starts.
+func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string, error) {
+	list := make([]jinja.Value, 0, len(messages))
+	for i, m := range messages {
+		content, err := t.content(m.Content)
+		if err != nil {
+			return "", fmt.Errorf("messages[%d]: %w", i, err)
+		}
+		list = append(list, dict(field{"role", jinja.NewString(m.Role)}, field{"content", content}))
+	}
+	data := map[string]jinja.Value{
+		"messages":              jinja.NewList(list),
+		"add_generation_prompt": jinja.NewBool(addGenerationPrompt),
+		"tools":                 jinja.None(),
+		"documents":             jinja.None(),
+		"raise_exception":       jinja.NewCallable("raise_exception", raise),
+	}
+	for name, token := range t.tokens {
+		data[name] = jinja.NewString(token)
+	}
+	text, err := t.compiled.RenderValues(data)
+	var rejected *RejectedError
+	if errors.As(err, &rejected) {
+		return "", rejected
+	}
+	if err != nil {
+		return "", fmt.Errorf("rendering chat template: %w", err)
+	}
+	return text, nil
+}
+
+func raise(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
+	reason := "no reason given"
+	if len(args) > 0 {
+		reason = args[0].String()
+	}
+	return jinja.Undefined(), &RejectedError{Reason: reason}
+}
+
+func (t *Template) content(parts []Part) (jinja.Value, error) {
+	var list []jinja.Value
+	var joined strings.Builder
+	for i, p := range parts {
+		kind := field{"type", jinja.NewString(p.Type)}
+		switch {
+		case p.Type == "text":
+			joined.WriteString(p.Text)
+			list = append(list, dict(kind, field{"text", jinja.NewString(p.Text)}))
+		case p.Type == "image" && t.parts:
+			list = append(list, dict(kind))
+		case p.Type == "image":
+			return jinja.Undefined(), &RejectedError{Reason: "it takes no pictures"}
+		default:
+			return jinja.Undefined(), fmt.Errorf("content[%d]: type %q is not supported, expected text or image", i, p.Type)
+		}
+	}
+	if t.parts {
+		return jinja.NewList(list), nil
+	}
+	return jinja.NewString(joined.String()), nil
+}
+
+type field struct {
+	name  string
+	value jinja.Value
+}
+
+func dict(fields ...field) jinja.Value {
+	d := jinja.NewDict()
+	for _, f := range fields {
+		d.AsDict().Set(f.name, f.value)
+	}
+	return d
+}
