@@ -31,7 +31,8 @@ envtest-assets: lab-program ## Build etcd, kube-apiserver and kubectl alone, and
 .PHONY: lab-smoke
 lab-smoke: lab-build lab-smoke-images ## Prove that the lab runs containers, Services, image volumes, pretended GPUs and KWOK nodes
 	@$(LAB) run -node real -image $(SMOKE)/hello.tar -image $(SMOKE)/cat.tar -image $(SMOKE)/model.tar -- \
-		env SMOKE_MODEL="$$(cat $(SMOKE)/model.ref)" $(SMOKE)/smoke.test -test.v
+		env SMOKE_MODEL="$$(cat $(SMOKE)/model.ref)" $(SMOKE)/smoke.test -test.v -test.run TestLab
+	@LAB=$(LAB) $(SMOKE)/smoke.test -test.v -test.run TestTeardown
 
 .PHONY: lab-smoke-images
 lab-smoke-images: lab-program

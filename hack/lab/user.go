@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +19,8 @@ const commandGrace = 20 * time.Second
 // runUser runs the user's command, or a shell, and returns its exit status.
 func (l *lab) runUser(ctx context.Context) (int, error) {
 	command, end := l.Command, syscall.SIGTERM
-	if len(command) == 0 {
+	interactive := len(command) == 0
+	if interactive {
 		if l.Keep {
 			return 0, nil
 		}
@@ -41,16 +41,13 @@ func (l *lab) runUser(ctx context.Context) (int, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(end) }
 	cmd.WaitDelay = commandGrace
 	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case cmd.ProcessState != nil:
-		return sandbox.CodeOf(cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
-	case errors.As(err, &exit):
-		return exit.ExitCode(), nil
-	case err != nil:
+	if cmd.ProcessState == nil {
 		return 0, fmt.Errorf("running the command: %w", err)
 	}
-	return 0, nil
+	if interactive { // its status is that of the last thing typed, and tells nothing
+		return 0, nil
+	}
+	return sandbox.CodeOf(cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
 }
 
 // environment of the user's command. Inside the private network nothing outside

@@ -18,7 +18,7 @@ const (
 	NodeReady             = "node " + NodeName
 	ImportImages          = "import images"
 	CreateNodes           = "create KWOK nodes"
-	NodesReady            = "KWOK nodes"
+	NodesReady            = "every node"
 )
 
 // Step is one act on the way to a running cluster.
