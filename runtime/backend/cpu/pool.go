@@ -62,7 +62,8 @@ func (p *pool) run(w work, parts int) {
 func (p *pool) drain(worker int) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.panicked.Store(&v)
+			kept := v // v itself would be allocated on every return, with or without a panic
+			p.panicked.Store(&kept)
 		}
 	}()
 	for {
