@@ -1,0 +1,122 @@
+package kv
+
+import (
+	"errors"
+	"slices"
+	"testing"
+)
+
+var small = Shape{Pages: 20, PageTokens: 4, Layers: 2, PageBytes: 100}
+
+func TestTakeIsAllOrNothing(t *testing.T) {
+	p := NewPool(small)
+	pages, err := p.Take(18)
+	if err != nil || p.Used() != 18 || p.Free() != 2 {
+		t.Fatalf("took %d: used %d, free %d, %v", len(pages), p.Used(), p.Free(), err)
+	}
+	if _, err := p.Take(3); !errors.Is(err, ErrNoPages) || p.Free() != 2 {
+		t.Errorf("taking 3 of 2: %v, %d free", err, p.Free())
+	}
+}
+
+func TestReturnRefusesWhatIsNotHeld(t *testing.T) {
+	for name, bad := range map[string]func(held []int32) []int32{
+		"a free page":                 func(h []int32) []int32 { return []int32{h[0], 19} },
+		"a page twice":                func(h []int32) []int32 { return []int32{h[1], h[0], h[1]} },
+		"a negative number":           func([]int32) []int32 { return []int32{-1} },
+		"a number over the pool size": func([]int32) []int32 { return []int32{20} },
+	} {
+		p := NewPool(small)
+		held, _ := p.Take(3)
+		if err := p.Return(bad(held)); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+		if err := p.Return(held); err != nil || p.Free() != 20 {
+			t.Errorf("%s: the refused call changed the pool: %v, %d free", name, err, p.Free())
+		}
+	}
+}
+
+func TestRoomGrowsByPagesAndLayers(t *testing.T) {
+	s := NewPool(small).NewSequence()
+	for _, step := range []struct{ write, pages int }{{1, 2}, {3, 2}, {1, 4}, {8, 8}} {
+		if err := s.Room(step.write); err != nil {
+			t.Fatal(err)
+		}
+		s.Wrote(step.write)
+		if s.Pages() != step.pages {
+			t.Errorf("%d rows lie in %d pages, want %d", s.Rows(), s.Pages(), step.pages)
+		}
+	}
+	if err := s.Room(30); !errors.Is(err, ErrNoPages) || s.Pages() != 8 {
+		t.Errorf("room that is not there: %v, %d pages", err, s.Pages())
+	}
+}
+
+func TestCompactFreesPagesAndKeepsThePosition(t *testing.T) {
+	p := NewPool(small)
+	s := p.NewSequence()
+	if err := s.Room(13); err != nil {
+		t.Fatal(err)
+	}
+	s.Wrote(13)
+	err := s.Compact(1, []int32{0, 5, 12}, func(src Table, rows, dst []int32) error {
+		if src.Rows != 13 || len(rows) != 3 || len(dst) != 1 || slices.Contains(src.Pages, dst[0]) {
+			t.Errorf("copying %v of %+v to %v", rows, src, dst)
+		}
+		return nil
+	})
+	if err != nil || s.Position != 13 || s.Tables[0].Rows != 13 || s.Tables[1].Rows != 3 || p.Used() != 5 {
+		t.Errorf("%v: position %d, tables %+v, %d pages used", err, s.Position, s.Tables, p.Used())
+	}
+	if err := s.Release(); err != nil || p.Used() != 0 {
+		t.Errorf("release: %v, %d pages used", err, p.Used())
+	}
+}
+
+func TestAFailedCopyChangesNothing(t *testing.T) {
+	p := NewPool(small)
+	s := p.NewSequence()
+	_ = s.Room(8)
+	s.Wrote(8)
+	before := slices.Clone(s.Tables)
+	broken := errors.New("device lost")
+	if err := s.Compact(0, []int32{1}, func(Table, []int32, []int32) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.Compact(0, []int32{1}, func(Table, []int32, []int32) error { panic("kernel") })
+	}()
+	if p.Used() != 4 || !slices.Equal(before[0].Pages, s.Tables[0].Pages) || s.Tables[0].Rows != 8 {
+		t.Errorf("%d pages used, layer 0 is %+v", p.Used(), s.Tables[0])
+	}
+	if err := s.Compact(0, make([]int32, 9), nil); err == nil {
+		t.Error("9 rows were kept of 8")
+	}
+}
+
+// The figures of doc.go.
+func TestWorkedExample(t *testing.T) {
+	s := Shape{Pages: 1000, PageTokens: 16, Layers: 8}
+	if got := s.Admission(620, 31, true); got != 351 {
+		t.Errorf("admission with compression: %d, want 351", got)
+	}
+	if got := s.Admission(620, 31, false); got != 328 {
+		t.Errorf("admission without: %d, want 328", got)
+	}
+	if got := s.Remaining(slices.Repeat([]int{102}, 8), 31); got != 72 {
+		t.Errorf("after compression: %d, want 72", got)
+	}
+}
+
+func TestShapeForRefusesAPoolThatHoldsNothing(t *testing.T) {
+	if s, err := ShapeFor(8*16*512+16*512, 8, 16, 512); err != nil || s.Pages != 9 || s.Bytes(9) != 73728 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, bytes := range []int64{0, -1, 9*16*512 - 1} {
+		if s, err := ShapeFor(bytes, 8, 16, 512); err == nil {
+			t.Errorf("%d bytes gave %+v", bytes, s)
+		}
+	}
+}
