@@ -18,7 +18,9 @@ const shareSmoothing = 0.3
 // now fill the pool.
 func (s State) learned(m Sample) State {
 	text := m.TextTokens + m.GeneratedTokens
-	if all := text + m.VisualSeen; all > 0 && m.Finished > 0 && m.WindowSeconds > 0 {
+	// A window in which only answers grew says nothing about the next prompts.
+	if prompts := m.TextTokens + m.VisualSeen; prompts > 0 && m.Finished > 0 && m.WindowSeconds > 0 {
+		all := text + m.VisualSeen
 		x := text / all
 		if s.TextShare > 0 {
 			x = s.TextShare + shareSmoothing*(x-s.TextShare)

@@ -104,7 +104,7 @@ func (w *watcher) sample(p *plant) Sample {
 	load := p.load()
 	m := Sample{Expected: 1, Scraped: 1, Hottest: load, Running: load.Running, Waiting: load.Waiting}
 	if w.started {
-		m.ElapsedSeconds = p.now - w.at
+		m.ElapsedSeconds = math.Round(1000*(p.now-w.at)) / 1000
 		m.WindowSeconds = m.ElapsedSeconds
 		m.Finished, m.TextTokens, m.GeneratedTokens = p.finished-w.finished, p.textSum-w.textSum, p.generated-w.generated
 		m.VisualSeen, m.VisualKept = p.seen-w.seen, p.kept-w.kept

@@ -15,7 +15,7 @@ func noisyLoad(seed uint64, rate float64) func() float64 {
 }
 
 func TestConstantLoadMakesNoLimitCycle(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(2) {
 		for _, rate := range []float64{2, 6, 9, 10, 11, 14, 20, 30} {
 			for _, interval := range []float64{2, 5, 15} {
 				t.Run(fmt.Sprintf("%v requests a second, looked at every %v s, seed %d", rate, interval, seed), func(t *testing.T) {
@@ -26,10 +26,10 @@ func TestConstantLoadMakesNoLimitCycle(t *testing.T) {
 						d.spend(interval, load())
 					}
 					d.changes = nil
-					for d.plant.now < 3*3600 {
+					for d.plant.now < 2*3600 {
 						d.spend(interval, load())
 					}
-					// Two and a half hours of the same load: a value that swings would turn dozens of times.
+					// An hour and a half of the same load: a value that swings would turn dozens of times.
 					if turns := turns(d.changes); turns > 2 {
 						t.Errorf("the value turned %d times in %d changes", turns, len(d.changes))
 						for _, c := range d.changes {
