@@ -60,12 +60,15 @@ type LogProbs struct {
 	Content []TokenLogProb `json:"content"`
 }
 
+// LowestLogProb stands for "impossible", as OpenAI has it: JSON has no -Inf.
+const LowestLogProb = -9999
+
 // TokenLogProb is one token with its natural-log probability. Bytes are the token's UTF-8 bytes.
 type TokenLogProb struct {
 	Token   string         `json:"token"`
 	LogProb float32        `json:"logprob"`
 	Bytes   []int          `json:"bytes"`
-	Top     []TokenLogProb `json:"top_logprobs,omitzero"`
+	Top     []TokenLogProb `json:"top_logprobs"`
 }
 
 // Usage counts tokens, and what compression did to the pictures' share of the KV cache.

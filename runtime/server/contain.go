@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"aircache.dev/aircache/runtime/server/openai"
+)
+
+// contain gives every request an id and a log line, and keeps a panic inside the
+// request that caused it: the client gets a 500, the process lives on.
+func (s *Server) contain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := s.newID()
+		out := &watchedWriter{ResponseWriter: w}
+		out.Header().Set("X-Request-Id", id)
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		start := s.now()
+		defer func() {
+			if cause := recover(); cause != nil {
+				s.reportPanic(out, r, id, cause)
+			}
+			if out.status == 0 {
+				out.status = http.StatusOK // what net/http sends for a handler that wrote nothing
+			}
+			s.metrics.requests.WithLabelValues(routeOf(r), strconv.Itoa(out.status)).Inc()
+			s.log.Log(r.Context(), levelOf(out.status), "request",
+				slog.String("id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+				slog.Int("status", out.status), slog.Duration("took", s.now().Sub(start).Round(time.Microsecond)))
+		}()
+		next.ServeHTTP(out, r)
+	})
+}
+
+func (s *Server) reportPanic(out *watchedWriter, r *http.Request, id string, cause any) {
+	if cause == http.ErrAbortHandler {
+		panic(cause) // net/http's own way to cut a connection
+	}
+	s.metrics.panics.Inc()
+	s.log.Error("a request panicked", slog.String("id", id), slog.String("path", r.URL.Path),
+		slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+	if out.status == 0 {
+		writeError(out, openai.Internal("The server failed on this request; its log has the cause under request %s.", id))
+	}
+}
+
+// levelOf keeps probes and scrapes, which succeed every few seconds, out of the normal log.
+func levelOf(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
+		return slog.LevelError
+	case status >= http.StatusBadRequest:
+		return slog.LevelWarn
+	default:
+		return slog.LevelDebug
+	}
+}
+
+// routeOf is the pattern that matched: a label must not grow with what clients make up.
+func routeOf(r *http.Request) string {
+	if r.Pattern == "" {
+		return "other"
+	}
+	return r.Pattern
+}
+
+type requestIDKey struct{}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// watchedWriter remembers the status. Unwrap lets http.ResponseController flush and set deadlines.
+type watchedWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watchedWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watchedWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

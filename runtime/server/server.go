@@ -1,0 +1,130 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"aircache.dev/aircache/runtime/server/openai"
+)
+
+// Options are the server's own settings; the model's come with the Model.
+type Options struct {
+	ServedName   string
+	APIKeys      []string // empty: no key is asked for
+	MaxImages    int      // pictures a request may have
+	MaxBodyBytes int64
+	MaxWaiting   int // requests that may wait for their pictures to be decoded
+}
+
+// Model is a loaded model with its engine.
+type Model struct {
+	Engine       Engine
+	Tokenizer    Tokenizer
+	Template     Template
+	Pictures     Pictures
+	ImageToken   int32 // id that stands for one row of a picture
+	VisualTokens int   // rows of a picture
+	PageTokens   int   // tokens of one layer in a page of the KV pool
+	MaxModelLen  int   // longest prompt and answer together, in tokens
+	Defaults     Defaults
+}
+
+// Defaults hold where a request leaves a field out. They come from the model's
+// generation_config.json; without one they are OpenAI's (temperature 1, top_p 1).
+type Defaults struct {
+	Temperature float64
+	TopP        float64
+	TopK        int
+	MaxTokens   int // 0: what is left of the context
+}
+
+// Server answers HTTP before, while and after it has a model.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	now     func() time.Time
+	newID   func() string
+	state   *State
+	metrics *Metrics
+	workers *workers
+	model   atomic.Pointer[Model]
+	created int64
+}
+
+// New makes a server without a model: alive, not ready.
+func New(opts Options, state *State, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() string) *Server {
+	s := &Server{opts: opts, log: log, now: now, newID: newID, state: state, metrics: metrics,
+		workers: newWorkers(opts.MaxWaiting), created: now().Unix()}
+	metrics.registry.MustRegister(newObserved(opts.ServedName, s.observe))
+	return s
+}
+
+// SetModel makes the server able to answer; State.Ready then lets requests in.
+func (s *Server) SetModel(m *Model) {
+	s.model.Store(m)
+	s.metrics.publishPool(s.opts.ServedName, m.Engine.Observe().KV, m.PageTokens)
+}
+
+// API is the handler of the port that users reach. Probes and metrics ask for no
+// key: a kubelet and a Prometheus have none.
+func (s *Server) API() http.Handler {
+	keyed := http.NewServeMux()
+	keyed.HandleFunc("POST /v1/chat/completions", s.chatCompletions)
+	keyed.HandleFunc("GET /v1/models", s.listModels)
+	keyed.HandleFunc("GET /v1/models/{name...}", s.getModel)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", s.state.livez)
+	mux.HandleFunc("GET /readyz", s.state.readyz)
+	mux.HandleFunc("GET /health", s.state.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("/v1/", requireKey(s.opts.APIKeys, inOpenAIShape(keyed)))
+	return s.contain(inOpenAIShape(mux))
+}
+
+// Control is the handler of the operator's port.
+func (s *Server) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/tuning", s.getTuning)
+	mux.HandleFunc("PUT /v1/tuning", s.putTuning)
+	mux.HandleFunc("GET /v1/observation", s.getObservation)
+	mux.HandleFunc("GET /livez", s.state.livez)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return s.contain(mux)
+}
+
+// inOpenAIShape answers unknown routes and wrong methods as OpenAI's clients expect, not in plain text.
+func inOpenAIShape(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		probe := &discard{header: http.Header{}}
+		mux.ServeHTTP(probe, r) // only its own 404 or 405 is left
+		if allowed := probe.header.Get("Allow"); allowed != "" {
+			w.Header().Set("Allow", allowed)
+			writeError(w, openai.Refusal(http.StatusMethodNotAllowed, openai.TypeInvalidRequest, openai.CodeMethod,
+				"Not allowed to %s on %s; allowed: %s.", r.Method, r.URL.Path, allowed))
+			return
+		}
+		writeError(w, openai.Refusal(http.StatusNotFound, openai.TypeInvalidRequest, openai.CodeNotFound,
+			"Unknown request URL: %s %s.", r.Method, r.URL.Path))
+	})
+}
+
+// discard keeps a handler's headers and drops the rest.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}

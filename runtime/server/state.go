@@ -1,0 +1,80 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+
+	"aircache.dev/aircache/runtime/server/openai"
+)
+
+// State says whether the process takes requests. It only moves forward:
+// loading -> ready -> draining, or loading -> draining.
+type State struct {
+	mu       sync.Mutex
+	loading  string // what is being waited for; empty once ready
+	draining bool
+}
+
+// NewState starts in the loading state, with the reason that /readyz will give.
+func NewState(reason string) *State { return &State{loading: reason} }
+
+// Loading changes the reason while the model loads.
+func (s *State) Loading(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loading = reason
+}
+
+// Ready lets requests in, unless the process already drains.
+func (s *State) Ready() { s.Loading("") }
+
+// Drain turns readiness off for good.
+func (s *State) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+}
+
+// Draining reports whether Drain was called.
+func (s *State) Draining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// Refusal is why requests are not taken now; nil when they are.
+func (s *State) Refusal() *openai.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining:
+		return openai.Busy(openai.CodeDraining, drainRetrySeconds, "The server is shutting down; another one will answer.")
+	case s.loading != "":
+		return openai.Busy(openai.CodeLoading, loadingRetrySeconds, "The server is not ready: %s.", s.loading)
+	default:
+		return nil
+	}
+}
+
+// Seconds for Retry-After: a drained pod is out of its Service at once, a model loads for a while.
+const (
+	drainRetrySeconds   = 1
+	loadingRetrySeconds = 5
+	queueRetrySeconds   = 1
+)
+
+func (s *State) livez(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") }
+
+func (s *State) readyz(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Refusal(); err != nil {
+		writeText(w, http.StatusServiceUnavailable, err.Message+"\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ok\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"aircache.dev/aircache/runtime/control"
+)
+
+// TuningFilePeriod is how often the mounted tuning file is looked at. A kubelet
+// refreshes a ConfigMap about once a minute; running pods get the same wish over
+// the control port at once, so the file needs no haste.
+const TuningFilePeriod = 2 * time.Second
+
+// TuningFile follows a mounted ConfigMap's key. It is read by its path each time,
+// not watched by its inode: a kubelet swaps a symlink above it.
+type TuningFile struct {
+	Path string
+	last []byte // the content that was judged last, applied or refused
+}
+
+// Poll reads the file and returns its Tuning if its content is new. A file that is
+// not there (yet) is not an error: the start value of the arguments holds.
+func (f *TuningFile) Poll() (tuning control.Tuning, changed bool, err error) {
+	file, err := os.Open(f.Path)
+	if os.IsNotExist(err) {
+		return control.Tuning{}, false, nil
+	}
+	if err != nil {
+		return control.Tuning{}, false, fmt.Errorf("reading the tuning file: %w", err)
+	}
+	defer file.Close()
+	var content bytes.Buffer
+	if _, err := content.ReadFrom(io.LimitReader(file, control.MaxTuningBytes+1)); err != nil {
+		return control.Tuning{}, false, fmt.Errorf("reading the tuning file: %w", err)
+	}
+	if bytes.Equal(content.Bytes(), f.last) {
+		return control.Tuning{}, false, nil
+	}
+	f.last = bytes.Clone(content.Bytes())
+	tuning, err = control.DecodeTuning(&content)
+	if err != nil {
+		return control.Tuning{}, false, fmt.Errorf("reading the tuning file %s: %w", f.Path, err)
+	}
+	return tuning, true, nil
+}
+
+// FollowTuningFile applies the file now and again at every tick until ctx ends.
+func (s *Server) FollowTuningFile(ctx context.Context, file *TuningFile, ticks <-chan time.Time) {
+	for {
+		s.applyTuningFile(file)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+		}
+	}
+}
+
+func (s *Server) applyTuningFile(file *TuningFile) {
+	m := s.model.Load()
+	if m == nil {
+		return
+	}
+	tuning, changed, err := file.Poll()
+	if err != nil {
+		s.log.Warn("the tuning file is not usable; the applied value stays", "reason", err)
+		return
+	}
+	if changed {
+		_, _ = s.applyTuning(m.Engine, tuning, "tuning file") // a refusal is logged there; the applied value stays
+	}
+}
