@@ -57,6 +57,15 @@ func TestParseRunNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestStateFolderMustBeShortEnoughForSockets(t *testing.T) {
+	if err := checkLength("/tmp/aircache-lab-1234567890"); err != nil {
+		t.Error(err)
+	}
+	if err := checkLength("/" + strings.Repeat("x", longestDir)); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("got %v, want advice to set TMPDIR", err)
+	}
+}
+
 func TestOptionsSurviveTheWayInside(t *testing.T) {
 	o := options{Node: nodeReal, Images: []string{"/a.tar"}, GPUs: 8, Command: []string{"sh", "-c", "echo 'a b'"}, Dir: t.TempDir(), Bin: "/opt", Real: true}
 	if err := o.save(); err != nil {

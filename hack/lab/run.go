@@ -28,7 +28,10 @@ func runCommand(args []string) error {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
 	leftovers := sandbox.Leftovers{Dir: o.Dir}
-	if leftovers.Cgroups, err = o.chooseNode(); err != nil {
+	if err = checkLength(o.Dir); err == nil {
+		leftovers.Cgroups, err = o.chooseNode()
+	}
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(o.Dir))
 	}
 	janitor, err := sandbox.HireJanitor(leftovers)
@@ -44,6 +47,16 @@ func runCommand(args []string) error {
 		return exitCode(code)
 	}
 	return err
+}
+
+// longestDir leaves room for /containerd.sock.ttrpc in the 108 bytes of a socket's path.
+const longestDir = 108 - len("/containerd.sock.ttrpc") - 1
+
+func checkLength(dir string) error {
+	if len(dir) > longestDir {
+		return fmt.Errorf("making the state folder: %s has %d bytes, sockets in it allow %d: set a shorter TMPDIR", dir, len(dir), longestDir)
+	}
+	return nil
 }
 
 // chooseNode sets o.Real and makes the cgroups that a real node needs.
