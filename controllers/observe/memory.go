@@ -1,0 +1,123 @@
+package observe
+
+import (
+	"slices"
+	"time"
+
+	"aircache.dev/aircache/controllers/tuner"
+)
+
+// Result is the scrape of one pod.
+type Result struct {
+	Pod      string // its UID: a pod that was replaced is another pod
+	At       time.Time
+	Snapshot Snapshot
+	Err      error
+}
+
+// Memory keeps the last snapshot of every pod of a pool. The zero Memory is empty.
+type Memory struct{ last map[string]Result }
+
+// Sample adds one round of scrapes up and remembers it. Pods that are gone are forgotten; a pod
+// that failed keeps its last snapshot, so that its next window is only longer.
+func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
+	s := tuner.Sample{Expected: len(results)}
+	next := make(map[string]Result, len(results))
+	total := window{recall: map[int32]Sum{}}
+	for _, r := range results {
+		before, seen := m.last[r.Pod]
+		if r.Err != nil {
+			if seen {
+				next[r.Pod] = before
+			}
+			continue
+		}
+		next[r.Pod] = r
+		addGauges(&s, now, r)
+		if seconds := r.At.Sub(before.At).Seconds(); seen && seconds > 0 {
+			s.WindowSeconds = max(s.WindowSeconds, seconds)
+			total = total.plus(between(before.Snapshot, r.Snapshot))
+		}
+	}
+	m.last = next
+	addWindow(&s, total)
+	return s
+}
+
+// Product is what the pods say they run on; the first of the sorted names if they differ.
+func (m *Memory) Product() string {
+	var names []string
+	for _, r := range m.last {
+		if r.Snapshot.Product != "" {
+			names = append(names, r.Snapshot.Product)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return slices.Min(names)
+}
+
+func addGauges(s *tuner.Sample, now time.Time, r Result) {
+	p := r.Snapshot
+	s.Scraped++
+	s.AgeSeconds = max(s.AgeSeconds, now.Sub(r.At).Seconds())
+	s.Running += p.Running
+	s.Waiting += p.Waiting
+	if load := (tuner.Load{Usage: p.Usage, Peak: p.Peak, Running: p.Running, Waiting: p.Waiting}); s.Scraped == 1 || hotter(load, s.Hottest) {
+		s.Hottest = load
+	}
+	if newer := p.Epoch > s.Applied.Epoch || p.Epoch == s.Applied.Epoch && p.Revision > s.Applied.Revision; newer {
+		s.Applied = tuner.Applied{Epoch: p.Epoch, Revision: p.Revision, TargetPermille: p.RetentionPermille}
+	}
+}
+
+// hotter compares the fullest moment first, then who waits, then the present.
+func hotter(a, b tuner.Load) bool {
+	if full, other := max(a.Usage, a.Peak), max(b.Usage, b.Peak); full != other {
+		return full > other
+	}
+	if a.Waiting != b.Waiting {
+		return a.Waiting > b.Waiting
+	}
+	return a.Usage > b.Usage
+}
+
+func (w window) plus(o window) window {
+	a, b := w.counters, o.counters
+	w.counters = Counters{
+		a.Finished + b.Finished, a.Preemptions + b.Preemptions, a.TextTokens + b.TextTokens,
+		a.GeneratedTokens + b.GeneratedTokens, a.VisualSeen + b.VisualSeen, a.VisualKept + b.VisualKept,
+	}
+	w.ttft, w.itl, w.queueWait = w.ttft.plus(o.ttft), w.itl.plus(o.itl), w.queueWait.plus(o.queueWait)
+	for r, v := range o.recall {
+		w.recall[r] = w.recall[r].plus(v)
+	}
+	w.appliedRecall = w.appliedRecall.plus(o.appliedRecall)
+	return w
+}
+
+func addWindow(s *tuner.Sample, w window) {
+	s.Finished, s.Preemptions = w.counters.Finished, w.counters.Preemptions
+	s.TextTokens, s.GeneratedTokens = w.counters.TextTokens, w.counters.GeneratedTokens
+	s.VisualSeen, s.VisualKept = w.counters.VisualSeen, w.counters.VisualKept
+	s.TTFT, s.ITL, s.QueueWait = p95(w.ttft), p95(w.itl), p95(w.queueWait)
+	s.AppliedRecall = w.appliedRecall.mean()
+	for r, v := range w.recall {
+		if v.Count > 0 {
+			s.Recall = append(s.Recall, tuner.RecallPoint{RetentionPermille: r, Mean: v.mean()})
+		}
+	}
+	slices.SortFunc(s.Recall, func(a, b tuner.RecallPoint) int { return int(a.RetentionPermille - b.RetentionPermille) })
+}
+
+func p95(h Histogram) tuner.Latency {
+	return tuner.Latency{P95Seconds: h.quantile(0.95), Count: h.count()}
+}
+
+func (s Sum) mean() tuner.Mean {
+	if s.Count <= 0 {
+		return tuner.Mean{}
+	}
+	return tuner.Mean{Value: s.Sum / s.Count, Count: s.Count}
+}

@@ -1,0 +1,58 @@
+package observe
+
+import (
+	"fmt"
+	"strings"
+)
+
+// podText writes what a pod would after so many requests. Each has 20 text, 100 picture and 10
+// answer tokens, half of the picture kept, 50 ms to the first token, and recall 0.8 at 10 % and 0.9 at 50 %.
+func podText(requests int, edits ...string) string {
+	text := fmt.Sprintf(`# HELP aircache_retention_permille Applied share.
+# TYPE aircache_retention_permille gauge
+aircache_retention_permille 500
+aircache_tuning_revision 7
+aircache_tuning_epoch 2
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{model_name="tiny"} 3
+vllm:num_requests_waiting{model_name="tiny"} 1
+vllm:kv_cache_usage_perc{model_name="tiny"} 0.6
+aircache_kv_usage_peak_ratio 0.75
+process_start_time_seconds 1.7e+09
+# TYPE vllm:request_success_total counter
+vllm:request_success_total{finished_reason="stop",model_name="tiny"} %[1]d
+vllm:request_success_total{finished_reason="length",model_name="tiny"} 0
+# TYPE aircache_text_tokens_prefilled_total counter
+aircache_text_tokens_prefilled_total %[2]d
+# TYPE aircache_visual_tokens_seen_total counter
+aircache_visual_tokens_seen_total %[3]d
+aircache_visual_tokens_kept_total %[4]d
+vllm:generation_tokens_total{model_name="tiny"} %[5]d
+# TYPE vllm:time_to_first_token_seconds histogram
+vllm:time_to_first_token_seconds_bucket{model_name="tiny",le="0.04"} 0
+vllm:time_to_first_token_seconds_bucket{model_name="tiny",le="0.06"} %[1]d
+vllm:time_to_first_token_seconds_bucket{model_name="tiny",le="+Inf"} %[1]d
+vllm:time_to_first_token_seconds_sum{model_name="tiny"} %[6]g
+vllm:time_to_first_token_seconds_count{model_name="tiny"} %[1]d
+# TYPE aircache_recall histogram
+aircache_recall_bucket{retention_percent="10",le="+Inf"} %[1]d
+aircache_recall_sum{retention_percent="10"} %[7]g
+aircache_recall_count{retention_percent="10"} %[1]d
+aircache_recall_bucket{retention_percent="50",le="+Inf"} %[1]d
+aircache_recall_sum{retention_percent="50"} %[8]g
+aircache_recall_count{retention_percent="50"} %[1]d
+# TYPE aircache_applied_recall histogram
+aircache_applied_recall_bucket{le="+Inf"} %[1]d
+aircache_applied_recall_sum %[8]g
+aircache_applied_recall_count %[1]d
+# TYPE aircache_gpu_info gauge
+aircache_gpu_info{product="NVIDIA-L40S"} 1
+# TYPE go_goroutines gauge
+go_goroutines 12
+`, requests, 20*requests, 100*requests, 50*requests, 10*requests,
+		0.05*float64(requests), 0.8*float64(requests), 0.9*float64(requests))
+	for i := 0; i+1 < len(edits); i += 2 {
+		text = strings.ReplaceAll(text, edits[i], edits[i+1])
+	}
+	return text
+}

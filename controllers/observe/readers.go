@@ -1,0 +1,93 @@
+package observe
+
+import (
+	"fmt"
+	"strconv"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// readers put each metric that the tuner uses into the Snapshot. Several series of a
+// family are added up.
+var readers = map[string]func(*Snapshot, *dto.Metric) error{
+	"vllm:kv_cache_usage_perc":     gauge(func(s *Snapshot, v float64) { s.Usage, s.hasUsage = s.Usage+v, true }),
+	"vllm:num_requests_running":    gauge(func(s *Snapshot, v float64) { s.Running, s.hasRunning = s.Running+v, true }),
+	"vllm:num_requests_waiting":    gauge(func(s *Snapshot, v float64) { s.Waiting, s.hasWaiting = s.Waiting+v, true }),
+	"aircache_kv_usage_peak_ratio": gauge(func(s *Snapshot, v float64) { s.Peak += v }),
+	"aircache_retention_permille":  gauge(func(s *Snapshot, v float64) { s.RetentionPermille, s.hasRetention = int32(min(v, 1000)), true }),
+	"aircache_tuning_epoch":        gauge(func(s *Snapshot, v float64) { s.Epoch = int64(v) }),
+	"aircache_tuning_revision":     gauge(func(s *Snapshot, v float64) { s.Revision = int64(v) }),
+	"process_start_time_seconds":   gauge(func(s *Snapshot, v float64) { s.startedAt = v }),
+
+	"vllm:request_success_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Finished += v }),
+	"vllm:num_preemptions_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Preemptions += v }),
+	"vllm:generation_tokens_total":         gauge(func(s *Snapshot, v float64) { s.Counters.GeneratedTokens += v }),
+	"aircache_text_tokens_prefilled_total": gauge(func(s *Snapshot, v float64) { s.Counters.TextTokens += v }),
+	"aircache_visual_tokens_seen_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualSeen += v }),
+	"aircache_visual_tokens_kept_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualKept += v }),
+
+	"vllm:time_to_first_token_seconds": buckets(func(s *Snapshot) *Histogram { return &s.TTFT }),
+	"vllm:inter_token_latency_seconds": buckets(func(s *Snapshot) *Histogram { return &s.ITL }),
+	"vllm:request_queue_time_seconds":  buckets(func(s *Snapshot) *Histogram { return &s.QueueWait }),
+
+	"aircache_recall":         readRecall,
+	"aircache_applied_recall": readAppliedRecall,
+	"aircache_gpu_info":       readProduct,
+}
+
+func gauge(set func(*Snapshot, float64)) func(*Snapshot, *dto.Metric) error {
+	return func(s *Snapshot, m *dto.Metric) error {
+		v, err := number(m)
+		if err == nil {
+			set(s, v)
+		}
+		return err
+	}
+}
+
+func buckets(of func(*Snapshot) *Histogram) func(*Snapshot, *dto.Metric) error {
+	return func(s *Snapshot, m *dto.Metric) error {
+		h, err := histogram(m)
+		if err == nil {
+			*of(s) = of(s).plus(h)
+		}
+		return err
+	}
+}
+
+func readRecall(s *Snapshot, m *dto.Metric) error {
+	percent, err := strconv.Atoi(label(m, "retention_percent"))
+	if err != nil || percent < 1 || percent > 100 {
+		return fmt.Errorf("retention_percent is %q, it must be a whole number from 1 to 100", label(m, "retention_percent"))
+	}
+	v, err := sum(m)
+	if err == nil {
+		s.Recall[int32(10*percent)] = s.Recall[int32(10*percent)].plus(v)
+	}
+	return err
+}
+
+func readAppliedRecall(s *Snapshot, m *dto.Metric) error {
+	v, err := sum(m)
+	s.AppliedRecall = s.AppliedRecall.plus(v)
+	return err
+}
+
+func readProduct(s *Snapshot, m *dto.Metric) error {
+	if v, err := number(m); err != nil || v == 0 {
+		return err
+	}
+	s.Product = label(m, "product")
+	return nil
+}
+
+func label(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+func (s Sum) plus(o Sum) Sum { return Sum{s.Sum + o.Sum, s.Count + o.Count} }

@@ -1,0 +1,157 @@
+package observe
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aircache.dev/aircache/controllers/tuner"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+const second = time.Second
+
+// saw is a scrape of a pod so many seconds after the start.
+func saw(t *testing.T, pod string, seconds, requests int, edits ...string) Result {
+	t.Helper()
+	s, err := Parse(strings.NewReader(podText(requests, edits...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Result{Pod: pod, At: start.Add(time.Duration(seconds) * second), Snapshot: s}
+}
+
+func lost(pod string) Result { return Result{Pod: pod, Err: errors.New("timeout")} }
+
+func at(seconds int) time.Time { return start.Add(time.Duration(seconds) * second) }
+
+func TestOnePodsSample(t *testing.T) {
+	var m Memory
+	m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+	got := m.Sample(at(16), []Result{saw(t, "a", 15, 30)})
+	want := tuner.Sample{
+		Expected: 1, Scraped: 1, AgeSeconds: 1, WindowSeconds: 15,
+		Hottest: tuner.Load{Usage: 0.6, Peak: 0.75, Running: 3, Waiting: 1}, Running: 3, Waiting: 1,
+		Finished: 20, TextTokens: 400, GeneratedTokens: 200, VisualSeen: 2000, VisualKept: 1000,
+		TTFT:          tuner.Latency{P95Seconds: 0.04 + 0.95*0.02, Count: 20},
+		Recall:        []tuner.RecallPoint{{RetentionPermille: 100, Mean: tuner.Mean{Value: 0.8, Count: 20}}, {RetentionPermille: 500, Mean: tuner.Mean{Value: 0.9, Count: 20}}},
+		AppliedRecall: tuner.Mean{Value: 0.9, Count: 20},
+		Applied:       tuner.Applied{Epoch: 2, Revision: 7, TargetPermille: 500},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(nearly)); diff != "" {
+		t.Error(diff)
+	}
+	if m.Product() != "NVIDIA-L40S" {
+		t.Errorf("product is %q", m.Product())
+	}
+}
+
+func nearly(a, b float64) bool {
+	return a == b || math.Abs(a-b) < 1e-9*math.Max(math.Abs(a), math.Abs(b))
+}
+
+func TestWindowsOfPodsThatComeAndGo(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		rounds   func(m *Memory) tuner.Sample
+		expected int
+		scraped  int
+		window   float64
+		finished float64
+	}{
+		{"two pods add up", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10), saw(t, "b", 0, 100)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12), saw(t, "b", 15, 103)})
+		}, 2, 2, 15, 5},
+		{"the first round has gauges and no window", func(m *Memory) tuner.Sample {
+			return m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+		}, 1, 1, 0, 0},
+		{"a new pod's past is not this window's", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12), saw(t, "b", 15, 1000)})
+		}, 2, 2, 15, 2},
+		{"a replaced pod with the same address is a new pod", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "b", 15, 12)})
+		}, 1, 1, 0, 0},
+		{"a restarted container counts from zero", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 4)})
+		}, 1, 1, 15, 4},
+		{"a restarted container that has caught up is known by its start time", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "1.7e+09", "1.71e+09")})
+		}, 1, 1, 15, 12},
+		{"one counter that fell resets them all", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "kept_total 600", "kept_total 1")})
+		}, 1, 1, 15, 12},
+		{"a lost pod is expected and not scraped", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10), saw(t, "b", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12), lost("b")})
+		}, 2, 1, 15, 2},
+		{"a pod that was lost for one round has a longer window", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			m.Sample(at(15), []Result{lost("a")})
+			return m.Sample(at(30), []Result{saw(t, "a", 30, 13)})
+		}, 1, 1, 30, 3},
+		{"no pods, no sample", func(m *Memory) tuner.Sample { return m.Sample(at(0), nil) }, 0, 0, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.rounds(&Memory{})
+			if got.Expected != c.expected || got.Scraped != c.scraped || got.WindowSeconds != c.window || got.Finished != c.finished {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestTheHottestPodAndTheNewestTuningSpeakForThePool(t *testing.T) {
+	var m Memory
+	s := m.Sample(at(0), []Result{
+		saw(t, "a", 0, 1, "peak_ratio 0.75", "peak_ratio 0.2", "revision 7", "revision 9"),
+		saw(t, "b", 0, 1, "peak_ratio 0.75", "peak_ratio 0.97", "permille 500", "permille 400"),
+		saw(t, "c", 0, 1),
+	})
+	if s.Hottest.Peak != 0.97 || s.Running != 9 || s.Waiting != 3 {
+		t.Errorf("got %+v", s)
+	}
+	if want := (tuner.Applied{Epoch: 2, Revision: 9, TargetPermille: 500}); s.Applied != want {
+		t.Errorf("applied is %+v, want %+v", s.Applied, want)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		name string
+		h    Histogram
+		want float64
+	}{
+		{"the worked example", Histogram{{0.1, 60}, {0.2, 100}, {inf, 100}}, 0.1875},
+		{"all in the first bucket", Histogram{{0.1, 100}, {inf, 100}}, 0.095},
+		{"above the last bound it is the last bound", Histogram{{0.1, 10}, {inf, 100}}, 0.1},
+		{"no observation has no quantile", Histogram{{0.1, 0}, {inf, 0}}, 0},
+		{"no bucket has no quantile", nil, 0},
+		{"only the infinite bucket says nothing", Histogram{{inf, 5}}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.h.quantile(0.95); !nearly(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestHistogramsOfTwoVersionsAddUp(t *testing.T) {
+	inf := math.Inf(1)
+	got := Histogram{{1, 1}, {3, 4}, {inf, 5}}.plus(Histogram{{2, 10}, {3, 20}, {inf, 20}})
+	if want := (Histogram{{1, 1}, {2, 11}, {3, 24}, {inf, 25}}); !cmp.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
