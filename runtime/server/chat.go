@@ -76,6 +76,8 @@ func (s *Server) submit(ctx context.Context, m *Model, body []byte) (*openai.Cha
 	}
 	var p prompt
 	refusal = s.workers.do(ctx, func() (err *openai.Error) {
+		start := s.now()
+		defer func() { s.metrics.prepareSeconds.Observe(s.now().Sub(start).Seconds()) }()
 		p, err = m.prepare(request.Messages, s.opts.MaxImages)
 		return err
 	})

@@ -14,7 +14,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	s.log.Info("draining", "running", m.Engine.Observe().Running, "waiting", m.Engine.Observe().Waiting)
+	seen := s.metrics.totals.read()
+	s.log.Info("draining", "running", seen.Running, "waiting", seen.Waiting)
 	if err := m.Engine.Drain(ctx); err != nil {
 		return fmt.Errorf("draining the engine: %w", err)
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +13,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	kvPeak   *peak
+	totals   totals
 	panics   prometheus.Counter
 	requests *prometheus.CounterVec
 
@@ -78,12 +78,6 @@ func (m *Metrics) Describe(version, backend, blas, product string) {
 	own := maker{m.registry, nil}
 	own.gauges("aircache_build_info", "1, with the version and the backend as labels.", "version", "backend", "blas").WithLabelValues(version, backend, blas).Set(1)
 	own.gauges("aircache_gpu_info", "1, with the accelerator's product name as a label.", "product").WithLabelValues(product).Set(1)
-}
-
-func (m *Metrics) setLayerBudgets(kept []int) {
-	for layer, n := range kept {
-		m.layerBudget.WithLabelValues(strconv.Itoa(layer)).Set(float64(n))
-	}
 }
 
 // maker registers metrics that share constant labels.

@@ -83,24 +83,33 @@ func (o *observed) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(o.bytes, gauge, float64(seen.KV.BytesTotal), "total")
 }
 
-// publishPool describes the KV pool, whose size is fixed once there is an engine.
-func (m *Metrics) publishPool(servedName string, kv control.KVObservation, pageTokens int) {
-	maker{m.registry, prometheus.Labels{"model_name": servedName}}.
-		gauges("vllm:cache_config_info", "1, with the KV pool's shape as labels; a block is a page of one layer.", "block_size", "num_gpu_blocks", "num_cpu_blocks").
-		WithLabelValues(strconv.Itoa(pageTokens), strconv.FormatInt(kv.PagesUsed+kv.PagesFree, 10), "0").Set(1)
+// Pool is the shape of the KV pool; it is fixed once there is an engine.
+type Pool struct {
+	Pages      int   // of one layer each
+	PageTokens int   // tokens of a page
+	Bytes      int64 // of all pages
 }
 
-// observe completes the engine's view with what the server knows.
+func (m *Metrics) publishPool(servedName string, p Pool) {
+	m.totals.empty(p)
+	maker{m.registry, prometheus.Labels{"model_name": servedName}}.
+		gauges("vllm:cache_config_info", "1, with the KV pool's shape as labels; a block is a page of one layer.", "block_size", "num_gpu_blocks", "num_cpu_blocks").
+		WithLabelValues(strconv.Itoa(p.PageTokens), strconv.Itoa(p.Pages), "0").Set(1)
+}
+
+// observe joins what the engine reported with what it applies and what the server knows.
 func (s *Server) observe() (control.Observation, bool) {
 	m := s.model.Load()
 	if m == nil {
 		return control.Observation{}, false
 	}
-	seen := m.Engine.Observe()
+	seen := s.metrics.totals.read()
 	seen.ObservedAt = s.now().UTC()
-	seen.Model = s.opts.ServedName
+	seen.Model, seen.Policy = s.opts.ServedName, s.opts.Policy
+	seen.FloorPermille, seen.CeilingPermille = s.opts.FloorPermille, s.opts.CeilingPermille
 	seen.Ready = s.state.Refusal() == nil
 	seen.Draining = s.state.Draining()
+	seen.Applied = m.Engine.Applied()
 	seen.KV.UsagePeakRatio = s.metrics.kvPeak.highest()
 	return seen, true
 }

@@ -19,6 +19,10 @@ type Options struct {
 	MaxImages    int      // pictures a request may have
 	MaxBodyBytes int64
 	MaxWaiting   int // requests that may wait for their pictures to be decoded
+
+	// The pod's own arguments, shown next to what is applied.
+	Policy                         string
+	FloorPermille, CeilingPermille int32
 }
 
 // Model is a loaded model with its engine.
@@ -29,8 +33,8 @@ type Model struct {
 	Pictures     Pictures
 	ImageToken   int32 // id that stands for one row of a picture
 	VisualTokens int   // rows of a picture
-	PageTokens   int   // tokens of one layer in a page of the KV pool
-	MaxModelLen  int   // longest prompt and answer together, in tokens
+	Pool         Pool
+	MaxModelLen  int // longest prompt and answer together, in tokens
 	Defaults     Defaults
 }
 
@@ -67,7 +71,7 @@ func New(opts Options, state *State, metrics *Metrics, log *slog.Logger, now fun
 // SetModel makes the server able to answer; State.Ready then lets requests in.
 func (s *Server) SetModel(m *Model) {
 	s.model.Store(m)
-	s.metrics.publishPool(s.opts.ServedName, m.Engine.Observe().KV, m.PageTokens)
+	s.metrics.publishPool(s.opts.ServedName, m.Pool)
 }
 
 // API is the handler of the port that users reach. Probes and metrics ask for no

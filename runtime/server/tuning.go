@@ -13,8 +13,6 @@ type Tunable interface {
 	SetTuning(control.Tuning) (control.Ack, error)
 	// Applied is the wish in force.
 	Applied() control.Ack
-	// Observe is what the engine sees of itself.
-	Observe() control.Observation
 }
 
 func (s *Server) getTuning(w http.ResponseWriter, _ *http.Request) {

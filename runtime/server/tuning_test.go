@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/engine"
 )
 
 // control moves the world's client to the control port.
@@ -47,7 +48,7 @@ func TestTheControlPortSetsTheRetention(t *testing.T) {
 
 func TestTheControlPortShowsWhatThePodSees(t *testing.T) {
 	w := newWorld(t).control()
-	w.server.metrics.kvPeak.report(.9)
+	w.server.metrics.Load(engine.Load{Running: 2, PagesUsed: 3, PagesFree: 5, UsageRatio: .375, DemandRatio: .9})
 	g := w.do("GET", "/v1/observation", "")
 	seen, err := control.DecodeObservation(strings.NewReader(g.body))
 	if err != nil || seen.Model != "tiny" || !seen.Ready || seen.Draining || seen.Running != 2 || seen.KV.PagesFree != 5 || seen.KV.UsagePeakRatio != .9 || seen.ObservedAt.IsZero() {

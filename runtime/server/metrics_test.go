@@ -1,0 +1,106 @@
+package server
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"aircache.dev/aircache/runtime/engine"
+)
+
+// scrape reads /metrics into "name{label=value,...}" -> value; a histogram appears as _count and _sum.
+func (w *world) scrape() map[string]float64 {
+	w.t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(w.do("GET", "/metrics", "").body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for name, family := range families {
+		for _, m := range family.Metric {
+			var labels []string
+			for _, l := range m.Label {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			suffix := ""
+			if len(labels) > 0 {
+				suffix = "{" + strings.Join(labels, ",") + "}"
+			}
+			switch {
+			case m.Histogram != nil:
+				out[name+"_count"+suffix] = float64(m.Histogram.GetSampleCount())
+				out[name+"_sum"+suffix] = m.Histogram.GetSampleSum()
+			case m.Counter != nil:
+				out[name+suffix] = m.Counter.GetValue()
+			default:
+				out[name+suffix] = m.Gauge.GetValue()
+			}
+		}
+	}
+	return out
+}
+
+func TestMetricsTellWhatTheEngineReported(t *testing.T) {
+	w := newWorld(t)
+	m := w.server.metrics
+	m.Describe("v1", "cpu", "gonum", "none")
+	m.Prefilled(engine.Prefill{TextTokens: 40, BytesFreed: 900, LayerBudgets: []int{50, 70}, Usage: engine.Usage{
+		KVTokensSeen: 576, KVTokensKept: 57.5, Elite: 3, Recall: .8, RecallCurve: map[int]float64{10: .8, 50: .95},
+		QueueSeconds: .25, PrefillSeconds: .5, CompressSeconds: .01}})
+	m.Prefilled(engine.Prefill{TextTokens: 5}) // without a picture: no recall
+	m.Token(true, .75)
+	m.Token(false, .002)
+	m.Stepped(engine.Step{Seconds: .002, KVTokens: 100, Batch: 2})
+	m.Load(engine.Load{Running: 2, Waiting: 1, PagesUsed: 6, PagesFree: 2, BytesUsed: 60, BytesTotal: 80, UsageRatio: .75, DemandRatio: 1})
+	m.Load(engine.Load{Running: 1, PagesUsed: 4, PagesFree: 4, BytesUsed: 40, BytesTotal: 80, UsageRatio: .5, DemandRatio: .5})
+	m.Finished(engine.Finished{Reason: engine.FinishStop, TotalSeconds: 2, DecodeSeconds: 1.25})
+	m.Finished(engine.Finished{Reason: engine.FinishAbort, TotalSeconds: 99})
+	m.Panicked()
+
+	const tiny = "{model_name=tiny}"
+	got := w.scrape()
+	for name, want := range map[string]float64{
+		"aircache_retention_permille": 400, "aircache_retention_floor_permille": 100, "aircache_retention_ceiling_permille": 1000,
+		"aircache_tuning_revision": 0, "aircache_tuning_epoch": 0,
+		"aircache_visual_tokens_seen_total": 576, "aircache_visual_tokens_kept_total": 57.5, "aircache_text_tokens_prefilled_total": 45,
+		"aircache_layer_budget_tokens{layer=0}": 50, "aircache_layer_budget_tokens{layer=1}": 70,
+		"aircache_elite_tokens_sum": 3, "aircache_applied_recall_count": 1, "aircache_applied_recall_sum": .8,
+		"aircache_recall_sum{retention_percent=10}": .8, "aircache_recall_sum{retention_percent=50}": .95,
+		"aircache_compression_seconds_sum": .01, "aircache_decode_step_seconds_sum": .002,
+		"aircache_decode_step_kv_tokens_total": 100, "aircache_decode_step_batch_total": 2,
+		"aircache_kv_pages{state=used}": 4, "aircache_kv_pages{state=free}": 4, "aircache_kv_bytes{state=used}": 40, "aircache_kv_bytes{state=total}": 80,
+		"aircache_kv_bytes_freed_total": 900, "aircache_kv_usage_peak_ratio": 1, "aircache_http_panics_total": 1,
+		"aircache_build_info{backend=cpu,blas=gonum,version=v1}": 1, "aircache_gpu_info{product=none}": 1,
+		"vllm:num_requests_running" + tiny: 1, "vllm:num_requests_waiting" + tiny: 0, "vllm:kv_cache_usage_perc" + tiny: .5,
+		"vllm:cache_config_info{block_size=16,model_name=tiny,num_cpu_blocks=0,num_gpu_blocks=8}": 1,
+		"vllm:prompt_tokens_total" + tiny:                                  621,
+		"vllm:generation_tokens_total" + tiny:                              2,
+		"vllm:request_success_total{finished_reason=stop,model_name=tiny}": 1, "vllm:num_preemptions_total" + tiny: 0,
+		"vllm:time_to_first_token_seconds_sum" + tiny: .75, "vllm:inter_token_latency_seconds_sum" + tiny: .002,
+		"vllm:e2e_request_latency_seconds_count" + tiny: 1, "vllm:e2e_request_latency_seconds_sum" + tiny: 2,
+		"vllm:request_queue_time_seconds_sum" + tiny: .25, "vllm:request_prefill_time_seconds_sum" + tiny: .5, "vllm:request_decode_time_seconds_sum" + tiny: 1.25,
+	} {
+		if value, there := got[name]; !there || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", name, value, there, want)
+		}
+	}
+}
+
+func TestRequestsAreCountedByRouteAndNotByWhatClientsMakeUp(t *testing.T) {
+	w := newWorld(t)
+	w.ask("").completion(t)
+	w.do("GET", "/made/up/1", "")
+	w.do("GET", "/made/up/2", "")
+	got := w.scrape()
+	for name, want := range map[string]float64{
+		"aircache_http_requests_total{code=200,route=POST /v1/chat/completions}": 1,
+		"aircache_http_requests_total{code=404,route=other}":                     2,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"strconv"
+
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/engine"
+)
+
+// Metrics is the engine's recorder. Each call is a few atomic additions: the
+// engine's device goroutine makes them between two steps.
+var _ engine.Recorder = (*Metrics)(nil)
+
+// Prefilled records a prompt's way into the cache, and what compression kept of it.
+func (m *Metrics) Prefilled(p engine.Prefill) {
+	u := p.Usage
+	m.queueTime.Observe(u.QueueSeconds)
+	m.prefillTime.Observe(u.PrefillSeconds)
+	m.totals.prefilled(p)
+	if p.LayerBudgets == nil {
+		return // nothing was scored: neither a budget nor a recall to tell
+	}
+	m.compression.Observe(u.CompressSeconds)
+	m.elite.Observe(float64(u.Elite))
+	m.appliedRecall.Observe(u.Recall)
+	for percent, recall := range u.RecallCurve {
+		m.recallAt.WithLabelValues(strconv.Itoa(percent)).Observe(recall)
+	}
+	for layer, kept := range p.LayerBudgets {
+		m.layerBudget.WithLabelValues(strconv.Itoa(layer)).Set(float64(kept))
+	}
+}
+
+// Token records the time to the first token, or between two.
+func (m *Metrics) Token(first bool, gapSeconds float64) {
+	m.totals.token()
+	if first {
+		m.firstToken.Observe(gapSeconds)
+		return
+	}
+	m.interToken.Observe(gapSeconds)
+}
+
+// Stepped records one decode step.
+func (m *Metrics) Stepped(s engine.Step) {
+	m.decodeStep.Observe(s.Seconds)
+	m.totals.stepped(s)
+}
+
+// Finished records the end of a request, whatever the reason.
+func (m *Metrics) Finished(f engine.Finished) {
+	m.success.WithLabelValues(string(f.Reason)).Inc()
+	if f.Reason != engine.FinishStop && f.Reason != engine.FinishLength {
+		return // the time of a request that was given up says nothing about the server
+	}
+	m.endToEnd.Observe(f.TotalSeconds)
+	m.decodeTime.Observe(f.DecodeSeconds)
+}
+
+// Load records the pool and the queue. The peak is of the demand: a queue that
+// waits for memory is pressure even where the used pages alone are not.
+func (m *Metrics) Load(l engine.Load) {
+	m.kvPeak.report(max(l.UsageRatio, l.DemandRatio))
+	m.totals.load(l)
+}
+
+// Tuned is read from the engine at each scrape; there is nothing to add up.
+func (m *Metrics) Tuned(control.Ack) {}
+
+// Panicked counts a panic that the engine contained.
+func (m *Metrics) Panicked() { m.panics.Inc() }
