@@ -1,0 +1,165 @@
+package deployment
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+// poolState is a pool as it is, beside what is wanted of it.
+type poolState struct {
+	name     string
+	wanted   int32
+	live     *appsv1.Deployment // nil while it does not exist
+	podState podSummary
+}
+
+func (s poolState) ready() int32 {
+	if s.live == nil {
+		return 0
+	}
+	return s.live.Status.ReadyReplicas
+}
+
+func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
+	list := make([]poolState, 0, len(p.pools))
+	for _, pool := range p.pools {
+		list = append(list, poolState{
+			name: pool.Type.Name, wanted: pool.replicas, live: seen.deployments[pool.name],
+			podState: summarize(seen.pods, pool.Type.Name, model),
+		})
+	}
+	return list
+}
+
+// stalledBy is the plan's own problem, else the first that a pool has: the Deployment's, then its pods'.
+func stalledBy(p *plan, pools []poolState) *finding {
+	if p.stalled != nil {
+		return p.stalled
+	}
+	for _, pool := range pools {
+		if pool.podState.problem != nil && pool.ready() < pool.wanted {
+			return pool.podState.problem
+		}
+		if found := deploymentProblem(pool.live); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func deploymentProblem(d *appsv1.Deployment) *finding {
+	if d == nil || d.Status.ObservedGeneration < d.Generation {
+		return nil // its conditions speak of an older wish
+	}
+	if c := deploymentCondition(d, appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue {
+		reason := v1alpha1.ReasonPodsRejected
+		if strings.Contains(c.Message, "exceeded quota") {
+			reason = v1alpha1.ReasonQuotaExceeded
+		}
+		return &finding{reason, fmt.Sprintf("Deployment %s: %s", d.Name, c.Message)}
+	}
+	if c := deploymentCondition(d, appsv1.DeploymentProgressing); c != nil && c.Status == corev1.ConditionFalse {
+		return &finding{v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("Deployment %s: %s", d.Name, c.Message)}
+	}
+	return nil
+}
+
+func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	for i := range d.Status.Conditions {
+		if d.Status.Conditions[i].Type == t {
+			return &d.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// reconcilingBy is what the first pool that is not done is doing; nil when all are done.
+func reconcilingBy(pools []poolState) *finding {
+	for _, pool := range pools {
+		if found := poolProgress(pool); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func poolProgress(pool poolState) *finding {
+	d, pods := pool.live, pool.podState
+	say := func(reason, format string, values ...any) *finding {
+		return &finding{reason, fmt.Sprintf("pool %s: ", pool.name) + fmt.Sprintf(format, values...)}
+	}
+	if d == nil {
+		return say(v1alpha1.ReasonScaling, "0 of %d pods exist", pool.wanted)
+	}
+	s := d.Status
+	switch {
+	case s.ObservedGeneration == 0:
+		return say(v1alpha1.ReasonScaling, "0 of %d pods exist", pool.wanted)
+	case s.ObservedGeneration < d.Generation:
+		return say(v1alpha1.ReasonRollingOut, "the change has not been taken up yet")
+	case s.Replicas > s.UpdatedReplicas:
+		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have the newest template", s.UpdatedReplicas, pool.wanted)
+	case s.Replicas != pool.wanted:
+		return say(v1alpha1.ReasonScaling, "%d of %d pods exist", s.Replicas, pool.wanted)
+	case pods.unscheduled > 0:
+		return say(v1alpha1.ReasonWaitingForNodes, "%d of %d pods have no node: %s", pods.unscheduled, pool.wanted, pods.capacity)
+	case s.ReadyReplicas < pool.wanted:
+		return say(v1alpha1.ReasonLoadingModel, "%d of %d pods are ready", s.ReadyReplicas, pool.wanted)
+	case pods.terminating > 0:
+		return say(v1alpha1.ReasonDraining, "%d pods finish their requests", pods.terminating)
+	}
+	return nil
+}
+
+// readiness speaks of answering requests: one ready pod is enough to be Ready, the reason tells the rest.
+func readiness(p *plan, pools []poolState) (metav1.ConditionStatus, finding) {
+	var ready int32
+	for _, pool := range pools {
+		ready += min(pool.ready(), pool.wanted)
+	}
+	message := fmt.Sprintf("%d of %d pods are ready", ready, p.replicas)
+	if p.unplaced > 0 {
+		message += fmt.Sprintf("; gpuTypes[].maxReplicas leaves no room for %d more", p.unplaced)
+	}
+	status := metav1.ConditionTrue
+	if ready == 0 && p.replicas > 0 {
+		status = metav1.ConditionFalse
+	}
+	switch {
+	case p.paused:
+		return status, finding{v1alpha1.ReasonPaused, "spec.paused is true; " + message}
+	case p.replicas == 0 && p.unplaced == 0:
+		return status, finding{v1alpha1.ReasonIdle, "no pod is wanted"}
+	case ready == 0:
+		return metav1.ConditionFalse, finding{v1alpha1.ReasonNotServing, message}
+	case ready < p.replicas:
+		return status, finding{v1alpha1.ReasonDegraded, message}
+	}
+	return status, finding{v1alpha1.ReasonAvailable, message}
+}
+
+// capacity tells whether every pod has a node, in the scheduler's words.
+func capacity(pools []poolState) (metav1.ConditionStatus, finding) {
+	for _, pool := range pools {
+		if s := pool.podState; s.unscheduled > 0 {
+			return metav1.ConditionFalse, finding{capacityReason(s), fmt.Sprintf("pool %s: %s", pool.name, s.capacity)}
+		}
+	}
+	return metav1.ConditionTrue, finding{v1alpha1.ReasonAllScheduled, "every pod has a node"}
+}
+
+func capacityReason(s podSummary) string {
+	switch {
+	case s.unscheduled == 0:
+		return ""
+	case s.unschedulable:
+		return v1alpha1.ReasonUnschedulable
+	}
+	return v1alpha1.ReasonWaitingForNode
+}

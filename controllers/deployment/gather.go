@@ -1,0 +1,141 @@
+package deployment
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
+)
+
+// world is everything that one reconcile looks at.
+type world struct {
+	classes     map[string]*v1alpha1.GPUClass // those that spec names and that exist
+	deployments map[string]*appsv1.Deployment // by name, of this object only; apply puts the new state here
+	service     *corev1.Service
+	tuning      *corev1.ConfigMap
+	foreign     []string // children's names that someone else holds
+	pods        []corev1.Pod
+	tuned       TuningResult
+}
+
+func (r *Reconciler) gather(ctx context.Context, object *v1alpha1.AirCacheDeployment) (*world, error) {
+	w := &world{classes: map[string]*v1alpha1.GPUClass{}, deployments: map[string]*appsv1.Deployment{}}
+	w.tuned, _ = r.Tuning.Get(object.UID)
+	for _, gather := range []func(context.Context, *v1alpha1.AirCacheDeployment, *world) error{
+		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods,
+	} {
+		if err := gather(ctx, object, w); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (r *Reconciler) gatherClasses(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	for _, t := range object.Spec.GPUTypes {
+		if t.GPUClassName == "" {
+			continue
+		}
+		class := &v1alpha1.GPUClass{}
+		err := r.Client.Get(ctx, types.NamespacedName{Name: t.GPUClassName}, class)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("getting GPUClass %s: %w", t.GPUClassName, err)
+		}
+		w.classes[t.GPUClassName] = class
+	}
+	return nil
+}
+
+// gatherOwnedDeployments finds by label, so that the pool of a type that left spec is found too.
+func (r *Reconciler) gatherOwnedDeployments(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	list := &appsv1.DeploymentList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(object.Namespace), client.MatchingLabels{render.LabelDeployment: object.Name}); err != nil {
+		return fmt.Errorf("listing deployments: %w", err)
+	}
+	for i := range list.Items {
+		if d := &list.Items[i]; metav1.IsControlledBy(d, object) && d.DeletionTimestamp.IsZero() {
+			w.deployments[d.Name] = d
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) gatherNamedChildren(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	for _, t := range object.Spec.GPUTypes {
+		name := render.DeploymentName(object.Name, t.Name)
+		if w.deployments[name] != nil {
+			continue
+		}
+		d := &appsv1.Deployment{}
+		if found, err := r.child(ctx, object, w, name, d); err != nil {
+			return err
+		} else if found {
+			w.deployments[name] = d
+		}
+	}
+	service, tuning := &corev1.Service{}, &corev1.ConfigMap{}
+	if found, err := r.child(ctx, object, w, render.ServiceName(object.Name), service); err != nil {
+		return err
+	} else if found {
+		w.service = service
+	}
+	if found, err := r.child(ctx, object, w, render.TuningName(object.Name), tuning); err != nil {
+		return err
+	} else if found {
+		w.tuning = tuning
+	}
+	return nil
+}
+
+// child reads the cache first and the API server where the cache has nothing: a child that lost its labels, and a stranger's object, are
+// not in the cache. found is false too when the name is foreign, which is noted.
+func (r *Reconciler) child(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world, name string, into client.Object) (found bool, err error) {
+	key := types.NamespacedName{Namespace: object.Namespace, Name: name}
+	err = r.Client.Get(ctx, key, into)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, into)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("getting %T %s: %w", into, name, err)
+	case metav1.IsControlledBy(into, object):
+		return true, nil
+	}
+	w.foreign = append(w.foreign, fmt.Sprintf("%s %s", kindOf(into), name))
+	return false, nil
+}
+
+func (r *Reconciler) gatherPods(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	list := &corev1.PodList{}
+	selector := client.MatchingLabels(render.PodSelector(object.Name))
+	if err := r.Client.List(ctx, list, client.InNamespace(object.Namespace), selector); err != nil {
+		return fmt.Errorf("listing pods: %w", err)
+	}
+	w.pods = list.Items
+	return nil
+}
+
+// kindOf names the kinds of children; a typed object that was read has no kind of its own.
+func kindOf(o client.Object) string {
+	switch o.(type) {
+	case *appsv1.Deployment:
+		return "Deployment"
+	case *corev1.Service:
+		return "Service"
+	default:
+		return "ConfigMap"
+	}
+}

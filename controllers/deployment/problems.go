@@ -1,0 +1,149 @@
+package deployment
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+// finding is why the operator cannot go on, or what it is doing: the same words for condition and event.
+type finding struct{ reason, message string }
+
+// input is what the checks look at.
+type input struct {
+	object       *v1alpha1.AirCacheDeployment
+	seen         *world
+	runtimeImage string
+}
+
+// checks run before anything is applied; the first that finds something is reported. While one does, the children stay as they are.
+var checks = []func(input) *finding{
+	modelSourceIsUnsupported,
+	policyIsUnsupported,
+	placementIsUnsupported,
+	autoscalingIsUnsupported,
+	gpuClassIsMissing,
+	gpuClassIsNotAllowed,
+	gpuClassIsUnsupported,
+	runtimeImageIsMissing,
+	nameIsTaken,
+}
+
+func firstProblem(in input) *finding {
+	for _, check := range checks {
+		if found := check(in); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// modelSourceIsUnsupported: an image or a claim needs no loader.
+func modelSourceIsUnsupported(in input) *finding {
+	switch m := in.object.Spec.Model; {
+	case m.HuggingFace != nil:
+		return notYet("model.huggingFace", "use model.image or model.pvc")
+	case m.S3 != nil:
+		return notYet("model.s3", "use model.image or model.pvc")
+	}
+	return nil
+}
+
+func policyIsUnsupported(in input) *finding {
+	if p := in.object.Spec.Cache.Policy; p != v1alpha1.PolicyAirCache && p != v1alpha1.PolicyFull {
+		return notYet(fmt.Sprintf("cache.policy %s", p), "use AirCache or Full")
+	}
+	return nil
+}
+
+func placementIsUnsupported(in input) *finding {
+	if s := in.object.Spec.Placement.Strategy; s != "Ordered" {
+		return notYet(fmt.Sprintf("placement.strategy %s", s), "use Ordered")
+	}
+	return nil
+}
+
+func autoscalingIsUnsupported(in input) *finding {
+	if a := in.object.Spec.Autoscaling; a != nil && a.Mode != "External" {
+		return notYet(fmt.Sprintf("autoscaling.mode %s", a.Mode), "use External")
+	}
+	return nil
+}
+
+func gpuClassIsMissing(in input) *finding {
+	for _, t := range in.object.Spec.GPUTypes {
+		if t.GPUClassName != "" && in.seen.classes[t.GPUClassName] == nil {
+			return &finding{v1alpha1.ReasonGPUClassNotFound,
+				fmt.Sprintf("gpuTypes[%s].gpuClassName: GPUClass %q does not exist", t.Name, t.GPUClassName)}
+		}
+	}
+	return nil
+}
+
+// gpuClassIsNotAllowed knows a namespace by its name alone, for the operator may not read namespaces. A class that asks for other labels
+// allows nobody: failing open would give GPUs away.
+func gpuClassIsNotAllowed(in input) *finding {
+	for _, t := range in.object.Spec.GPUTypes {
+		class := in.seen.classes[t.GPUClassName]
+		if class == nil || class.Spec.AllowedNamespaces == nil {
+			continue
+		}
+		if why := refusesNamespace(class.Spec.AllowedNamespaces, in.object.Namespace); why != "" {
+			return &finding{v1alpha1.ReasonGPUClassNotAllowed,
+				fmt.Sprintf("gpuTypes[%s].gpuClassName: GPUClass %q %s", t.Name, t.GPUClassName, why)}
+		}
+	}
+	return nil
+}
+
+func refusesNamespace(allowed *metav1.LabelSelector, namespace string) string {
+	selector, err := metav1.LabelSelectorAsSelector(allowed)
+	if err != nil {
+		return fmt.Sprintf("has an allowedNamespaces that is no label selector: %v", err)
+	}
+	requirements, _ := selector.Requirements()
+	for _, r := range requirements {
+		if r.Key() != corev1.LabelMetadataName {
+			return fmt.Sprintf("has an allowedNamespaces with label %s; only %s is supported yet", r.Key(), corev1.LabelMetadataName)
+		}
+	}
+	if !selector.Matches(labels.Set{corev1.LabelMetadataName: namespace}) {
+		return fmt.Sprintf("does not allow namespace %q", namespace)
+	}
+	return ""
+}
+
+func gpuClassIsUnsupported(in input) *finding {
+	for _, t := range in.object.Spec.GPUTypes {
+		if class := in.seen.classes[t.GPUClassName]; class != nil && class.Spec.DeviceClassName != "" && t.GPUs() > 0 {
+			return notYet(fmt.Sprintf("deviceClassName of GPUClass %q", class.Name), "use resourceName")
+		}
+	}
+	return nil
+}
+
+func runtimeImageIsMissing(in input) *finding {
+	if in.object.Spec.Runtime.Image == "" && in.runtimeImage == "" {
+		return &finding{v1alpha1.ReasonInvalidChild, "runtime.image is empty and the operator was started without --runtime-image"}
+	}
+	return nil
+}
+
+func nameIsTaken(in input) *finding {
+	if len(in.seen.foreign) == 0 {
+		return nil
+	}
+	names := slices.Sorted(slices.Values(in.seen.foreign))
+	return &finding{v1alpha1.ReasonNameConflict,
+		fmt.Sprintf("%s exists and does not belong to this object; rename this object or delete it", strings.Join(names, " and "))}
+}
+
+func notYet(what, instead string) *finding {
+	return &finding{v1alpha1.ReasonNotYetSupported, fmt.Sprintf("%s is not supported yet; %s", what, instead)}
+}

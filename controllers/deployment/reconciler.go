@@ -1,0 +1,76 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+// FieldManager owns the fields of the children that the operator applies.
+const FieldManager = "aircache-operator"
+
+// conflictRetry is how soon a name that someone else holds is looked at again: such an object is not watched.
+const conflictRetry = 30 * time.Second
+
+// staleRetry is how soon the object is read again when the cache was behind our own last write.
+const staleRetry = 100 * time.Millisecond
+
+// Reconciler makes the children of AirCacheDeployments what their specs say. All fields are needed.
+type Reconciler struct {
+	Client       client.Client // reads from the cache
+	Live         client.Reader // reads from the API server: children without our labels are not in the cache
+	Events       events.EventRecorder
+	Tuning       TuningSource
+	Clock        clock.PassiveClock
+	RuntimeImage string // for objects that name none
+}
+
+// Reconcile runs the phases for one object.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	object := &v1alpha1.AirCacheDeployment{}
+	if err := r.Client.Get(ctx, request.NamespacedName, object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !object.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil // the garbage collector takes the children
+	}
+	seen, err := r.gather(ctx, object)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	p := makePlan(object, seen, r.RuntimeImage)
+	if p.applies() {
+		err = r.apply(ctx, object, seen, p)
+	}
+	if refused := refusal(err); refused != nil {
+		p.stalled = refused
+	} else if err != nil {
+		return reconcile.Result{}, err // observedGeneration stays behind, which says that we are not done
+	}
+	reportErr := r.report(ctx, object, seen, p)
+	if apierrors.IsConflict(reportErr) {
+		return reconcile.Result{RequeueAfter: staleRetry}, nil
+	}
+	var result reconcile.Result
+	if p.stalled != nil && p.stalled.reason == v1alpha1.ReasonNameConflict {
+		result.RequeueAfter = conflictRetry
+	}
+	return result, errors.Join(err, reportErr)
+}
+
+// refusal is the finding that belongs to an error of the API server which no retry cures by itself.
+func refusal(err error) *finding {
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+		return &finding{v1alpha1.ReasonInvalidChild, fmt.Sprintf("the API server refuses a child: %v", err)}
+	}
+	return nil
+}

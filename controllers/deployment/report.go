@@ -1,0 +1,88 @@
+package deployment
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"aircache.dev/aircache/api/v1alpha1"
+)
+
+// report writes status when it changed, and then says what changed as events. The write is refused when the object was read before our
+// own last write, so that an event is not sent twice.
+func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world, p *plan) error {
+	before := object.DeepCopy()
+	status := newStatus(object, seen, p, metav1.NewTime(r.Clock.Now()))
+	if equality.Semantic.DeepEqual(before.Status, status) {
+		return nil
+	}
+	object.Status = status
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, object, patch, client.FieldOwner(FieldManager)); err != nil {
+		return fmt.Errorf("writing status: %w", err)
+	}
+	for _, e := range transitions(object, &before.Status, &status) {
+		r.Events.Eventf(object, nil, e.kind, e.reason, e.action, "%s", e.message)
+	}
+	return nil
+}
+
+// notice is one event about the object.
+type notice struct{ kind, reason, action, message string }
+
+// transitions are the events between two statuses: one per change, with the words of the condition or the decision.
+func transitions(object *v1alpha1.AirCacheDeployment, before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
+	var list []notice
+	if before.ObservedGeneration != after.ObservedGeneration {
+		list = append(list, imagesByTag(object)...)
+	}
+	if c := changed(before, after, v1alpha1.ConditionStalled); c != nil {
+		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message})
+	}
+	if c := changed(before, after, v1alpha1.ConditionReady); c != nil {
+		kind := corev1.EventTypeNormal
+		lost := apimeta.IsStatusConditionTrue(before.Conditions, v1alpha1.ConditionReady)
+		if c.Status == metav1.ConditionFalse && lost {
+			kind = corev1.EventTypeWarning
+		}
+		list = append(list, notice{kind, c.Reason, "Reconcile", c.Message})
+	}
+	for i := range after.Pools {
+		pool := &after.Pools[i]
+		for _, d := range newDecisions(poolStatus(before.Pools, pool.Name), pool.Decisions) {
+			list = append(list, notice{corev1.EventTypeNormal, d.Reason, "Tune", fmt.Sprintf("pool %s: %s", pool.Name, d.Message)})
+		}
+	}
+	return list
+}
+
+// changed is the condition when its status or reason is new; nil when not, or when the condition is gone.
+func changed(before, after *v1alpha1.AirCacheDeploymentStatus, kind string) *metav1.Condition {
+	was, is := apimeta.FindStatusCondition(before.Conditions, kind), apimeta.FindStatusCondition(after.Conditions, kind)
+	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
+		return nil
+	}
+	return is
+}
+
+// imagesByTag warns once per generation: pods that start at different times may get different images.
+func imagesByTag(object *v1alpha1.AirCacheDeployment) []notice {
+	images := []struct{ field, reference string }{{"runtime.image", object.Spec.Runtime.Image}}
+	if m := object.Spec.Model.Image; m != nil {
+		images = append(images, struct{ field, reference string }{"model.image.reference", m.Reference})
+	}
+	var list []notice
+	for _, image := range images {
+		if image.reference != "" && !strings.Contains(image.reference, "@sha256:") {
+			list = append(list, notice{corev1.EventTypeWarning, v1alpha1.EventImageByTag, "Reconcile",
+				fmt.Sprintf("%s %s is a tag, so pods may differ; pin it as name@sha256:...", image.field, image.reference)})
+		}
+	}
+	return list
+}
