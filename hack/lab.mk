@@ -11,7 +11,7 @@ lab: lab-build ## Open a shell in a real local Kubernetes; CMD="kubectl get node
 ifeq ($(origin CMD),undefined)
 	@$(LAB_RUN) $(LAB_FLAGS)
 else
-	@$(LAB_RUN) $(LAB_FLAGS) -- bash -c '$(subst ','\'',$(CMD))'
+	@$(LAB_RUN) $(LAB_FLAGS) -- bash -c '$(subst ','\'',$(value CMD))'
 endif
 
 .PHONY: lab-build
