@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ type lab struct {
 	supervisor *proc.Supervisor
 	client     *cluster.Client
 	start      time.Time
+	inUse      atomic.Bool // the cluster is up: a component that ends now is news
 }
 
 // superviseCommand runs inside: it brings the cluster up, runs the user's command and stops everything.
@@ -57,7 +59,7 @@ func (l *lab) upAndRun(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	l.say("ready; KUBECONFIG=%s", l.config.Kubeconfig("admin"))
-	l.supervisor.OnEnd = func(name string, _ error) { l.showLog(name, "WARNING: "+name+" ended by itself") }
+	l.inUse.Store(true)
 	code, err := l.runUser(ctx)
 	if l.Keep && ctx.Err() == nil {
 		fmt.Fprint(os.Stderr, l.howToReach())
@@ -94,8 +96,15 @@ func (l *lab) prepare() error {
 	}
 	var err error
 	l.client, err = l.config.Client()
-	l.supervisor = &proc.Supervisor{Logs: l.config.Logs, Grace: 3 * time.Second}
+	l.supervisor = &proc.Supervisor{Logs: l.config.Logs, Grace: 3 * time.Second, OnEnd: l.warnOfEnd}
 	return err
+}
+
+// warnOfEnd tells of a component lost while the user works; before that, the start fails by it.
+func (l *lab) warnOfEnd(name string, _ error) {
+	if l.inUse.Load() {
+		l.showLog(name, "WARNING: "+name+" ended by itself")
+	}
 }
 
 func (l *lab) say(format string, args ...any) {
