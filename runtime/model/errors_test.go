@@ -1,0 +1,113 @@
+package model
+
+import (
+	"strings"
+	"testing"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/image"
+)
+
+// TestBadInputIsAnErrorAndTheModelLivesOn: every case fails by name, and a good prompt afterwards gives the same logits as
+// before.
+func TestBadInputIsAnErrorAndTheModelLivesOn(t *testing.T) {
+	dir, _ := small.write(t)
+	m := open(t, dir)
+	pages := &dealer{}
+	kv := pages.view(3, 32)
+	good := []int32{1, 2, 3}
+	before, obs, err := m.Prefill(good, Visual{}, kv, []int32{1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range badInputs(m, kv, obs) {
+		if err := c.run(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, the error should say %q", name, err, c.want)
+		}
+	}
+	obs.Release()
+	if _, err := m.TextRelevance(obs, 0); err == nil || !strings.Contains(err.Error(), "released") {
+		t.Errorf("scoring after release: %v", err)
+	}
+	after, _, err := m.Prefill(good, Visual{}, kv, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range before {
+		if before[i] != after[i] {
+			t.Fatalf("logit %d was %g and is %g", i, before[i], after[i])
+		}
+	}
+}
+
+type badInput struct {
+	run  func() error
+	want string
+}
+
+func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
+	prefill := func(tokens []int32, kv backend.KVView, observe []int32) func() error {
+		return func() error { _, _, err := m.Prefill(tokens, Visual{}, kv, observe); return err }
+	}
+	decode := func(token int32, kv backend.KVView) func() error {
+		return func() error { _, err := m.Decode([]DecodeRow{{Token: token, KV: kv}}); return err }
+	}
+	encode := func(px image.Pixels) func() error {
+		return func() error { _, err := m.EncodeImages([]image.Pixels{px}); return err }
+	}
+	importance := func(layer int, visual []int32, elite []int) func() error {
+		return func() error { _, err := m.Importance(obs, layer, visual, elite); return err }
+	}
+	late := backend.KVView{Position: 499, Layers: kv.Layers}
+	foreign := backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{200}}, {Pages: []int32{200}}, {Pages: []int32{200}}}}
+	ragged := backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{1}}, {Pages: []int32{2}, Len: 1}, {Pages: []int32{3}}}}
+	return map[string]badInput{
+		"no token":                   {prefill(nil, kv, nil), "there is no token"},
+		"a token above the words":    {prefill([]int32{1, 50}, kv, nil), "token 50 (number 1) is outside 0..49"},
+		"a negative token":           {prefill([]int32{-1}, kv, nil), "token -1"},
+		"an image without pictures":  {prefill([]int32{imageToken}, kv, nil), "the prompt has 1 image tokens, the pictures give 0"},
+		"too long a prompt":          {prefill([]int32{1, 2}, late, nil), "positions 499..500 are outside of the model's 500"},
+		"too few layers":             {prefill([]int32{1}, backend.KVView{Layers: kv.Layers[:2]}, nil), "the cache has 2 layers, the model 3"},
+		"too few pages":              {prefill(make([]int32, 33), kv, nil), "need 3 pages, 2 given"},
+		"a page outside of the pool": {prefill([]int32{1}, foreign, nil), "page 200 (number 0) is outside 0..199"},
+		"observing outside":          {prefill([]int32{1}, kv, []int32{1}), "row 1 (number 0) is outside 0..0"},
+		"observing a compacted one":  {prefill([]int32{1}, ragged, []int32{0}), "cannot be observed"},
+		"decoding a wrong token":     {decode(50, kv), "sequence 0: token 50"},
+		"decoding past the end":      {decode(1, backend.KVView{Position: 500, Layers: kv.Layers}), "position 500"},
+		"decoding with few layers":   {decode(1, backend.KVView{}), "the cache has 0 layers"},
+		"decoding without pages":     {decode(1, backend.KVView{Layers: make([]backend.LayerKV, 3)}), "need 1 pages, 0 given"},
+		"a picture of another size":  {encode(image.Pixels{C: 3, H: 9, W: 10}), "picture 0: the picture is 3 x 9 x 10"},
+		"a picture without values":   {encode(image.Pixels{C: 3, H: 10, W: 10}), "has 0 values, 300 wanted"},
+		"importance of no layer":     {importance(3, []int32{0}, []int{0}), "layer 3"},
+		"importance of no elite":     {importance(0, []int32{0}, nil), "0 elite rows"},
+		"importance of no picture":   {importance(0, nil, []int{0}), "0 visual rows"},
+		"elites that fall":           {importance(0, []int32{0}, []int{1, 0}), "elite index 0"},
+		"visual rows outside":        {importance(0, []int32{3}, []int{1}), "visual row 3 (number 0) is outside 0..2"},
+		"relevance of no layer":      {func() error { _, err := m.TextRelevance(obs, -1); return err }, "layer -1"},
+		"relevance of nothing":       {func() error { _, err := m.TextRelevance(nil, 0); return err }, "not observed"},
+		"keeping rows that fall":     {func() error { return m.Keep(0, obs.layers[0], []int32{1, 1}, []int32{0}) }, "row 1 (number 1) does not rise above 1"},
+		"keeping without pages":      {func() error { return m.Keep(0, obs.layers[0], []int32{1}, nil) }, "1 rows need 1 pages, 0 given"},
+		"keeping in no layer":        {func() error { return m.Keep(3, obs.layers[0], []int32{1}, nil) }, "layer 3 is outside 0..2"},
+		"reserving nothing":          {func() error { return m.Reserve(0) }, "0 pages"},
+		"reserving too much":         {func() error { return m.Reserve(1 << 40) }, "bytes"},
+	}
+}
+
+func TestSteadyDecodeStepAllocatesNothing(t *testing.T) {
+	dir, _ := small.write(t)
+	m := open(t, dir)
+	pages, batch := &dealer{}, make([]DecodeRow, 3)
+	for i := range batch {
+		kv := pages.view(3, 20)
+		advance(&kv, 2+7*i)
+		batch[i] = DecodeRow{Token: int32(i), KV: kv}
+	}
+	allocations := testing.AllocsPerRun(50, func() {
+		if _, err := m.Decode(batch); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocations != 0 {
+		t.Errorf("a decode step allocates %g times", allocations)
+	}
+}
