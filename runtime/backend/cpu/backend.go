@@ -69,10 +69,10 @@ func (b *Backend) Name() string { return b.blas.name() }
 // Sync has nothing to wait for: every op is complete on return.
 func (b *Backend) Sync() error { return nil }
 
-// Close ends the workers. The backend must not be used afterwards.
+// Close ends the workers and gives the pages back. The backend must not be used afterwards.
 func (b *Backend) Close() error {
 	b.pool.close()
-	return nil
+	return b.cache.release()
 }
 
 // scratch is one worker's memory for products and score rows; it grows to what the longest prompt needed.

@@ -65,3 +65,66 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+// TestOpsOfADecodeStepAllocateNothing covers both libraries, several workers and each way of a product.
+func TestOpsOfADecodeStepAllocateNothing(t *testing.T) {
+	h := backend.Heads{Query: 4, KV: 2, Dim: 64}
+	for _, library := range libraries(t) {
+		b, err := New(Options{Threads: 2, BLAS: library})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Reserve(8, h); err != nil {
+			t.Fatal(err)
+		}
+		for _, rows := range []int{1, 2, 40} {
+			x, qkv, out, norm := alloc(t, b, rows, 256), alloc(t, b, rows, h.Width()), alloc(t, b, rows, 256), alloc(t, b, 1, 256)
+			w, bias, angles, gate := alloc(t, b, h.Width(), 256), alloc(t, b, 1, h.Width()), alloc(t, b, rows, 64), alloc(t, b, rows, 512)
+			batch := make([]backend.Sequence, rows)
+			for i := range batch {
+				batch[i] = backend.Sequence{Rows: 1, KV: backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{1, 2}, Len: 20}}}}
+			}
+			allocations := testing.AllocsPerRun(20, func() {
+				b.RMSNorm(x, x, norm, 1e-6)
+				b.Linear(qkv, x, w, bias, false)
+				b.Rotate(qkv, angles, h)
+				b.Append(qkv, 0, batch, h)
+				b.Attend(out, qkv, 0, batch, h)
+				b.GatedSiLU(x, gate)
+			})
+			if allocations != 0 {
+				t.Errorf("%s, %d rows: %g allocations", library, rows, allocations)
+			}
+		}
+		closeBackend(t, b)
+	}
+}
+
+func alloc(t *testing.T, b *Backend, rows, cols int) backend.Tensor {
+	t.Helper()
+	x, err := b.Alloc(rows, cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestImpossibleMemoryIsAnError(t *testing.T) {
+	b, err := New(Options{BLAS: Gonum})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeBackend(t, b)
+	h := backend.Heads{Query: 4, KV: 2, Dim: 64}
+	for _, pages := range []int{1 << 32, 1 << 60} {
+		if err := b.Reserve(pages, h); err == nil || !strings.Contains(err.Error(), "16384 bytes") {
+			t.Errorf("reserving %d pages says %v", pages, err)
+		}
+	}
+	if _, err := b.Alloc(1<<30, 1<<30); err == nil || !strings.Contains(err.Error(), "1073741824 x 1073741824") {
+		t.Errorf("allocating 2^60 values says %v", err)
+	}
+	if err := b.Reserve(1, h); err != nil {
+		t.Errorf("reserving one page afterwards: %v", err)
+	}
+}

@@ -2,6 +2,10 @@ package cpu
 
 import (
 	"fmt"
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"aircache.dev/aircache/runtime/backend"
 )
@@ -14,15 +18,33 @@ type pageCache struct {
 
 func (b *Backend) PageBytes(h backend.Heads) int { return 4 * h.PageValues() }
 
-// maxPoolValues bounds the pool (1 TiB).
-const maxPoolValues = 1 << 38
-
+// Reserve maps the pool outside of Go's heap: too large a pool is an error and not the end of the process, memory is taken
+// page by page as it is first written, and the garbage collector does not count it.
 func (b *Backend) Reserve(pages int, h backend.Heads) error {
-	if pages > maxPoolValues/h.PageValues() {
-		return fmt.Errorf("reserving %d pages of %d bytes: at most %d bytes are possible", pages, 4*h.PageValues(), int64(4*maxPoolValues))
+	if err := b.cache.release(); err != nil {
+		return err
 	}
-	b.cache = pageCache{heads: h} // the old pool may go before the new one comes
-	b.cache.data = make([]float32, pages*h.PageValues())
+	size := b.PageBytes(h)
+	if pages > math.MaxInt/size {
+		return fmt.Errorf("reserving %d pages of %d bytes: that is more than an address can hold", pages, size)
+	}
+	memory, err := unix.Mmap(-1, 0, pages*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return fmt.Errorf("reserving %d pages of %d bytes: %w", pages, size, err)
+	}
+	b.cache = pageCache{data: unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), len(memory)/4), heads: h}
+	return nil
+}
+
+func (c *pageCache) release() error {
+	if c.data == nil {
+		return nil
+	}
+	memory := unsafe.Slice((*byte)(unsafe.Pointer(&c.data[0])), 4*len(c.data))
+	*c = pageCache{}
+	if err := unix.Munmap(memory); err != nil {
+		return fmt.Errorf("giving back the pages: %w", err)
+	}
 	return nil
 }
 

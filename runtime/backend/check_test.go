@@ -1,0 +1,130 @@
+package backend
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// recorder is a device that notes what reaches it. Ops that a case must stop are not there: calling one is a nil dereference.
+type recorder struct {
+	Backend
+	calls  []string
+	broken error
+}
+
+func (r *recorder) note(op string)                                   { r.calls = append(r.calls, op) }
+func (r *recorder) Sync() error                                      { return r.broken }
+func (r *recorder) Reserve(int, Heads) error                         { r.note("reserve"); return nil }
+func (r *recorder) Add(_, _ Tensor)                                  { r.note("add") }
+func (r *recorder) Alloc(rows, cols int) (Tensor, error)             { return tensor(rows, cols), nil }
+func (r *recorder) Append(Tensor, int, []Sequence, Heads)            { r.note("append") }
+func (r *recorder) Keep(LayerKV, []int32, []int32)                   { r.note("keep") }
+func (r *recorder) Linear(_, _, _, _ Tensor, _ bool)                 { r.note("linear") }
+func (r *recorder) Attend(_, _ Tensor, _ int, _ []Sequence, _ Heads) { r.note("attend") }
+
+func tensor(rows, cols int) Tensor { return Tensor{Rows: rows, Cols: cols, Memory: "device"} }
+
+var heads = Heads{Query: 2, KV: 1, Dim: 4} // 16 columns of qkv, 8 of queries
+
+func sequence(rows, length int, pages ...int32) []Sequence {
+	return []Sequence{{Rows: rows, KV: KVView{Layers: []LayerKV{{Pages: pages, Len: length}}}}}
+}
+
+func TestWrongArgumentsNeverReachTheDevice(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  func(c *Checked)
+		want string
+	}{
+		"a missing tensor":         {func(c *Checked) { c.Add(tensor(1, 1), Tensor{}) }, "add: operand 1 is missing"},
+		"rows that do not repeat":  {func(c *Checked) { c.Add(tensor(3, 1), tensor(2, 1)) }, "2 x 1 does not repeat under 3 x 1"},
+		"a write of another size":  {func(c *Checked) { c.Write(tensor(2, 2), make([]float32, 3)) }, "write: the tensor is 2 x 2, the host has 3"},
+		"a read of another size":   {func(c *Checked) { c.Read(make([]float32, 3), tensor(2, 2)) }, "read: the tensor is 2 x 2, the host has 3"},
+		"a row outside":            {func(c *Checked) { c.Gather(tensor(1, 1), tensor(2, 1), []int32{2}) }, "row 2 (number 0) is outside 0..1"},
+		"too few rows":             {func(c *Checked) { c.Gather(tensor(2, 1), tensor(2, 1), []int32{0}) }, "do not fill 2 x 1"},
+		"too few columns":          {func(c *Checked) { c.Gather(tensor(1, 2), tensor(2, 1), []int32{0}) }, "do not fill 1 x 2"},
+		"a scatter outside":        {func(c *Checked) { c.Scatter(tensor(2, 1), tensor(1, 1), []int32{-1}) }, "row -1"},
+		"a narrow scatter":         {func(c *Checked) { c.Scatter(tensor(2, 2), tensor(1, 1), []int32{0}) }, "1 x 2 wanted"},
+		"a narrow norm":            {func(c *Checked) { c.RMSNorm(tensor(1, 4), tensor(1, 4), tensor(1, 3), 0) }, "the weight is 1 x 3, 1 x 4 wanted"},
+		"a norm without bias":      {func(c *Checked) { c.LayerNorm(tensor(1, 4), tensor(1, 4), tensor(1, 4), Tensor{}, 0) }, "the bias is 0 x 0"},
+		"a linear that is askew":   {func(c *Checked) { c.Linear(tensor(1, 3), tensor(1, 4), tensor(3, 5), Tensor{}, false) }, "x is 1 x 4, the weight 3 x 5"},
+		"a linear's wrong bias":    {func(c *Checked) { c.Linear(tensor(1, 3), tensor(1, 4), tensor(3, 4), tensor(1, 4), false) }, "the bias is 1 x 4, 1 x 3 wanted"},
+		"a linear's wrong result":  {func(c *Checked) { c.Linear(tensor(2, 3), tensor(1, 4), tensor(3, 4), Tensor{}, false) }, "the result is 2 x 3, 1 x 3 wanted"},
+		"an unknown activation":    {func(c *Checked) { c.Activate(tensor(1, 1), 9) }, "function 9"},
+		"a gate of odd width":      {func(c *Checked) { c.GatedSiLU(tensor(1, 2), tensor(1, 3)) }, "1 x 4 wanted"},
+		"a rotation of odd heads":  {func(c *Checked) { c.Rotate(tensor(1, 12), tensor(1, 3), Heads{2, 1, 3}) }, "head dim 3 is odd"},
+		"a rotation of few angles": {func(c *Checked) { c.Rotate(tensor(2, 16), tensor(1, 4), heads) }, "the angles is 1 x 4, 2 x 4 wanted"},
+		"no heads":                 {func(c *Checked) { c.Mix(tensor(1, 8), tensor(1, 16), 1, Heads{}) }, "0 query heads"},
+		"unequal groups":           {func(c *Checked) { c.Mix(tensor(1, 8), tensor(1, 16), 1, Heads{3, 2, 4}) }, "3 query heads, 2 KV heads"},
+		"unequal sequences":        {func(c *Checked) { c.Mix(tensor(3, 8), tensor(3, 16), 2, heads) }, "3 rows are not 2 equal sequences"},
+		"a narrow qkv":             {func(c *Checked) { c.Append(tensor(1, 8), 0, sequence(1, 0, 0), heads) }, "qkv is 1 x 8, 1 x 16 wanted"},
+		"rows without a sequence":  {func(c *Checked) { c.Append(tensor(2, 16), 0, sequence(1, 0, 0), heads) }, "qkv is 2 x 16, 1 x 16 wanted"},
+		"a layer that is not":      {func(c *Checked) { c.Append(tensor(1, 16), 1, sequence(1, 0, 0), heads) }, "has 1 rows and 1 layers, layer 1 wanted"},
+		"an empty sequence":        {func(c *Checked) { c.Append(tensor(0, 16), 0, sequence(0, 0, 0), heads) }, "has 0 rows"},
+		"a page too few":           {func(c *Checked) { c.Attend(tensor(1, 8), tensor(1, 16), 0, sequence(1, 16, 0), heads) }, "16 cached and 1 new rows need 2 pages, 1 given (sequence 0, layer 0)"},
+		"a page outside":           {func(c *Checked) { c.Append(tensor(1, 16), 0, sequence(1, 0, 4), heads) }, "page 4 (number 0) is outside 0..3"},
+		"keeping a row outside":    {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{2}, []int32{1}) }, "row 2"},
+		"keeping rows that fall":   {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{1, 0}, []int32{1}) }, "row 0 (number 1) does not rise above 1"},
+		"keeping into no page":     {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{1}, nil) }, "need 1 pages, 0 given"},
+		"relevance of no rows":     {func(c *Checked) { c.Relevance(nil, tensor(1, 8), LayerKV{[]int32{0}, 2}, nil, heads) }, "no query row"},
+		"relevance of a wide q": {func(c *Checked) {
+			c.Relevance(make([]float32, 1), tensor(1, 9), LayerKV{[]int32{0}, 2}, []int32{0}, heads)
+		}, "1 x 8 wanted"},
+		"relevance into too much": {func(c *Checked) {
+			c.Relevance(make([]float32, 2), tensor(1, 8), LayerKV{[]int32{0}, 2}, []int32{0}, heads)
+		}, "the result has 2 values, 1 wanted"},
+	} {
+		device := &recorder{}
+		checked := Check(device)
+		if err := checked.Reserve(4, heads); err != nil {
+			t.Fatal(err)
+		}
+		device.calls = nil
+		c.run(checked)
+		checked.Add(tensor(1, 1), tensor(1, 1)) // after an error even this must not run
+		if len(device.calls) > 0 {
+			t.Errorf("%s: the device was called: %v", name, device.calls)
+		}
+		if err := checked.Sync(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, the error should say %q", name, err, c.want)
+		}
+		checked.Add(tensor(1, 1), tensor(1, 1))
+		if err := checked.Sync(); err != nil || len(device.calls) != 1 {
+			t.Errorf("%s: the step after it: %v, calls %v", name, err, device.calls)
+		}
+	}
+}
+
+func TestRightArgumentsReachTheDevice(t *testing.T) {
+	device := &recorder{}
+	c := Check(device)
+	if err := c.Reserve(4, heads); err != nil {
+		t.Fatal(err)
+	}
+	c.Append(tensor(3, 16), 0, sequence(3, 14, 3, 0), heads)
+	c.Attend(tensor(3, 8), tensor(3, 16), 0, sequence(3, 14, 3, 0), heads)
+	c.Keep(LayerKV{[]int32{3, 0}, 17}, []int32{0, 16}, []int32{3})
+	c.Linear(tensor(2, 3), tensor(2, 4), tensor(3, 4), Tensor{}, true)
+	if err := c.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(device.calls, " "); got != "reserve append attend keep linear" {
+		t.Errorf("the device saw %q", got)
+	}
+}
+
+func TestDeviceErrorsAreReported(t *testing.T) {
+	broken := errors.New("the device fell off the bus")
+	c := Check(&recorder{broken: broken})
+	if err := c.Sync(); !errors.Is(err, broken) {
+		t.Errorf("Sync says %v", err)
+	}
+	for shape, want := range map[[2]int]string{{0, 1}: "0 x 1", {1, -1}: "1 x -1"} {
+		if _, err := c.Alloc(shape[0], shape[1]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("allocating %v says %v", shape, err)
+		}
+	}
+	if err := c.Reserve(0, heads); err == nil || !strings.Contains(err.Error(), "0 pages") {
+		t.Errorf("reserving nothing says %v", err)
+	}
+}
