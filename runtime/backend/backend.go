@@ -49,7 +49,7 @@ type Math interface {
 type Cache interface {
 	// PageBytes is the memory of one page.
 	PageBytes(h Heads) int
-	// Reserve replaces the page pool. The error names the bytes.
+	// Reserve replaces the page pool. The error names the bytes; after it the old pool stands.
 	Reserve(pages int, h Heads) error
 	// Append writes keys and values of qkv's rows behind the cached rows of each sequence.
 	Append(qkv Tensor, layer int, batch []Sequence, h Heads)

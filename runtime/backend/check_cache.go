@@ -9,7 +9,6 @@ func (c *Checked) Reserve(pages int, h Heads) error {
 	if pages < 1 {
 		return fmt.Errorf("reserving pages: %d pages, at least 1 wanted", pages)
 	}
-	c.pages = 0 // after a failure there is no pool, neither the old one
 	if err := c.to.Reserve(pages, h); err != nil {
 		return err
 	}

@@ -21,9 +21,6 @@ func (b *Backend) PageBytes(h backend.Heads) int { return 4 * h.PageValues() }
 // Reserve maps the pool outside of Go's heap: too large a pool is an error and not the end of the process, memory is taken
 // page by page as it is first written, and the garbage collector does not count it.
 func (b *Backend) Reserve(pages int, h backend.Heads) error {
-	if err := b.cache.release(); err != nil {
-		return err
-	}
 	size := b.PageBytes(h)
 	if pages > math.MaxInt/size {
 		return fmt.Errorf("reserving %d pages of %d bytes: that is more than an address can hold", pages, size)
@@ -32,8 +29,9 @@ func (b *Backend) Reserve(pages int, h backend.Heads) error {
 	if err != nil {
 		return fmt.Errorf("reserving %d pages of %d bytes: %w", pages, size, err)
 	}
+	old := b.cache
 	b.cache = pageCache{data: unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), len(memory)/4), heads: h}
-	return nil
+	return old.release()
 }
 
 func (c *pageCache) release() error {
