@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/kv"
+	"aircache.dev/aircache/runtime/model"
+)
+
+// Engine serves one model on one device.
+type Engine struct {
+	model  Model
+	config model.Config
+	opts   Options
+	shape  kv.Shape
+	wake   chan struct{} // something changed while the device goroutine may sleep
+
+	// Of the device goroutine alone.
+	pool    *kv.Pool
+	ledger  *kv.Ledger
+	running []*job
+	blocked bool // the first waiting request waits for pages
+	batch   []model.DecodeRow
+	views   []backend.LayerKV // what batch points into; reused, so that a steady step allocates nothing
+
+	// Shared with callers.
+	mu       sync.Mutex
+	waiting  []*job
+	open     int // submitted and not yet ended
+	applied  control.Ack
+	draining bool
+	quiet    []chan struct{} // closed when open reaches 0
+	load     Load
+	panics   int64
+}
+
+// New sizes the page pool and allocates it in the backend. The engine works once Run is called.
+func New(m Model, opts Options) (*Engine, error) {
+	config := m.Config()
+	opts, err := opts.complete(config)
+	if err != nil {
+		return nil, fmt.Errorf("starting the engine: %w", err)
+	}
+	shape, err := kv.ShapeFor(opts.KVBytes, config.Layers, backend.PageTokens, int64(config.KVBytesPerTokenLayer))
+	if err != nil {
+		return nil, fmt.Errorf("starting the engine: %w", err)
+	}
+	if err := m.Reserve(shape.Pages); err != nil {
+		return nil, fmt.Errorf("starting the engine: %w", err)
+	}
+	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),
+		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape)}
+	e.applied = control.Tuning{TargetPermille: opts.RetentionPermille}.Accepted(opts.Clock())
+	opts.Recorder.Tuned(e.applied)
+	e.publish()
+	return e, nil
+}
+
+// Shape of the page pool.
+func (e *Engine) Shape() kv.Shape { return e.shape }
+
+// Run owns the device until ctx ends; then requests that are left end with FinishAbort. Call it once.
+func (e *Engine) Run(ctx context.Context) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for ctx.Err() == nil {
+		if e.turn() {
+			continue
+		}
+		select {
+		case <-e.wake:
+		case <-ctx.Done():
+		}
+	}
+	e.abortAll()
+}
+
+// turn reports whether the next one may have work to do at once.
+func (e *Engine) turn() bool {
+	e.sweep()
+	admitted := e.admitNext()
+	e.decode()
+	e.publish()
+	return admitted || len(e.running) > 0
+}
+
+func (e *Engine) rouse() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"errors"
+	"runtime/debug"
+)
+
+// endRunning asks about every running job and ends those for which the answer is yes.
+func (e *Engine) endRunning(ends func(*job) ending) {
+	stay := e.running[:0]
+	for _, j := range e.running {
+		if end := ends(j); end.yes() {
+			e.finish(j, end)
+		} else {
+			stay = append(stay, j)
+		}
+	}
+	clear(e.running[len(stay):])
+	e.running = stay
+}
+
+// finish frees what a job holds and sends its last event. The job is in no list any more, or about to leave it.
+func (e *Engine) finish(j *job, end ending) {
+	j.unwatch()
+	if j.sequence != nil {
+		if err := j.sequence.Release(); err != nil { // the books are wrong: say so loudly, serve on
+			e.opts.Log.Error("releasing a request's pages failed", "request", j.handle.id, "reason", err)
+		}
+	}
+	if j.promise != nil {
+		j.promise.Release()
+	}
+	now := e.opts.Clock()
+	ended := Finished{Reason: end.reason, Usage: j.usage, TotalSeconds: now.Sub(j.submitted).Seconds()}
+	if !j.firstToken.IsZero() {
+		ended.DecodeSeconds = now.Sub(j.firstToken).Seconds()
+	}
+	e.opts.Recorder.Finished(ended)
+	e.logFailure(j, end.cause)
+	j.handle.events <- Event{Finish: end.reason, Err: end.cause, Usage: j.usageNow()}
+	close(j.handle.events)
+	e.closeOne()
+}
+
+func (e *Engine) logFailure(j *job, cause error) {
+	if cause == nil {
+		return
+	}
+	var p *panicError
+	if errors.As(cause, &p) {
+		e.opts.Log.Error("a request failed", "request", j.handle.id, "reason", cause, "stack", string(p.stack))
+		return
+	}
+	e.opts.Log.Error("a request failed", "request", j.handle.id, "reason", cause)
+}
+
+// contain turns a panic into an error of the work that caused it.
+func (e *Engine) contain(during string, work func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.opts.Recorder.Panicked()
+			e.countPanic()
+			err = &panicError{during: during, cause: cause, stack: debug.Stack()}
+		}
+	}()
+	return work()
+}
+
+// abortAll ends everything; nothing is taken afterwards.
+func (e *Engine) abortAll() {
+	for _, j := range e.takeAllWaiters() {
+		e.finish(j, ending{reason: FinishAbort})
+	}
+	e.endRunning(func(*job) ending { return ending{reason: FinishAbort} })
+	e.publish()
+}
+
+func (e *Engine) takeAllWaiters() []*job {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.draining = true
+	all := e.waiting
+	e.waiting = nil
+	return all
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/kv"
+	"aircache.dev/aircache/runtime/sampling"
+)
+
+// job is a request on its way through the engine.
+type job struct {
+	handle  *Handle
+	request Request
+	ctx     context.Context
+	unwatch func() bool // stops waking the engine when ctx ends
+
+	prompt    compress.Prompt
+	observe   []int32
+	maxTokens int
+	need      int // pages to be promised at admission
+
+	submitted, firstToken, lastToken time.Time
+
+	sequence *kv.Sequence
+	promise  *kv.Promise
+	sampler  *sampling.Sampler
+	next     int32 // the token to feed
+	usage    Usage
+}
+
+// ending is how a job ends; the zero value is that it goes on.
+type ending struct {
+	reason FinishReason
+	cause  error // with FinishError
+}
+
+func (e ending) yes() bool { return e.reason != "" }
+
+func failed(cause error) ending { return ending{FinishError, cause} }
+
+// leaving is how a job ends before its answer does, if its caller wants it to.
+func (j *job) leaving() ending {
+	switch {
+	case j.ctx.Err() != nil:
+		return ending{reason: FinishAbort}
+	case j.handle.halted.Load():
+		return ending{reason: FinishStop}
+	}
+	return ending{}
+}
+
+func (j *job) usageNow() *Usage {
+	u := j.usage
+	return &u
+}
+
+func (j *job) ends(token int32, eos []int32) bool {
+	return slices.Contains(eos, token) || slices.Contains(j.request.StopIDs, token)
+}
+
+// answerRows is how many rows a prompt's answer adds to the cache: its last token is never fed back.
+func answerRows(maxTokens int) int { return maxTokens - 1 }

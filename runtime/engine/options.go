@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/model"
+)
+
+// Options of an engine. Zero values are refused where no default is said.
+type Options struct {
+	Policy            compress.Policy
+	RetentionPermille int32          // until the first tuning
+	Bounds            control.Bounds // the pod's own: they win over every tuning
+
+	KVBytes     int64 // of the page pool
+	MaxModelLen int   // tokens of prompt and answer; 0: the model's
+	MaxQueue    int   // waiting requests
+	MaxRunning  int   // sequences in a decode step
+
+	Clock    func() time.Time
+	Seed     func() uint64 // for requests that bring none
+	Recorder Recorder      // default: Discard
+	Log      *slog.Logger  // default: silent; prompts and answers never appear in it
+}
+
+// complete fills in the defaults and names what is wrong.
+func (o Options) complete(c model.Config) (Options, error) {
+	if o.MaxModelLen == 0 {
+		o.MaxModelLen = c.MaxPosition
+	}
+	if o.Recorder == nil {
+		o.Recorder = Discard{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.Policy == nil:
+		return o, errors.New("policy is missing")
+	case o.Clock == nil || o.Seed == nil:
+		return o, errors.New("clock and seed must be given")
+	case o.MaxModelLen < 2 || o.MaxModelLen > c.MaxPosition:
+		return o, fmt.Errorf("maxModelLen is %d, it must be from 2 to the model's %d", o.MaxModelLen, c.MaxPosition)
+	case o.MaxQueue < 1:
+		return o, fmt.Errorf("maxQueue is %d, it must be at least 1", o.MaxQueue)
+	case o.MaxRunning < 1:
+		return o, fmt.Errorf("maxRunning is %d, it must be at least 1", o.MaxRunning)
+	}
+	start := control.Tuning{UID: o.Bounds.UID, Pool: o.Bounds.Pool, TargetPermille: o.RetentionPermille}
+	if err := start.Check(control.Ack{}, o.Bounds); err != nil {
+		return o, fmt.Errorf("retention at the start: %w", err)
+	}
+	return o, nil
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/kv"
+	"aircache.dev/aircache/runtime/sampling"
+)
+
+// Submit queues a request. When ctx ends the request is given up, wherever it is, and its pages are free. The error is a
+// *RequestError, *sampling.ParamError or *LimitError (never), ErrQueueFull or ErrDraining (not now), or ctx's.
+func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := r.validate(e.config); err != nil {
+		return nil, err
+	}
+	j := &job{request: r, ctx: ctx, prompt: compress.Survey(r.Tokens, e.config.ImageToken)}
+	j.observe = e.opts.Policy.Observes(j.prompt)
+	if err := e.fit(j); err != nil {
+		return nil, err
+	}
+	sampler, err := sampling.New(r.Sampling, e.opts.Seed())
+	if err != nil {
+		return nil, err
+	}
+	j.sampler = sampler
+	j.handle = &Handle{id: r.ID, events: make(chan Event, j.maxTokens+1), wake: e.rouse}
+	j.usage = Usage{PromptTokens: len(r.Tokens), ImageTokens: len(j.prompt.Visual), KVTokensSeen: len(j.prompt.Visual)}
+	j.submitted = e.opts.Clock()
+	if err := e.enqueue(j); err != nil {
+		return nil, err
+	}
+	e.rouse()
+	return j.handle, nil
+}
+
+// fit decides how long the answer may be and what the request needs, or refuses what can never fit.
+func (e *Engine) fit(j *job) error {
+	prompt, limit := len(j.request.Tokens), e.opts.MaxModelLen
+	room := limit - prompt
+	if room < 1 {
+		return &LimitError{Param: "messages", Limit: int64(limit - 1), Got: int64(prompt), Unit: "tokens of context"}
+	}
+	j.maxTokens = j.request.MaxTokens
+	if j.maxTokens > room {
+		return &LimitError{Param: "max_tokens", Limit: int64(limit), Got: int64(prompt + j.maxTokens), Unit: "tokens of context with the prompt"}
+	}
+	compresses := len(j.observe) > 0
+	if least := e.shape.Admission(prompt, 0, compresses); least > e.shape.Pages {
+		return &LimitError{Param: "messages", Limit: e.shape.Bytes(e.shape.Pages), Got: e.shape.Bytes(least), Unit: "bytes of KV cache"}
+	}
+	if j.maxTokens == 0 {
+		fits := e.shape.Pages/e.shape.Layers*e.shape.PageTokens - prompt + 1
+		j.maxTokens = min(room, max(1, fits))
+	}
+	j.need = e.shape.Admission(prompt, answerRows(j.maxTokens), compresses)
+	if j.need > e.shape.Pages {
+		return &LimitError{Param: "max_tokens", Limit: e.shape.Bytes(e.shape.Pages), Got: e.shape.Bytes(j.need), Unit: "bytes of KV cache with the prompt"}
+	}
+	return nil
+}
+
+func (e *Engine) enqueue(j *job) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.draining {
+		return ErrDraining
+	}
+	if len(e.waiting) >= e.opts.MaxQueue {
+		return ErrQueueFull
+	}
+	e.waiting = append(e.waiting, j)
+	e.open++
+	j.unwatch = context.AfterFunc(j.ctx, e.rouse)
+	return nil
+}
+
+// sweep ends the jobs whose caller is gone or has read enough.
+func (e *Engine) sweep() {
+	for _, j := range e.takeLeavingWaiters() {
+		e.finish(j, j.leaving())
+	}
+	e.endRunning((*job).leaving)
+}
+
+func (e *Engine) takeLeavingWaiters() (left []*job) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stay := e.waiting[:0]
+	for _, j := range e.waiting {
+		if j.leaving().yes() {
+			left = append(left, j)
+		} else {
+			stay = append(stay, j)
+		}
+	}
+	clear(e.waiting[len(stay):])
+	e.waiting = stay
+	return left
+}
+
+// takeFirst takes the first waiting job off the queue if it can run now.
+func (e *Engine) takeFirst() (j *job, permille int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.blocked = false
+	if len(e.waiting) == 0 || len(e.running) >= e.opts.MaxRunning {
+		return nil, 0
+	}
+	j = e.waiting[0]
+	if e.ledger.Fit(j.need) != kv.FitsNow {
+		e.blocked = true
+		return nil, 0
+	}
+	e.waiting[0] = nil
+	e.waiting = e.waiting[1:]
+	return j, e.applied.TargetPermille
+}
