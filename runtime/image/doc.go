@@ -1,0 +1,9 @@
+// Package image turns the pictures of a request into what a vision tower reads: it parses data: URLs, decodes JPEG,
+// PNG and WebP, resizes and normalises, as Hugging Face's image processors do with Pillow.
+//
+// Every picture is held to the limits by its header, before memory for a pixel is asked for. What comes out equals
+// Pillow's result: PNG, lossless WebP and resizing bit by bit, lossy WebP bit by bit as well (its format defines every
+// bit), JPEG within 3 of 255 (decoders may round the cosine transform in their own ways).
+//
+// Orientation is read from EXIF. Pillow also looks for it in XMP, which this package does not.
+package image
