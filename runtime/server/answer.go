@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"math"
+	"strings"
 
 	"aircache.dev/aircache/runtime/engine"
 	"aircache.dev/aircache/runtime/server/openai"
@@ -67,6 +68,26 @@ func (a *answer) next() (piece, *openai.Error) {
 	default:
 		return piece{}, a.explain(event.Err, event.Finish == engine.FinishAbort)
 	}
+}
+
+// rest reads to the end and joins it to what came first.
+func (a *answer) rest(first piece) (piece, *openai.Error) {
+	var text strings.Builder
+	text.WriteString(first.text)
+	logprobs := first.logprobs
+	for !a.ended() {
+		more, refusal := a.next()
+		if refusal != nil {
+			return piece{}, refusal
+		}
+		text.WriteString(more.text)
+		logprobs = append(logprobs, more.logprobs...)
+	}
+	return piece{text.String(), logprobs}, nil
+}
+
+func (a *answer) choice(all piece) openai.Choice {
+	return openai.Choice{Message: openai.Answer{Role: "assistant", Content: all.text}, LogProbs: a.logProbs(all.logprobs), FinishReason: a.finish}
 }
 
 func (a *answer) pushToken(event engine.Event) piece {

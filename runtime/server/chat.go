@@ -98,10 +98,7 @@ func (s *Server) submit(ctx context.Context, m *Model, body []byte) (*openai.Cha
 // forEngine fills in the defaults and holds the answer's length against the context.
 func (m *Model) forEngine(id string, r *openai.ChatRequest, p prompt) (engine.Request, *openai.Error) {
 	room := m.MaxModelLen - len(p.tokens)
-	maxTokens := room
-	if m.Defaults.MaxTokens > 0 {
-		maxTokens = min(room, m.Defaults.MaxTokens)
-	}
+	maxTokens := min(room, m.Defaults.MaxTokens) // 0: the engine takes what context and cache allow
 	if r.MaxTokens != nil {
 		if *r.MaxTokens > int64(room) {
 			return engine.Request{}, openai.Invalid("max_tokens", openai.CodeContextLength,
@@ -166,23 +163,15 @@ func (s *Server) engineError(err error) *openai.Error {
 }
 
 func (s *Server) reply(w http.ResponseWriter, head reply, a *answer, first piece) {
-	text, logprobs := first.text, first.logprobs
-	for !a.ended() {
-		more, refusal := a.next()
-		if refusal != nil {
-			w.Header().Del(retentionHeader)
-			writeError(w, refusal)
-			return
-		}
-		text += more.text
-		logprobs = append(logprobs, more.logprobs...)
+	all, refusal := a.rest(first)
+	if refusal != nil {
+		w.Header().Del(retentionHeader)
+		writeError(w, refusal)
+		return
 	}
 	s.logAnswer(head.id, a)
 	s.limitWriting(w)
 	writeJSON(w, http.StatusOK, openai.Completion{
-		ID: head.id, Object: "chat.completion", Created: head.created, Model: head.model, Usage: a.usage(),
-		Choices: []openai.Choice{{
-			Message: openai.Answer{Role: "assistant", Content: text}, LogProbs: a.logProbs(logprobs), FinishReason: a.finish,
-		}},
+		ID: head.id, Object: "chat.completion", Created: head.created, Model: head.model, Usage: a.usage(), Choices: []openai.Choice{a.choice(all)},
 	})
 }

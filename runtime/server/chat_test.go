@@ -71,10 +71,10 @@ func TestDefaultsOfTheModelHoldWhereTheRequestIsSilent(t *testing.T) {
 
 func TestAnAnswerMayFillTheContextAndNoMore(t *testing.T) {
 	w := newWorld(t)
+	w.ask(`"max_completion_tokens":189`).completion(t)
 	w.ask("").completion(t)
-	room := maxModelLen - len("user:What?|")
-	if got := w.engine.request(0).MaxTokens; got != room {
-		t.Errorf("max tokens %d, want the %d that are left", got, room)
+	if asked, open := w.engine.request(0).MaxTokens, w.engine.request(1).MaxTokens; asked != 189 || open != 0 {
+		t.Errorf("max tokens %d and %d, want the 189 that are left, and 0 for the engine to decide", asked, open)
 	}
 	g := w.ask(`"max_tokens":190`)
 	if e := g.err(t); g.status != 400 || e.Code != "context_length_exceeded" || *e.Param != "max_tokens" || !strings.Contains(e.Message, "189") {

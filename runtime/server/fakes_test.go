@@ -57,9 +57,13 @@ func (fakeTemplate) Render(messages []chat.Message, _ bool) (string, error) {
 // fakePictures takes any bytes but "bad"; the pixels tell which bytes they were.
 type fakePictures struct{ hold chan struct{} }
 
-func (p fakePictures) Prepare(encoded []byte) (image.Pixels, error) {
+func (p fakePictures) Prepare(dataURL string) (image.Pixels, error) {
 	if p.hold != nil {
 		<-p.hold
+	}
+	encoded, err := image.ParseDataURL(dataURL, image.Limits{})
+	if err != nil {
+		return image.Pixels{}, err
 	}
 	if string(encoded) == "bad" {
 		return image.Pixels{}, errors.New("decoding the picture: no known format")

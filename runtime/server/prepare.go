@@ -28,9 +28,9 @@ type Template interface {
 	Render(messages []chat.Message, addGenerationPrompt bool) (string, error)
 }
 
-// Pictures decodes and preprocesses one picture; its error says what is wrong with the bytes.
+// Pictures decodes and preprocesses one picture; its error says what is wrong with it.
 type Pictures interface {
-	Prepare(encoded []byte) (image.Pixels, error)
+	Prepare(dataURL string) (image.Pixels, error)
 }
 
 // prompt is a conversation as the engine takes it.
@@ -83,7 +83,7 @@ func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *open
 	}
 	p := prompt{tokens: tokens}
 	for _, picture := range pictures {
-		pixels, err := m.Pictures.Prepare(picture.Image)
+		pixels, err := m.Pictures.Prepare(picture.ImageURL)
 		if err != nil {
 			return prompt{}, openai.Invalid(picture.Param, openai.CodeInvalidImage, "Invalid '%s': %v.", picture.Param, err)
 		}
@@ -96,7 +96,7 @@ func collectPictures(messages []openai.Message) []openai.Part {
 	var pictures []openai.Part
 	for _, message := range messages {
 		for _, part := range message.Content {
-			if part.Image != nil {
+			if part.ImageURL != "" {
 				pictures = append(pictures, part)
 			}
 		}
@@ -119,7 +119,7 @@ func (m *Model) checkPictureCount(n int, maxImages int) *openai.Error {
 func (m *Model) tokenize(messages []openai.Message, pictures int) ([]int32, *openai.Error) {
 	text, err := m.Template.Render(forTemplate(messages), true)
 	if err != nil {
-		return nil, openai.Invalid("messages", openai.CodeInvalidValue, "The model's chat template refuses these messages: %v.", err)
+		return nil, openai.Invalid("messages", openai.CodeInvalidValue, "The messages cannot be made into a prompt: %v.", err)
 	}
 	ids, err := m.Tokenizer.Encode(text)
 	if err != nil {
@@ -146,7 +146,7 @@ func forTemplate(messages []openai.Message) []chat.Message {
 		out[i].Role = message.Role
 		for _, part := range message.Content {
 			kind := "text"
-			if part.Image != nil {
+			if part.ImageURL != "" {
 				kind = "image"
 			}
 			out[i].Content = append(out[i].Content, chat.Part{Type: kind, Text: part.Text})

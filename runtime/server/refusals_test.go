@@ -28,6 +28,7 @@ func TestRefusals(t *testing.T) {
 		{name: "another model", body: `{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}`, status: 404, param: "model", code: "model_not_found", says: `serves "tiny"`},
 		{name: "an http picture", body: question(`[{"type":"image_url","image_url":{"url":"http://169.254.169.254/"}}]`), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "only data: URLs are accepted"},
 		{name: "a picture that cannot be decoded", body: question(dataURL("YmFk")), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "no known format"},
+		{name: "a picture that is not base64", body: question(dataURL("*")), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "base64"},
 		{name: "five pictures where four are allowed", body: question(`[` + strings.Repeat(picture+",", 4) + picture + `]`), status: 400, param: "messages", code: "invalid_value", says: "at most 4"},
 		{name: "a picture's mark in the text", body: question(`"see ▣ here"`), status: 400, param: "messages", code: "invalid_value", says: "image_url"},
 		{name: "a prompt over the context", body: question(`"` + strings.Repeat("x", 200) + `"`), status: 400, param: "messages", code: "context_length_exceeded", says: "206 tokens"},

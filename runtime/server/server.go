@@ -38,15 +38,6 @@ type Model struct {
 	Defaults     Defaults
 }
 
-// Defaults hold where a request leaves a field out. They come from the model's
-// generation_config.json; without one they are OpenAI's (temperature 1, top_p 1).
-type Defaults struct {
-	Temperature float64
-	TopP        float64
-	TopK        int
-	MaxTokens   int // 0: what is left of the context
-}
-
 // Server answers HTTP before, while and after it has a model.
 type Server struct {
 	opts    Options

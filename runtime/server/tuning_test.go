@@ -112,7 +112,7 @@ func TestTheMountedFileSetsTheRetentionToo(t *testing.T) {
 		if step.version != "" {
 			mount(t, dir, step.version, step.content)
 		}
-		w.server.applyTuningFile(file)
+		w.server.ApplyTuningFile(file)
 		if got := w.engine.Applied().TargetPermille; got != step.want {
 			t.Errorf("%s: applied %d, want %d", step.name, got, step.want)
 		}

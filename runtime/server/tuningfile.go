@@ -49,19 +49,21 @@ func (f *TuningFile) Poll() (tuning control.Tuning, changed bool, err error) {
 	return tuning, true, nil
 }
 
-// FollowTuningFile applies the file now and again at every tick until ctx ends.
+// FollowTuningFile applies the file at every tick until ctx ends.
 func (s *Server) FollowTuningFile(ctx context.Context, file *TuningFile, ticks <-chan time.Time) {
 	for {
-		s.applyTuningFile(file)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks:
+			s.ApplyTuningFile(file)
 		}
 	}
 }
 
-func (s *Server) applyTuningFile(file *TuningFile) {
+// ApplyTuningFile reads the file and applies it if it is new. A file that is not
+// usable is logged, and the applied value stays.
+func (s *Server) ApplyTuningFile(file *TuningFile) {
 	m := s.model.Load()
 	if m == nil {
 		return

@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Message is one turn. Content keeps the order of texts and pictures.
@@ -11,11 +12,11 @@ type Message struct {
 	Content []Part
 }
 
-// Part is a text, or a picture's bytes as they came (JPEG, PNG, WebP).
+// Part is a text, or a picture as a data: URL that is not decoded yet.
 type Part struct {
-	Text  string
-	Image []byte // nil for a text
-	Param string // where the picture stood in the request, for errors
+	Text     string
+	ImageURL string // empty for a text
+	Param    string // where the picture stood in the request, for errors
 }
 
 // emptyInEchoes are fields that OpenAI's clients send back, empty, with an
@@ -160,6 +161,8 @@ func imagePart(o object) (Part, *Error) {
 	if !ok {
 		return Part{}, missing(inner.path("url"))
 	}
-	image, err := decodeDataURL(inner.path("url"), url)
-	return Part{Image: image, Param: inner.path("url")}, err
+	if scheme, _, _ := strings.Cut(url, ":"); !strings.EqualFold(scheme, "data") {
+		return Part{}, Invalid(inner.path("url"), CodeInvalidImage, "Invalid '%s': only data: URLs are accepted, as in data:image/png;base64,...; this server fetches nothing.", inner.path("url"))
+	}
+	return Part{ImageURL: url, Param: inner.path("url")}, nil
 }

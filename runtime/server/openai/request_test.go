@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// tiny is a 1x1 PNG's first bytes; this package never looks into a picture.
+// tiny is a 1x1 PNG's first bytes; this package looks no further than the scheme.
 const tiny = "data:image/png;base64,iVBORw0KGgo="
 
 func TestParseReadsEveryField(t *testing.T) {
@@ -34,8 +34,8 @@ func TestParseReadsEveryField(t *testing.T) {
 		t.Errorf("roles are %s", got)
 	}
 	picture := r.Messages[1].Content[0]
-	if string(picture.Image) != "\x89PNG\r\n\x1a\n" || picture.Param != "messages[1].content[0].image_url.url" {
-		t.Errorf("the picture is %q at %s", picture.Image, picture.Param)
+	if picture.ImageURL != tiny || picture.Param != "messages[1].content[0].image_url.url" {
+		t.Errorf("the picture is %q at %s", picture.ImageURL, picture.Param)
 	}
 	if r.Messages[1].Content[1].Text != "What is it?" {
 		t.Errorf("the question is %q", r.Messages[1].Content[1].Text)
@@ -86,11 +86,6 @@ func TestParseRefuses(t *testing.T) {
 		{"an https URL", url("https://example.com/a.png"), urlAt, "only data: URLs are accepted"},
 		{"a file URL", url("file:///etc/passwd"), urlAt, "only data: URLs are accepted"},
 		{"no scheme", url("a.png"), urlAt, "only data: URLs are accepted"},
-		{"no comma", url("data:image/png;base64"), urlAt, "no comma"},
-		{"text for a picture", url("data:text/html;base64,AAAA"), urlAt, "of type 'text/html'"},
-		{"a picture that is not base64", url("data:image/png,AAAA"), urlAt, "must be base64"},
-		{"bad base64", url("data:image/png;base64,A*A"), urlAt, "cannot be decoded"},
-		{"an empty picture", url("data:image/png;base64,"), urlAt, "is empty"},
 		{"an unknown field", with(`"best_of":2`), "best_of", "Unrecognized request argument"},
 		{"the first of two unknown fields, by name", with(`"zz":1,"aa":1`), "aa", "Unrecognized request argument"},
 		{"two answers", with(`"n":2`), "n", "only 1 for 'n'"},

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"aircache.dev/aircache/runtime/control"
+)
+
+// modelFlags say what to run and on what; serve and generate share them.
+type modelFlags struct {
+	model        string
+	backend      string
+	threads      int
+	policy       string
+	layerBudget  string
+	kvCacheBytes int64
+	maxModelLen  int
+	maxImages    int
+	maxPixels    int64
+	maxQueue     int
+	maxRunning   int
+
+	retention, floor, ceiling int32
+}
+
+// serveFlags are those of `aircache serve`.
+type serveFlags struct {
+	modelFlags
+	servedName    string
+	addr          string
+	controlAddr   string
+	tuningFile    string
+	drainSeconds  int
+	podUID        string
+	deploymentUID string
+	pool          string
+	apiKeyFile    string
+	maxBodyBytes  int64
+	logFormat     string
+	logLevel      string
+}
+
+func (f *modelFlags) register(set *pflag.FlagSet) {
+	set.StringVar(&f.model, "model", "", "folder of the model in Hugging Face's layout (required)")
+	set.StringVar(&f.backend, "backend", "auto", "auto or cpu; auto takes the best one that this machine has")
+	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
+	set.StringVar(&f.policy, "policy", "AirCache", "AirCache (compress pictures' KV after prefill) or Full (keep all of it)")
+	set.StringVar(&f.layerBudget, "layer-budget", "Adaptive", "Adaptive (by each layer's strength and skewness) or Uniform")
+	set.Int32Var(&f.retention, "retention-permille", control.MaxPermille, "share of a picture's KV cache to keep, in permille, 1 to 1000")
+}
+
+func (f *serveFlags) register(set *pflag.FlagSet) {
+	f.modelFlags.register(set)
+	set.Int32Var(&f.floor, "retention-floor-permille", 100, "lowest retention that may be set while running, in permille, 1 to 1000")
+	set.Int32Var(&f.ceiling, "retention-ceiling-permille", control.MaxPermille, "highest retention that may be set while running, in permille, 1 to 1000")
+	set.Int64Var(&f.kvCacheBytes, "kv-cache-bytes", 0, "size of the KV cache in bytes; 0 derives it from the memory that is there")
+	set.IntVar(&f.maxModelLen, "max-model-len", 0, "longest prompt and answer together, in tokens; 0 takes the model's own")
+	set.IntVar(&f.maxImages, "max-images", 16, "pictures that a request may have, 1 to 1024")
+	set.Int64Var(&f.maxPixels, "max-image-pixels", 0, "pixels that a picture may have; 0 takes the decoder's default")
+	set.IntVar(&f.maxQueue, "max-queue", 256, "requests that may wait, 1 to 65536; more are answered 503")
+	set.IntVar(&f.maxRunning, "max-running", 64, "requests that decode at once, 1 to 4096")
+	set.StringVar(&f.servedName, "served-name", "", "name of the model in the API; empty takes the folder's name")
+	set.StringVar(&f.addr, "addr", ":8000", "address of the API, as host:port")
+	set.StringVar(&f.controlAddr, "control-addr", ":9443", "address of the control port, as host:port")
+	set.StringVar(&f.tuningFile, "tuning-file", "", "JSON file with the retention to apply, read at start and when it changes; empty: none")
+	set.IntVar(&f.drainSeconds, "drain-seconds", 100, "time that running requests get to finish after SIGTERM, in seconds, 0 to 86400")
+	set.StringVar(&f.podUID, "pod-uid", "", "UID of this pod, for its log")
+	set.StringVar(&f.deploymentUID, "deployment-uid", "", "UID of the AirCacheDeployment whose tuning is accepted; empty accepts any")
+	set.StringVar(&f.pool, "pool", "", "pool whose tuning is accepted; empty accepts any")
+	set.StringVar(&f.apiKeyFile, "api-key-file", "", "file of API keys, one a line; with it /v1 asks for one; empty: no key")
+	set.Int64Var(&f.maxBodyBytes, "max-request-bytes", 64<<20, "size of a request's body, in bytes, 1024 to 1073741824")
+	set.StringVar(&f.logFormat, "log-format", "json", "json or text")
+	set.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+// check names the first flag that is outside its limits.
+func (f *modelFlags) check() error {
+	if f.model == "" {
+		return fmt.Errorf("--model is required: the folder of a model in Hugging Face's layout")
+	}
+	for _, err := range []error{
+		oneOf("backend", f.backend, "auto", "cpu"),
+		oneOf("policy", f.policy, "AirCache", "Full"),
+		oneOf("layer-budget", f.layerBudget, "Adaptive", "Uniform"),
+		within("threads", int64(f.threads), 0, 1024),
+		within("retention-permille", int64(f.retention), control.MinPermille, control.MaxPermille),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *serveFlags) check() error {
+	if err := f.modelFlags.check(); err != nil {
+		return err
+	}
+	for _, err := range []error{
+		within("retention-floor-permille", int64(f.floor), control.MinPermille, control.MaxPermille),
+		within("retention-ceiling-permille", int64(f.ceiling), int64(f.floor), control.MaxPermille),
+		within("retention-permille", int64(f.retention), int64(f.floor), int64(f.ceiling)),
+		within("kv-cache-bytes", f.kvCacheBytes, 0, 1<<50),
+		within("max-model-len", int64(f.maxModelLen), 0, 1<<30),
+		within("max-images", int64(f.maxImages), 1, 1024),
+		within("max-image-pixels", f.maxPixels, 0, 1<<31),
+		within("max-queue", int64(f.maxQueue), 1, 1<<16),
+		within("max-running", int64(f.maxRunning), 1, 1<<12),
+		within("drain-seconds", int64(f.drainSeconds), 0, 86400),
+		within("max-request-bytes", f.maxBodyBytes, 1<<10, 1<<30),
+		within("length of pool", int64(len(f.pool)), 0, control.MaxPoolLength),
+		within("length of deployment-uid", int64(len(f.deploymentUID)), 0, control.MaxUIDLength),
+		address("addr", f.addr), address("control-addr", f.controlAddr),
+		oneOf("log-format", f.logFormat, "json", "text"),
+		oneOf("log-level", f.logLevel, "debug", "info", "warn", "error"),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func within(flag string, got, lo, hi int64) error {
+	if got < lo || got > hi {
+		return fmt.Errorf("--%s is %d, it must be from %d to %d", flag, got, lo, hi)
+	}
+	return nil
+}
+
+func oneOf(flag, got string, allowed ...string) error {
+	if !slices.Contains(allowed, got) {
+		return fmt.Errorf("--%s is %q, it must be %s", flag, got, strings.Join(allowed, " or "))
+	}
+	return nil
+}
+
+func address(flag, got string) error {
+	if _, _, err := net.SplitHostPort(got); err != nil {
+		return fmt.Errorf("--%s is %q, it must be host:port or :port", flag, got)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu"
+	"aircache.dev/aircache/runtime/chat"
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/engine"
+	"aircache.dev/aircache/runtime/image"
+	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/server"
+	"aircache.dev/aircache/runtime/tokenizer"
+)
+
+// loader puts the parts of the runtime together; it is the one place that knows them all.
+type loader struct {
+	flags    modelFlags
+	bounds   control.Bounds
+	recorder engine.Recorder
+	log      *slog.Logger
+}
+
+// openBackend picks the backend. The CPU is the only one so far, so auto means cpu.
+func (l *loader) openBackend() (*cpu.Backend, error) {
+	return cpu.New(cpu.Options{Threads: l.flags.threads})
+}
+
+// load reads the model's folder and starts the engine, which works until ctx ends.
+func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Model, error) {
+	start := time.Now()
+	m, err := l.readFolder()
+	if err != nil {
+		return nil, err
+	}
+	network, err := model.Load(l.flags.model, device)
+	if err != nil {
+		return nil, err
+	}
+	config := network.Config()
+	m.ImageToken, m.VisualTokens, m.MaxModelLen = config.ImageToken, config.VisualTokens, config.MaxPosition
+	if l.flags.maxModelLen > config.MaxPosition {
+		return nil, fmt.Errorf("--max-model-len is %d, it must be from 2 to the model's %d", l.flags.maxModelLen, config.MaxPosition)
+	}
+	if l.flags.maxModelLen > 0 {
+		m.MaxModelLen = l.flags.maxModelLen
+	}
+	e, err := l.startEngine(ctx, network, m.MaxModelLen)
+	if err != nil {
+		return nil, err
+	}
+	shape := e.Shape()
+	m.Engine = server.Drive(e)
+	m.Pool = server.Pool{Pages: shape.Pages, PageTokens: shape.PageTokens, Bytes: shape.Bytes(shape.Pages)}
+	l.log.Info("model loaded", "folder", l.flags.model, "architecture", config.Architecture, "layers", config.Layers, "maxModelLen", m.MaxModelLen,
+		"visualTokens", m.VisualTokens, "took", time.Since(start).Round(time.Millisecond).String())
+	return m, nil
+}
+
+// readFolder reads everything but the weights.
+func (l *loader) readFolder() (*server.Model, error) {
+	words, err := tokenizer.Load(l.flags.model)
+	if err != nil {
+		return nil, err
+	}
+	template, err := chat.Load(l.flags.model)
+	if err != nil {
+		return nil, err
+	}
+	processor, err := image.LoadProcessor(l.flags.model)
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := readDefaults(l.flags.model)
+	if err != nil {
+		return nil, err
+	}
+	limits := image.Limits{Pixels: l.flags.maxPixels}
+	return &server.Model{Tokenizer: streaming{words}, Template: template, Pictures: pictures{processor, limits}, Defaults: defaults}, nil
+}
+
+func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
+	plan, err := l.planCache(network.Config(), maxModelLen)
+	if err != nil {
+		return nil, err
+	}
+	l.log.Info("KV cache sized", "bytes", plan.bytes, "from", plan.reason)
+	e, err := engine.New(network, engine.Options{
+		Policy: l.policy(), RetentionPermille: l.flags.retention, Bounds: l.bounds,
+		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning,
+		Clock: time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	go e.Run(ctx)
+	return e, nil
+}
+
+func (l *loader) policy() compress.Policy {
+	if l.flags.policy == "Full" {
+		return compress.Full{}
+	}
+	options := compress.Defaults()
+	options.LayerBudget = compress.LayerBudget(l.flags.layerBudget)
+	return compress.AirCache{Options: options}
+}
+
+// planCache counts a page's rounding and the one layer's copy that compaction needs.
+func (l *loader) planCache(c model.Config, maxModelLen int) (cachePlan, error) {
+	weights, err := weightBytes(l.flags.model)
+	if err != nil {
+		return cachePlan{}, err
+	}
+	pages := int64(backend.Pages(maxModelLen)) * int64(c.Layers+1)
+	most := int64(l.flags.maxRunning) * pages * int64(backend.PageTokens) * int64(c.KVBytesPerTokenLayer)
+	return planCache(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), weights, most)
+}
+
+// weightBytes estimates what the loaded weights take: the files hold 2 bytes a value, the CPU computes with 4.
+func weightBytes(folder string) (int64, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.safetensors"))
+	if err != nil {
+		return 0, fmt.Errorf("looking for weights: %w", err)
+	}
+	var total int64
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0, fmt.Errorf("looking for weights: %w", err)
+		}
+		total += 2 * info.Size()
+	}
+	return total, nil
+}
+
+// streaming gives the tokenizer's stream the server's type.
+type streaming struct{ *tokenizer.Tokenizer }
+
+func (s streaming) NewStream() server.TokenStream { return s.Tokenizer.NewStream() }
+
+// pictures decodes within the limits and preprocesses as the model's folder says.
+type pictures struct {
+	processor image.Processor
+	limits    image.Limits
+}
+
+func (p pictures) Prepare(dataURL string) (image.Pixels, error) {
+	encoded, err := image.ParseDataURL(dataURL, p.limits)
+	if err != nil {
+		return image.Pixels{}, err
+	}
+	rgb, err := image.Decode(encoded, p.limits)
+	if err != nil {
+		return image.Pixels{}, err
+	}
+	return p.processor.Process(rgb)
+}

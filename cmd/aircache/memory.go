@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// memory is what bounds this process.
+type memory struct {
+	cgroup    int64 // limit of its cgroup; 0: none
+	available int64 // of the machine, now
+}
+
+// cachePlan is the size of the KV cache and where it comes from.
+type cachePlan struct {
+	bytes  int64
+	reason string
+}
+
+// minCacheBytes is the least that is derived; a smaller machine must say --kv-cache-bytes.
+const minCacheBytes = 16 << 20
+
+// planCache derives the cache's size: half of the memory that the process may use,
+// less the weights, and never more than all running requests at full length can fill.
+// A container of 1 GiB with 44 MiB of weights gets 512 - 44 = 468 MiB.
+func planCache(asked int64, m memory, weights, most int64) (cachePlan, error) {
+	if asked > 0 {
+		return cachePlan{asked, "--kv-cache-bytes"}, nil
+	}
+	limit, source := m.cgroup, "the cgroup's limit"
+	if limit == 0 || m.available > 0 && m.available+weights < limit {
+		limit, source = m.available+weights, "the machine's available memory" // the weights are loaded, hence no longer available
+	}
+	if limit <= 0 {
+		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: neither a cgroup limit nor the available memory is known; set --kv-cache-bytes")
+	}
+	bytes := limit/2 - weights
+	reason := fmt.Sprintf("half of %s (%d bytes) less the weights (%d bytes)", source, limit, weights)
+	if bytes > most {
+		return cachePlan{most, reason + ", at most what --max-running requests of full length fill"}, nil
+	}
+	if bytes < min(minCacheBytes, most) {
+		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %s leaves %d bytes, at least %d are needed; set --kv-cache-bytes or give more memory", reason, bytes, minCacheBytes)
+	}
+	return cachePlan{bytes, reason}, nil
+}
+
+// readMemory reads the limits from the root of a file system (os.DirFS("/")).
+func readMemory(root fs.FS) memory {
+	return memory{cgroup: cgroupLimit(root), available: availableMemory(root)}
+}
+
+// cgroupLimit is the lowest limit from the process's own cgroup up to the root; version 2, then version 1.
+func cgroupLimit(root fs.FS) int64 {
+	lowest := int64(math.MaxInt64)
+	for dir := ownCgroup(root); ; dir = path.Dir(dir) {
+		if n, ok := readNumber(root, path.Join("sys/fs/cgroup", dir, "memory.max")); ok {
+			lowest = min(lowest, n)
+		}
+		if dir == "." {
+			break
+		}
+	}
+	if n, ok := readNumber(root, "sys/fs/cgroup/memory/memory.limit_in_bytes"); ok {
+		lowest = min(lowest, n)
+	}
+	if lowest >= 1<<50 { // version 1 says "none" with a number near 2^63
+		return 0
+	}
+	return lowest
+}
+
+// ownCgroup is the process's path in version 2's tree, relative; "." where there is none.
+func ownCgroup(root fs.FS) string {
+	b, _ := fs.ReadFile(root, "proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), "0::/"); ok && fs.ValidPath(dir) {
+			return dir
+		}
+	}
+	return "."
+}
+
+func readNumber(root fs.FS, name string) (int64, bool) {
+	b, err := fs.ReadFile(root, name)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return n, err == nil && n > 0 // "max" is no number
+}
+
+func availableMemory(root fs.FS) int64 {
+	b, _ := fs.ReadFile(root, "proc/meminfo")
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "MemAvailable:" {
+			kib, _ := strconv.ParseInt(fields[1], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"aircache.dev/aircache/runtime/server"
+)
+
+// flushTime is what handlers get to write their last bytes after the drain.
+const flushTime = 5 * time.Second
+
+// errForced ends a process that was told twice to end.
+var errForced = errors.New("a second signal ended the drain early")
+
+// process is `aircache serve` without the parts that a test cannot have: the model
+// and the signals come from outside.
+type process struct {
+	flags   serveFlags
+	log     *slog.Logger
+	state   *server.State
+	server  *server.Server
+	load    func(ctx context.Context) (*server.Model, error) // ctx ends when the process does
+	signals <-chan os.Signal
+	ticks   <-chan time.Time // when to look at the tuning file
+}
+
+// run listens first, so that probes get an answer while the model loads, then
+// loads, then serves until a signal comes.
+func (p *process) run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	failed := make(chan error, 3)
+	ports, err := p.listen(failed)
+	if err != nil {
+		return err
+	}
+	defer ports.close()
+	go func() {
+		if err := p.loadModel(ctx); err != nil {
+			failed <- err
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case signal := <-p.signals:
+		p.log.Info("ending", "signal", signal.String())
+	case <-ctx.Done():
+	}
+	return p.drain(ports, end)
+}
+
+// loadModel applies the mounted tuning before the first request can come in.
+func (p *process) loadModel(ctx context.Context) error {
+	model, err := p.load(ctx)
+	if err != nil {
+		return err
+	}
+	p.server.SetModel(model)
+	if p.flags.tuningFile != "" {
+		file := &server.TuningFile{Path: p.flags.tuningFile}
+		p.server.ApplyTuningFile(file)
+		go p.server.FollowTuningFile(ctx, file, p.ticks)
+	}
+	p.state.Ready()
+	p.log.Info("ready", "model", p.flags.servedName)
+	return nil
+}
+
+// drain lets running requests finish; a second signal ends that at once. What is
+// left after the drain time is given up, and its clients are told so.
+func (p *process) drain(ports *ports, giveUp context.CancelFunc) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(p.flags.drainSeconds)*time.Second)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- p.server.Drain(ctx) }()
+	select {
+	case <-p.signals:
+		return errForced
+	case err := <-drained:
+		if err != nil {
+			p.log.Warn("requests were given up", "drainSeconds", p.flags.drainSeconds, "reason", err)
+		}
+	}
+	giveUp()
+	ports.flush()
+	p.log.Info("ended")
+	return nil
+}
+
+// ports are the two servers of the process.
+type ports struct{ servers []*http.Server }
+
+func (p *process) listen(failed chan<- error) (*ports, error) {
+	opened := &ports{}
+	addresses := map[string]string{}
+	for _, port := range []struct {
+		name, flag, addr string
+		handler          http.Handler
+	}{
+		{"api", "addr", p.flags.addr, p.server.API()},
+		{"control", "control-addr", p.flags.controlAddr, p.server.Control()},
+	} {
+		listener, err := net.Listen("tcp", port.addr)
+		if err != nil {
+			opened.close()
+			return nil, fmt.Errorf("listening on --%s: %w", port.flag, err)
+		}
+		addresses[port.name] = listener.Addr().String()
+		s := server.HTTPServer(port.handler)
+		s.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
+		opened.servers = append(opened.servers, s)
+		go func() {
+			if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serving --%s: %w", port.flag, err)
+			}
+		}()
+	}
+	p.log.Info("listening", "api", addresses["api"], "control", addresses["control"])
+	return opened, nil
+}
+
+// flush waits for handlers that still write their last bytes.
+func (p *ports) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	for _, s := range p.servers {
+		_ = s.Shutdown(ctx) // what is left after the time is cut by close
+	}
+}
+
+func (p *ports) close() {
+	for _, s := range p.servers {
+		_ = s.Close()
+	}
+}

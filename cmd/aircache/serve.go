@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/server"
+)
+
+func serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve a model over OpenAI's API, with a control port for the retention",
+		Long: `Serve a model over OpenAI's API (/v1/chat/completions, /v1/models), with probes
+(/livez, /readyz, /health) and /metrics on --addr, and the retention, an
+observation and profiles on --control-addr.
+
+SIGTERM or SIGINT drains: /readyz fails, new requests are answered 503 with
+Retry-After, running ones get --drain-seconds. A second signal ends at once.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			signals := make(chan os.Signal, 2)
+			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+			defer signal.Stop(signals)
+			return serve(cmd.Context(), *f, cmd.ErrOrStderr(), signals)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// serve wires the real parts into a process.
+func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os.Signal) error {
+	if f.servedName == "" {
+		f.servedName = filepath.Base(filepath.Clean(f.model))
+	}
+	keys, err := readKeys(f.apiKeyFile)
+	if err != nil {
+		return err
+	}
+	log := newLogger(logTo, f.logFormat, f.logLevel)
+	log.Info("starting", "version", version, "podUID", f.podUID, "pool", f.pool, "policy", f.policy, "retentionPermille", f.retention,
+		"floorPermille", f.floor, "ceilingPermille", f.ceiling, "cores", runtime.GOMAXPROCS(0))
+	metrics := server.NewMetrics(f.servedName, time.Now)
+	state := server.NewState("loading the model")
+	load := &loader{flags: f.modelFlags, recorder: metrics, log: log,
+		bounds: control.Bounds{UID: f.deploymentUID, Pool: f.pool, FloorPermille: f.floor, CeilingPermille: f.ceiling}}
+	ticker := time.NewTicker(server.TuningFilePeriod)
+	defer ticker.Stop()
+	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C,
+		server: server.New(server.Options{
+			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
+			Policy: f.policy, FloorPermille: f.floor, CeilingPermille: f.ceiling,
+		}, state, metrics, log, time.Now, newID),
+		load: func(ctx context.Context) (*server.Model, error) {
+			device, err := load.openBackend()
+			if err != nil {
+				return nil, err
+			}
+			metrics.Describe(version, "cpu", device.Name(), "none")
+			m, err := load.load(ctx, device)
+			if err != nil {
+				return nil, fmt.Errorf("loading %s: %w", f.model, err)
+			}
+			return m, nil
+		}}
+	return p.run(ctx)
+}
