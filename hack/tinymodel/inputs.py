@@ -84,11 +84,10 @@ def pixels(out):
         decoded = load_image(Image.open(io.BytesIO(data)))
         values = processor(images=[decoded], return_tensors="np")["pixel_values"][0]
         small = np.rint((values.astype(np.float64) * 0.5 + 0.5) * 255).astype(np.uint8)
-        stem = pathlib.Path(name).stem
-        Image.fromarray(small.transpose(1, 2, 0)).save(out / f"{stem}.{name[-3:]}.resized.png", optimize=True)
-        case = {"file": name, "size": list(decoded.size), "resized": f"{stem}.{name[-3:]}.resized.png"}
+        case = {"file": name, "size": list(decoded.size), "resized": f"{name}.resized.png"}
+        Image.fromarray(small.transpose(1, 2, 0)).save(out / case["resized"], optimize=True)
         if name.endswith(("jpg", "lossy-400x300.webp")) and max(decoded.size) < 1000:
-            case["decoded"] = f"{stem}.{name[-3:]}.decoded.png"
+            case["decoded"] = f"{name}.decoded.png"
             decoded.save(out / case["decoded"], optimize=True)
         tensors[name] = np.ascontiguousarray(values[:, ::STEP, ::STEP])
         cases.append(case)

@@ -41,8 +41,12 @@ def glyph_bank():
     bank = np.zeros((len(sc.FONTS), 9, BLANK + 1, P, P), np.float32)
     for f, name in enumerate(sc.FONTS):
         font = ImageFont.truetype(os.path.join(font_folder(), name + ".ttf"), 72)
+        drawn = []
         for i, char in enumerate(sc.CODE_CHARS):
             g = glyph(font, char)
+            if any(np.array_equal(g, other) for other in drawn):  # some font files of matplotlib hold only a few characters
+                raise ValueError(f"font {name} draws {char} like another character")
+            drawn.append(g)
             for s in range(9):
                 bank[f, s, i] = np.roll(g, (s // 3 - 1, s % 3 - 1), (0, 1))
     return bank.reshape(-1, P, P)

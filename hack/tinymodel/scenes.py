@@ -21,7 +21,7 @@ HELD_PAPERS = [(232, 244, 230), (240, 232, 246)]
 TRAIN_FONTS = [
     "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique",
     "DejaVuSerif", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBolIta", "cmtt10", "cmss10", "cmb10",
-    "DejaVuSans-BoldOblique", "DejaVuSerif-BoldItalic", "DejaVuSerifDisplay", "STIXGeneralItalic", "cmr10", "cmti10",
+    "DejaVuSans-BoldOblique", "DejaVuSerif-BoldItalic", "STIXGeneralItalic", "cmr10", "cmti10",
 ]
 HELD_FONTS = ["DejaVuSansMono-BoldOblique", "DejaVuSerif-Bold", "STIXGeneralBol"]
 FONTS = TRAIN_FONTS + HELD_FONTS
