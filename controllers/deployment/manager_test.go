@@ -1,0 +1,109 @@
+package deployment_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	rtevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/testkit"
+)
+
+func requestFor(o client.Object) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+}
+
+// running starts the reconciler in a manager whose cache holds the story's namespace.
+func (s *story) running(ctx context.Context) {
+	GinkgoHelper()
+	m, err := manager.New(env.Config, manager.Options{
+		Scheme: scheme.Scheme, Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache: cache.Options{ByObject: deployment.CachedObjects(), DefaultNamespaces: map[string]cache.Config{s.namespace: {}}},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	s.Client, s.Live = m.GetClient(), m.GetAPIReader()
+	Expect(s.SetupWithManager(m, 2)).To(Succeed())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	stopped := make(chan error)
+	go func() { stopped <- m.Start(ctx) }()
+	DeferCleanup(func() {
+		stop()
+		Eventually(stopped).Should(Receive(BeNil()))
+	})
+}
+
+var _ = Describe("the running controller", func() {
+	It("wakes up for each thing that matters, and rests when nothing does", func(ctx SpecContext) {
+		s := newStory(ctx)
+		s.running(ctx)
+		key := client.ObjectKey{Namespace: s.namespace, Name: "docs"}
+		d := testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("cpu"), testkit.ClassType("gpu", "of-"+s.namespace)))
+		condition := func(kind string) func() string {
+			return func() string {
+				if err := env.Client.Get(ctx, key, d); err != nil {
+					return err.Error()
+				}
+				c := apimeta.FindStatusCondition(d.Status.Conditions, kind)
+				if c == nil {
+					return "none"
+				}
+				return string(c.Status) + " " + c.Reason
+			}
+		}
+
+		By("reporting a missing class, and going on when it comes")
+		Expect(env.Client.Create(ctx, d)).To(Succeed())
+		Eventually(condition(v1alpha1.ConditionStalled)).Should(Equal("True GPUClassNotFound"))
+		Expect(env.Client.Create(ctx, testkit.GPUClass("of-"+s.namespace))).To(Succeed())
+		Eventually(condition(v1alpha1.ConditionReconciling)).Should(Equal("True Scaling"))
+
+		By("following the Deployments' status")
+		s.poolBecomes(ctx, "docs-cpu", 1)
+		s.poolBecomes(ctx, "docs-gpu", 0)
+		Eventually(condition(v1alpha1.ConditionReady)).Should(Equal("True Available"))
+		Eventually(condition(v1alpha1.ConditionReconciling)).Should(Equal("none"))
+
+		By("following the pods")
+		s.podWith(ctx, "docs-gpu", func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		})
+		Eventually(condition(v1alpha1.ConditionCapacityAvailable)).Should(Equal("False Unschedulable"))
+
+		By("restoring a Service that was deleted")
+		Expect(env.Client.Delete(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"}})).To(Succeed())
+		Eventually(func() error { return env.Client.Get(ctx, key, &corev1.Service{}) }).Should(Succeed())
+
+		By("following the tuner")
+		s.tuning.decide(d, lowered(500, 2, now))
+		s.tuning.changes <- rtevent.GenericEvent{Object: d}
+		Eventually(func() string {
+			_ = env.Client.Get(ctx, key, d)
+			return d.Status.Retention
+		}).Should(Equal("cpu 50%, gpu 100%"))
+
+		By("resting")
+		rest := func() []string {
+			var versions []string
+			for _, o := range []client.Object{&v1alpha1.AirCacheDeployment{}, &corev1.Service{}} {
+				Expect(env.Client.Get(ctx, key, o)).To(Succeed())
+				versions = append(versions, o.GetResourceVersion())
+			}
+			return append(versions, s.pool(ctx, "docs-cpu").ResourceVersion, s.pool(ctx, "docs-gpu").ResourceVersion)
+		}
+		quiet := rest()
+		Consistently(rest).WithTimeout(time.Second).WithPolling(100 * time.Millisecond).Should(Equal(quiet))
+	})
+})

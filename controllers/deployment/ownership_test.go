@@ -1,0 +1,134 @@
+package deployment_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/testkit"
+)
+
+var _ = Describe("the operator's ownership", func() {
+	It("writes nothing when the same manifest is applied again and again", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		before := s.versions(ctx)
+		s.happened()
+
+		var writes []string
+		s.Client = countingWrites(&writes)
+		for range 10 {
+			again := testkit.Deployment(s.namespace, "docs")
+			testkit.ExpectApplied(ctx, env.Client, again)
+			testkit.ExpectReconciled(ctx, s, d)
+		}
+		Expect(writes).To(BeEmpty())
+		Expect(s.versions(ctx)).To(Equal(before))
+		Expect(s.happened()).To(BeEmpty())
+	})
+
+	It("repairs drift, and leaves to others what is theirs", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		s.happened()
+
+		pool := s.pool(ctx, "docs-cpu")
+		args := pool.Spec.Template.Spec.Containers[0].Args
+		pool.Spec.Replicas = ptr.To(int32(7))
+		pool.Spec.Template.Spec.Containers[0].Args = append(args[:len(args):len(args)], "--retention-floor-permille=1")
+		pool.Labels["team"] = "vision"
+		Expect(env.Client.Update(ctx, pool)).To(Succeed())
+		Expect(env.Client.Delete(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"}})).To(Succeed())
+		tuning := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
+		tuning.Labels, tuning.Data["cpu.json"] = nil, "{}"
+		Expect(env.Client.Update(ctx, tuning)).To(Succeed())
+
+		testkit.ExpectReconciled(ctx, s, d)
+		pool = s.pool(ctx, "docs-cpu")
+		Expect(pool.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
+		Expect(pool.Spec.Template.Spec.Containers[0].Args).To(Equal(args))
+		Expect(pool.Labels).To(HaveKeyWithValue("team", "vision"))
+		testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{})
+		tuning = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
+		Expect(tuning.Labels).To(HaveKeyWithValue("aircache.dev/deployment", "docs"))
+		Expect(tuning.Data["cpu.json"]).To(ContainSubstring(`"targetPermille":1000`))
+		Expect(s.happened()).To(ContainElements(
+			"Normal Repaired repaired Deployment docs-cpu: someone had changed it", "Normal Created created Service docs",
+			"Normal Repaired repaired ConfigMap docs-tuning: someone had changed it"))
+	})
+
+	It("never writes spec", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		Expect(d.Generation).To(BeEquivalentTo(1))
+		for _, entry := range d.ManagedFields {
+			if entry.Manager == deployment.FieldManager {
+				Expect(entry.Subresource).To(Equal("status"))
+			}
+		}
+	})
+
+	It("does not take an object that belongs to someone else", func(ctx SpecContext) {
+		s := newStory(ctx)
+		foreign := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"},
+			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}},
+		}
+		Expect(env.Client.Create(ctx, foreign)).To(Succeed())
+		d := testkit.Deployment(s.namespace, "docs")
+		testkit.ExpectApplied(ctx, env.Client, d)
+		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(BeNumerically(">", 0), "the stranger's object is not watched")
+		message := testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameConflict)
+		Expect(message).To(HavePrefix("Service docs exists and does not belong to this object"))
+		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}).Spec.Ports).To(ConsistOf(HaveField("Port", BeEquivalentTo(5432))))
+
+		Expect(env.Client.Delete(ctx, foreign)).To(Succeed())
+		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(BeZero())
+		testkit.ExpectNoCondition(ctx, env.Client, d, v1alpha1.ConditionStalled)
+	})
+})
+
+// versions are the resource versions of the object and its children.
+func (s *story) versions(ctx context.Context) map[string]string {
+	GinkgoHelper()
+	versions := map[string]string{}
+	for name, o := range map[string]client.Object{
+		"docs": &v1alpha1.AirCacheDeployment{}, "docs-tuning": &corev1.ConfigMap{},
+	} {
+		versions[name] = testkit.ExpectExists(ctx, env.Client, s.namespace, name, o).GetResourceVersion()
+	}
+	versions["docs-cpu"] = s.pool(ctx, "docs-cpu").ResourceVersion
+	versions["service"] = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}).ResourceVersion
+	return versions
+}
+
+// countingWrites is a client that notes each write.
+func countingWrites(writes *[]string) client.Client {
+	GinkgoHelper()
+	c, err := client.NewWithWatch(env.Config, client.Options{Scheme: env.Client.Scheme()})
+	Expect(err).NotTo(HaveOccurred())
+	note := func(what string) { *writes = append(*writes, what) }
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			note("apply")
+			return c.Apply(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			note("delete " + o.GetName())
+			return c.Delete(ctx, o, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			note("patch " + sub)
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+}
