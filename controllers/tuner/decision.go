@@ -86,7 +86,7 @@ func (d Decision) tuningReason() string {
 	}
 }
 
-// percent prints permille as percent: 1000 "100 %", 785 "78.5 %".
+// percent prints permille as percent: 1000 "100%", 785 "78.5%".
 func percent(permille int32) string { return share(float64(permille) / 1000) }
 
 // share prints a share as percent with at most one decimal.
@@ -95,5 +95,5 @@ func share(v float64) string {
 	if n := len(text); text[n-2:] == ".0" {
 		text = text[:n-2]
 	}
-	return text + " %"
+	return text + "%"
 }
