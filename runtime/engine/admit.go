@@ -25,9 +25,7 @@ func (e *Engine) admitNext() bool {
 		e.finish(j, failed(err))
 		return true
 	}
-	event := Event{Token: first.Token, LogProb: first.LogProb, Top: first.Top, Usage: j.usageNow()}
-	event.Usage.CompletionTokens = 1
-	if end := e.deliver(j, event, e.opts.Clock()); end.yes() {
+	if end := e.deliver(j, first, e.opts.Clock()); end.yes() {
 		e.finish(j, end)
 		return true
 	}
@@ -54,7 +52,6 @@ func (e *Engine) prefill(j *job, permille int) (first sampling.Choice, err error
 	if first, err = j.sampler.Next(logits); err != nil {
 		return first, fmt.Errorf("choosing the first token: %w", err)
 	}
-	j.next = first.Token
 	prefilled := e.opts.Clock()
 	j.usage.PrefillSeconds = prefilled.Sub(start).Seconds()
 

@@ -6,6 +6,7 @@ import (
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 // decode advances every running sequence by one token.
@@ -79,19 +80,21 @@ func (e *Engine) advance(j *job, logits []float32, now time.Time) ending {
 	if err != nil {
 		return failed(fmt.Errorf("choosing token %d: %w", j.usage.CompletionTokens+1, err))
 	}
-	j.next = choice.Token
-	return e.deliver(j, Event{Token: choice.Token, LogProb: choice.LogProb, Top: choice.Top}, now)
+	return e.deliver(j, choice, now)
 }
 
 // deliver sends a token, unless it is one that ends the answer.
-func (e *Engine) deliver(j *job, event Event, now time.Time) ending {
+func (e *Engine) deliver(j *job, choice sampling.Choice, now time.Time) ending {
+	j.next = choice.Token
 	j.usage.CompletionTokens++
-	if j.ends(event.Token, e.config.EOS) {
+	if j.ends(choice.Token, e.config.EOS) {
 		return ending{reason: FinishStop}
 	}
+	event := Event{Token: choice.Token, LogProb: choice.LogProb, Top: choice.Top}
 	first := j.lastToken.IsZero()
 	if first {
 		j.lastToken, j.firstToken = j.submitted, now
+		event.Usage = j.usageNow()
 	}
 	e.opts.Recorder.Token(first, now.Sub(j.lastToken).Seconds())
 	j.lastToken = now
