@@ -38,7 +38,7 @@ var _ = Describe("An AirCacheDeployment of the tiny model", Ordered, func() {
 	}
 	apply := func(ctx context.Context, change func(*v1alpha1.AirCacheDeployment)) {
 		GinkgoHelper()
-		wanted, err := harness.ReadDeployment(inRepository("config/samples/cpu.yaml"))
+		wanted, err := harness.ReadDeployment(inRepository("config/samples/cpu-tiny.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		wanted.Namespace = testNamespace
 		wanted.Spec.Model.Image.Reference = fromEnv("E2E_MODEL_IMAGE")

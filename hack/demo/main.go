@@ -28,7 +28,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.chart, "chart", "charts/aircache-operator", "the operator's chart")
-	flag.StringVar(&o.manifest, "manifest", "config/samples/cpu.yaml", "the AirCacheDeployment to apply")
+	flag.StringVar(&o.manifest, "manifest", "config/samples/cpu-tiny.yaml", "the AirCacheDeployment to apply")
 	flag.StringVar(&o.samples, "samples", "models/aircache-tiny-samples", "pictures with questions and answers")
 	flag.StringVar(&o.operatorImage, "operator-image", "", "repository:tag of the operator, as the nodes know it (required)")
 	flag.StringVar(&o.runtimeImage, "runtime-image", "", "repository:tag of the runtime (required)")
