@@ -29,8 +29,8 @@ type visionDocument struct {
 	Layers       *int            `json:"num_hidden_layers"`
 	Heads        *int            `json:"num_attention_heads"`
 	Channels     *int            `json:"num_channels"`
-	Image        *int            `json:"image_size"`
-	Patch        *int            `json:"patch_size"`
+	Image        integers        `json:"image_size"` // one side, or both
+	Patch        integers        `json:"patch_size"`
 	Act          *string         `json:"hidden_act"`
 	Eps          *float64        `json:"layer_norm_eps"`
 }
@@ -47,7 +47,7 @@ func (d *visionDocument) check(f *findings) visionSettings {
 	f.betweenFloats(at+"layer_norm_eps", eps, 0, 1)
 	v := visionSettings{
 		hidden: value(d.Hidden, 768), intermediate: value(d.Intermediate, 3072), layers: value(d.Layers, 12), heads: value(d.Heads, 12),
-		channels: value(d.Channels, 3), image: value(d.Image, 224), patch: value(d.Patch, 16),
+		channels: value(d.Channels, 3), image: f.side(at+"image_size", d.Image, 224), patch: f.side(at+"patch_size", d.Patch, 16),
 		act: activations[act], eps: float32(eps),
 	}
 	f.between(at+"hidden_size", v.hidden, 1, maxHidden)

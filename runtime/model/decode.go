@@ -28,8 +28,12 @@ func (m *LLaVA) Decode(batch []DecodeRow) ([][]float32, error) {
 	for layer := range m.config.Layers {
 		m.decoder.block(layer, &s)
 	}
+	logits, err := m.decoder.predict(s.x)
+	if err != nil {
+		return nil, fmt.Errorf("decoding: %w", err)
+	}
 	rows := m.logitRows(len(batch))
-	m.ops.Read(m.logits, m.decoder.predict(&s, s.x))
+	m.ops.Read(m.logits, logits)
 	if err := m.ops.Sync(); err != nil {
 		return nil, fmt.Errorf("decoding: %w", err)
 	}

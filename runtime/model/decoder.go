@@ -15,7 +15,8 @@ type decoder struct {
 	embed, norm, head backend.Tensor
 	blocks            []decoderBlock
 
-	space    workspace
+	space    workspace // of all rows
+	result   workspace // of the rows that are predicted from: one a sequence
 	inverse  []float32 // rotation per position of each pair
 	angles   []float32 // host: cosines and sines of one step's rows
 	sequence []backend.Sequence
@@ -30,8 +31,8 @@ type decoderBlock struct {
 
 // step is one run through the layers: its sequences and its activations.
 type step struct {
-	sequences                                               []backend.Sequence
-	x, normed, qkv, attended, gateUp, gated, angles, logits backend.Tensor
+	sequences                                       []backend.Sequence
+	x, normed, qkv, attended, gateUp, gated, angles backend.Tensor
 }
 
 func loadDecoder(l *loader, s textSettings) *decoder {
@@ -39,7 +40,8 @@ func loadDecoder(l *loader, s textSettings) *decoder {
 	d, h := s.hidden, s.heads
 	t := &decoder{textSettings: s, ops: l.ops, inverse: inverseFrequencies(s.theta, h.Dim),
 		embed: l.matrix(at+"embed_tokens.weight", s.vocab, d), norm: l.vector(at+"norm.weight", d),
-		space: workspace{ops: l.ops, columns: []int{d, d, h.Width(), h.Query * h.Dim, 2 * s.intermediate, s.intermediate, h.Dim, s.vocab}},
+		space:  workspace{ops: l.ops, columns: []int{d, d, h.Width(), h.Query * h.Dim, 2 * s.intermediate, s.intermediate, h.Dim}},
+		result: workspace{ops: l.ops, columns: []int{d, s.vocab}},
 	}
 	t.head = t.embed
 	if !s.tied {
@@ -74,11 +76,11 @@ func (d *decoder) start(sequences []backend.Sequence) (step, error) {
 	for i := range sequences {
 		rows += sequences[i].Rows
 	}
-	var v [8]backend.Tensor
+	var v [7]backend.Tensor
 	if err := d.space.top(v[:], rows); err != nil {
 		return step{}, err
 	}
-	s := step{sequences, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}
+	s := step{sequences, v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
 	d.ops.Write(s.angles, d.turn(sequences))
 	return s, nil
 }
@@ -117,10 +119,14 @@ func (d *decoder) block(layer int, s *step) {
 	d.ops.Linear(s.x, s.gated, b.down, backend.Tensor{}, true)
 }
 
-// predict turns hidden rows into logits [rows, vocab].
-func (d *decoder) predict(s *step, x backend.Tensor) backend.Tensor {
-	normed, logits := s.normed.Top(x.Rows), s.logits.Top(x.Rows)
+// predict turns hidden rows [rows, hidden] into logits [rows, vocab], valid until the next call.
+func (d *decoder) predict(x backend.Tensor) (backend.Tensor, error) {
+	var v [2]backend.Tensor
+	if err := d.result.top(v[:], x.Rows); err != nil {
+		return backend.Tensor{}, err
+	}
+	normed, logits := v[0], v[1]
 	d.ops.RMSNorm(normed, x, d.norm, d.eps)
 	d.ops.Linear(logits, normed, d.head, backend.Tensor{}, false)
-	return logits
+	return logits, nil
 }

@@ -44,6 +44,17 @@ func (f *findings) divides(field string, v int, byField string, by int) {
 	}
 }
 
+// side is the length of a square, written once or twice.
+func (f *findings) side(field string, sides integers, otherwise int) int {
+	if len(sides) == 0 {
+		return otherwise
+	}
+	if len(sides) > 2 || sides[0] != sides[len(sides)-1] {
+		f.add("%s: %v is not a square", field, sides)
+	}
+	return sides[0]
+}
+
 // Limits on sizes: far above any published model, low enough that products of two cannot overflow.
 const (
 	maxLayers       = 1024

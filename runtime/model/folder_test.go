@@ -27,6 +27,7 @@ type spec struct {
 	tied      bool
 
 	modern bool   // names and fields of transformers 5
+	nested bool   // with modern: the vision tower one name deeper, as in its first releases
 	dtype  string // F32, BF16, F16
 	shards int
 }
@@ -44,6 +45,9 @@ func (s *spec) patches() int { return (s.image / s.patch) * (s.image / s.patch) 
 
 // prefixes of the vision tower, the projector, the language model and the head.
 func (s *spec) prefixes() (vision, projector, text, head string) {
+	if s.modern && s.nested {
+		return "model.vision_tower.vision_model.", "model.multi_modal_projector.", "model.language_model.", ""
+	}
 	if s.modern {
 		return "model.vision_tower.", "model.multi_modal_projector.", "model.language_model.", ""
 	}
@@ -116,6 +120,7 @@ func (s *spec) config() map[string]any {
 	}
 	if s.modern {
 		c["dtype"], c["image_token_id"] = "bfloat16", imageToken
+		vision["image_size"] = []int{s.image, s.image}
 		text["rope_parameters"] = map[string]any{"rope_type": "default", "rope_theta": s.theta}
 		text["layer_types"] = []string{"full_attention", "full_attention", "full_attention"}
 	} else {

@@ -25,7 +25,7 @@ func TestEveryVariantEqualsTheReference(t *testing.T) {
 	for name, s := range map[string]spec{
 		"names and fields of transformers 4": small,
 		"names and fields of transformers 5": variant(func(s *spec) { s.modern, s.theta = true, 500 }),
-		"bf16 in three shards":               variant(func(s *spec) { s.dtype, s.shards = "BF16", 3 }),
+		"bf16 in three shards":               variant(func(s *spec) { s.dtype, s.shards, s.modern, s.nested = "BF16", 3, true, true }),
 		"f16, tied head":                     variant(func(s *spec) { s.dtype, s.tied = "F16", true }),
 		"last layer but one, first row dropped, no bias": variant(func(s *spec) {
 			s.features, s.strategy, s.bias, s.actMiddle = []int{-2}, "default", false, "gelu_pytorch_tanh"

@@ -185,16 +185,16 @@ func compareStages(t *testing.T, m *LLaVA, id string, c golden, truth *weights.C
 	if _, _, err := m.Prefill(c.Tokens, v, pages.view(m.config.Layers, len(c.Tokens)), nil); err != nil {
 		t.Fatal(err)
 	}
-	s, err := m.decoder.start([]backend.Sequence{{Rows: last.Rows}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := make([]int32, last.Rows)
 	for i := range all {
 		all[i] = int32(i)
 	}
-	compare("text.logits", all, m.decoder.predict(&s, last))
-	compare("text.norm", all, s.normed)
+	logits, err := m.decoder.predict(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare("text.logits", all, logits)
+	compare("text.norm", all, m.decoder.result.tensors[0].Top(last.Rows))
 	t.Logf("%s, case %s: largest difference %.2g", m.ops.Name(), id, worst)
 }
 

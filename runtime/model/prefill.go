@@ -68,8 +68,11 @@ func (m *LLaVA) prefill(tokens, images []int32, v Visual, kv backend.KVView, obs
 			m.ops.Gather(obs.queries[layer], s.qkv, observe)
 		}
 	}
-	last := s.x.Slice(s.x.Rows-1, s.x.Rows)
-	m.ops.Read(logits, m.decoder.predict(&s, last))
+	last, err := m.decoder.predict(s.x.Slice(s.x.Rows-1, s.x.Rows))
+	if err != nil {
+		return obs, err
+	}
+	m.ops.Read(logits, last)
 	return obs, m.ops.Sync()
 }
 

@@ -31,11 +31,9 @@ type fortranCall struct {
 }
 
 func loadOpenBLAS(threads int) (*openBLASLib, error) {
-	// Read when the library starts: an idle BLAS thread sleeps after 2^4 cycles instead of spinning for milliseconds.
-	if _, set := os.LookupEnv("OPENBLAS_THREAD_TIMEOUT"); !set {
-		if err := os.Setenv("OPENBLAS_THREAD_TIMEOUT", "4"); err != nil {
-			return nil, fmt.Errorf("setting the thread timeout: %w", err)
-		}
+	// Read when the library starts: it then starts no threads of its own, which would spin for milliseconds after every call.
+	if err := os.Setenv("OPENBLAS_NUM_THREADS", "1"); err != nil {
+		return nil, fmt.Errorf("setting OPENBLAS_NUM_THREADS: %w", err)
 	}
 	lib, err := purego.Dlopen(openBLASLibrary, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
