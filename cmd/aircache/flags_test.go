@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aircache.dev/aircache/runtime/server"
+)
+
+// execute runs the command line as a user would.
+func execute(args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := root()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
+	for _, c := range []struct{ args, says string }{
+		{"serve", "--model is required"},
+		{"serve --model m --backend cuda", `--backend is "cuda", it must be auto or cpu`},
+		{"serve --model m --policy aircache", "AirCache or Full"},
+		{"serve --model m --layer-budget x", "Adaptive or Uniform"},
+		{"serve --model m --threads 1025", "--threads is 1025, it must be from 0 to 1024"},
+		{"serve --model m --retention-permille 0", "--retention-permille is 0, it must be from 1 to 1000"},
+		{"serve --model m --retention-permille 50", "--retention-permille is 50, it must be from 100 to 1000"},
+		{"serve --model m --retention-floor-permille 0", "--retention-floor-permille is 0"},
+		{"serve --model m --retention-floor-permille 300 --retention-ceiling-permille 200", "--retention-ceiling-permille is 200, it must be from 300 to 1000"},
+		{"serve --model m --kv-cache-bytes -1", "--kv-cache-bytes is -1"},
+		{"serve --model m --max-model-len -1", "--max-model-len is -1"},
+		{"serve --model m --max-images 0", "--max-images is 0, it must be from 1 to 1024"},
+		{"serve --model m --max-image-pixels -1", "--max-image-pixels"},
+		{"serve --model m --max-queue 0", "--max-queue is 0"},
+		{"serve --model m --max-running 0", "--max-running is 0"},
+		{"serve --model m --drain-seconds -1", "--drain-seconds is -1"},
+		{"serve --model m --max-request-bytes 1", "--max-request-bytes is 1"},
+		{"serve --model m --addr 8000", `--addr is "8000", it must be host:port`},
+		{"serve --model m --control-addr x", "--control-addr"},
+		{"serve --model m --log-level loud", "--log-level"},
+		{"serve --model m --log-format xml", "--log-format"},
+		{"serve --model m --no-such-flag", "unknown flag: --no-such-flag"},
+		{"serve --model m --threads many", "--threads"},
+		{"serve extra", `"extra"`},
+		{"serve --model m --api-key-file /does/not/exist", "reading --api-key-file"},
+		{"generate --prompt x", "--model is required"},
+		{"generate --model m", "--prompt is required"},
+		{"generate --model m --prompt x --max-tokens 0", "--max-tokens is 0, it must be from 1 to"},
+		{"generate --model m --prompt x --image /does/not/exist", "reading --image"},
+	} {
+		if _, err := execute(strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("aircache %s: got %v, want ...%s...", c.args, err, c.says)
+		}
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	if out, err := execute("version"); err != nil || !strings.HasPrefix(out, "aircache devel go") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	out, err := execute("serve", "--help")
+	for _, says := range []string{"--retention-floor-permille", "in permille, 1 to 1000", "in seconds, 0 to 86400", "Retry-After"} {
+		if err != nil || !strings.Contains(out, says) {
+			t.Errorf("%q is not in the help: %v", says, err)
+		}
+	}
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadKeys(t *testing.T) {
+	keys, err := readKeys(write(t, "keys", "# rotated in May\nfirst\n\n  second  \n"))
+	if err != nil || strings.Join(keys, "|") != "first|second" {
+		t.Errorf("got %q, %v", keys, err)
+	}
+	if _, err := readKeys(write(t, "keys", "# nothing\n\n")); err == nil {
+		t.Error("a file without a key opened the server")
+	}
+	if keys, err := readKeys(""); keys != nil || err != nil {
+		t.Errorf("no file: got %q, %v", keys, err)
+	}
+}
+
+func TestReadDefaults(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		want       server.Defaults
+		says       string
+	}{
+		{"greedy as the author says", `{"do_sample":false,"temperature":0.7,"max_new_tokens":64,"eos_token_id":[1]}`, server.Defaults{TopP: 1, MaxTokens: 64}, ""},
+		{"sampled as the author says", `{"do_sample":true,"temperature":0.7,"top_p":0.8,"top_k":20}`, server.Defaults{Temperature: .7, TopP: .8, TopK: 20}, ""},
+		{"OpenAI's where the file is silent", `{}`, server.Defaults{Temperature: 1, TopP: 1}, ""},
+		{"a temperature over the limit", `{"temperature":5}`, server.Defaults{}, "temperature is 5"},
+		{"a negative length", `{"max_new_tokens":-1}`, server.Defaults{}, "max_new_tokens is -1"},
+		{"broken JSON", `{`, server.Defaults{}, "reading generation_config.json"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := readDefaults(filepath.Dir(write(t, "generation_config.json", c.file)))
+			if c.says == "" && (err != nil || got != c.want) || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+	if got, err := readDefaults(t.TempDir()); err != nil || got.Temperature != 1 {
+		t.Errorf("without a file: got %+v, %v", got, err)
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/engine"
+	"aircache.dev/aircache/runtime/server"
+)
+
+// stuckEngine has one request that never ends by itself.
+type stuckEngine struct{ draining chan struct{} }
+
+func (e stuckEngine) Submit(context.Context, engine.Request) (server.Stream, error) {
+	return nil, engine.ErrQueueFull
+}
+func (e stuckEngine) SetTuning(control.Tuning) (control.Ack, error) { return control.Ack{}, nil }
+func (e stuckEngine) Applied() control.Ack                          { return control.Ack{TargetPermille: 1000} }
+func (e stuckEngine) Drain(ctx context.Context) error {
+	close(e.draining)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// logLines is a log that tests can wait for.
+type logLines struct {
+	mu      sync.Mutex
+	text    strings.Builder
+	written chan struct{}
+}
+
+func newLog() *logLines { return &logLines{written: make(chan struct{}, 1)} }
+
+func (l *logLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.written <- struct{}{}:
+	default:
+	}
+	return l.text.Write(b)
+}
+
+func (l *logLines) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await returns the text log's first line that has a message.
+func (l *logLines) await(t *testing.T, msg string) string {
+	t.Helper()
+	for {
+		for line := range strings.Lines(l.all()) {
+			if strings.Contains(line, "msg="+msg) {
+				return line
+			}
+		}
+		select {
+		case <-l.written:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("no line %q in\n%s", msg, l.all())
+		}
+	}
+}
+
+// field is key=value of a text log's line.
+func field(line, key string) string {
+	_, rest, _ := strings.Cut(line, " "+key+"=")
+	value, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	return value
+}
+
+// started is a process that runs in this test.
+type started struct {
+	log     *logLines
+	signals chan os.Signal
+	result  chan error
+	api     string
+}
+
+func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.Model, error)) *started {
+	t.Helper()
+	s := &started{log: newLog(), signals: make(chan os.Signal, 2), result: make(chan error, 1)}
+	state := server.NewState("loading the model")
+	log := newLogger(s.log, "text", "info")
+	p := &process{log: log, state: state, load: load, signals: s.signals,
+		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, servedName: "m"},
+		server: server.New(server.Options{ServedName: "m"}, state, server.NewMetrics("m", time.Now), log, time.Now, newID)}
+	go func() { s.result <- p.run(t.Context()) }()
+	s.api = "http://" + field(s.log.await(t, "listening"), "api")
+	return s
+}
+
+func (s *started) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(s.api + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+func TestProbesAnswerWhileTheModelLoads(t *testing.T) {
+	loaded := make(chan struct{})
+	s := start(t, 0, func(context.Context) (*server.Model, error) {
+		<-loaded
+		return nil, errors.New("reading model-00001.safetensors: unexpected end")
+	})
+	if status, _ := s.get(t, "/livez"); status != 200 {
+		t.Errorf("/livez %d", status)
+	}
+	if status, text := s.get(t, "/readyz"); status != 503 || !strings.Contains(text, "loading the model") {
+		t.Errorf("/readyz %d %s", status, text)
+	}
+	close(loaded)
+	if err := <-s.result; err == nil || !strings.Contains(err.Error(), "model-00001.safetensors") {
+		t.Errorf("the process ended with %v, want the model's error", err)
+	}
+}
+
+func TestASignalWhileTheModelLoadsEndsTheProcess(t *testing.T) {
+	s := start(t, 100, func(ctx context.Context) (*server.Model, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	s.signals <- syscall.SIGTERM
+	if err := <-s.result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheDrainTimeIsKept(t *testing.T) {
+	e := stuckEngine{make(chan struct{})}
+	s := start(t, 0, func(context.Context) (*server.Model, error) { return &server.Model{Engine: e}, nil })
+	s.log.await(t, "ready")
+	s.signals <- syscall.SIGTERM
+	if err := <-s.result; err != nil {
+		t.Error(err)
+	}
+	s.log.await(t, `"requests were given up"`)
+}
+
+func TestASecondSignalForces(t *testing.T) {
+	e := stuckEngine{make(chan struct{})}
+	s := start(t, 86400, func(context.Context) (*server.Model, error) { return &server.Model{Engine: e}, nil })
+	s.log.await(t, "ready")
+	s.signals <- syscall.SIGTERM
+	<-e.draining
+	if status, _ := s.get(t, "/readyz"); status != 503 {
+		t.Errorf("/readyz during the drain: %d", status)
+	}
+	s.signals <- syscall.SIGTERM
+	if err := <-s.result; !errors.Is(err, errForced) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnAddressInUseIsAnErrorThatNamesTheFlag(t *testing.T) {
+	s := start(t, 0, func(ctx context.Context) (*server.Model, error) { <-ctx.Done(); return nil, ctx.Err() })
+	model := t.TempDir()
+	_, err := execute("serve", "--model", model, "--addr", strings.TrimPrefix(s.api, "http://"), "--control-addr", "127.0.0.1:0")
+	if err == nil || !strings.Contains(err.Error(), "listening on --addr") {
+		t.Errorf("got %v", err)
+	}
+	s.signals <- syscall.SIGTERM
+	<-s.result
+}
+
+func TestAFolderWithoutAModelIsAnErrorThatNamesTheFile(t *testing.T) {
+	model := t.TempDir()
+	_, err := execute("serve", "--model", model, "--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0")
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(model, "tokenizer.json")) {
+		t.Errorf("got %v", err)
+	}
+}
