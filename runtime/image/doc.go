@@ -3,7 +3,8 @@
 //
 // Every picture is held to the limits by its header, before memory for a pixel is asked for. What comes out equals
 // Pillow's result: PNG, lossless WebP and resizing bit by bit, lossy WebP bit by bit as well (its format defines every
-// bit), JPEG within 3 of 255 (decoders may round the cosine transform in their own ways).
+// bit), JPEG too where libjpeg-turbo is installed, else within 3 of 255: the format leaves the rounding of the cosine
+// transform open.
 //
 // Orientation is read from EXIF. Pillow also looks for it in XMP, which this package does not.
 package image

@@ -7,7 +7,18 @@ import (
 	"image/jpeg"
 )
 
-func decodeJPEG(b []byte) (*RGB, error) {
+// decodeJPEG takes libjpeg-turbo where it is installed. What that refuses Go's decoder has the last word on: libjpeg
+// also complains of what it can read, such as bytes between two segments.
+func decodeJPEG(b []byte, info Info) (*RGB, error) {
+	if turbo, err := loadTurboJPEG(); err == nil {
+		if p, err := turbo.rgb(b, info); err == nil {
+			return p, nil
+		}
+	}
+	return decodeJPEGInGo(b)
+}
+
+func decodeJPEGInGo(b []byte) (*RGB, error) {
 	m, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func Decode(b []byte, lim Limits) (*RGB, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := decoders[info.Format](b)
+	p, err := decoders[info.Format](b, info)
 	if err != nil {
 		return nil, fmt.Errorf("decoding %s picture: %w", info.Format, err)
 	}
@@ -29,6 +29,10 @@ func Decode(b []byte, lim Limits) (*RGB, error) {
 	return upright(p, orientation(b, info.Format)), nil
 }
 
-var decoders = map[Format]func([]byte) (*RGB, error){JPEG: decodeJPEG, PNG: decodePNG, WebP: decodeWebP}
+var decoders = map[Format]func([]byte, Info) (*RGB, error){
+	JPEG: decodeJPEG,
+	PNG:  func(b []byte, _ Info) (*RGB, error) { return decodePNG(b) },
+	WebP: func(b []byte, _ Info) (*RGB, error) { return decodeWebP(b) },
+}
 
 func clamp8(v int) uint8 { return uint8(min(max(v, 0), 255)) }
