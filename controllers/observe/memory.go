@@ -11,6 +11,7 @@ import (
 type Result struct {
 	Pod      string // its UID: a pod that was replaced is another pod
 	At       time.Time
+	Took     time.Duration
 	Snapshot Snapshot
 	Err      error
 }

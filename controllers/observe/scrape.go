@@ -33,9 +33,10 @@ func (s *Scraper) Scrape(ctx context.Context, pods []Pod) []Result {
 	group.SetLimit(max(s.Parallel, 1))
 	for i, pod := range pods {
 		group.Go(func() error {
-			results[i] = Result{Pod: pod.UID}
-			results[i].Snapshot, results[i].Err = s.one(ctx, pod.URL)
-			results[i].At = s.Clock.Now()
+			asked := s.Clock.Now()
+			snapshot, err := s.one(ctx, pod.URL)
+			now := s.Clock.Now()
+			results[i] = Result{Pod: pod.UID, At: now, Took: now.Sub(asked), Snapshot: snapshot, Err: err}
 			return nil
 		})
 	}

@@ -158,7 +158,7 @@ func TestTheOrderOfThePodsIsTakenOver(t *testing.T) {
 func TestMessagesCarryTheNumbers(t *testing.T) {
 	target, state, sample := busy()
 	_, d := Next(target, state, sample)
-	want := "retention goes from 100% to 90 %: KV demand is 92% of the pool (20 running, 0 waiting in the fullest pod), the objective is 85%"
+	want := "retention goes from 100% to 90%: KV demand is 92% of the pool (20 running, 0 waiting in the fullest pod), the objective is 85%"
 	if d.Message != want {
 		t.Errorf("got  %s\nwant %s", d.Message, want)
 	}
