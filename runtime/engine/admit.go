@@ -16,6 +16,8 @@ func (e *Engine) admitNext() bool {
 	if j == nil {
 		return false
 	}
+	e.filling = 1
+	defer func() { e.filling = 0 }()
 	var first sampling.Choice
 	err := e.contain("prefilling", func() (err error) {
 		first, err = e.prefill(j, int(permille))

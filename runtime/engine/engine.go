@@ -24,6 +24,7 @@ type Engine struct {
 	pool    *kv.Pool
 	ledger  *kv.Ledger
 	running []*job
+	filling int  // 1 while a request is on its way into running
 	blocked bool // the first waiting request waits for pages
 	batch   []model.DecodeRow
 	views   []backend.LayerKV // what batch points into; reused, so that a steady step allocates nothing

@@ -47,7 +47,7 @@ func (e *Engine) publish() {
 // measure is the part that belongs to the device goroutine.
 func (e *Engine) measure() Load {
 	used := e.pool.Used()
-	l := Load{Running: len(e.running), BlockedOnMemory: e.blocked,
+	l := Load{Running: len(e.running) + e.filling, BlockedOnMemory: e.blocked,
 		PagesUsed: used, PagesFree: e.pool.Free(), PagesReserved: e.ledger.Reserved(),
 		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(e.ledger.Reserved()),
 		UsageRatio: float64(used) / float64(e.shape.Pages)}
