@@ -1,5 +1,6 @@
 // Writes what Hugging Face's tokenizers library answers, gzipped, for the tests of runtime/tokenizer.
 //
+//   npm install
 //   node goldens.js OUT                       small vocabularies, one of each form: the committed goldens
 //   node goldens.js OUT TOKENIZER.JSON ...    real vocabularies, with every code point besides
 'use strict';

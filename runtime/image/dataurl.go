@@ -13,7 +13,7 @@ func ParseDataURL(url string, lim Limits) ([]byte, error) {
 	lim = lim.withDefaults()
 	const scheme = "data:"
 	if len(url) < len(scheme) || !strings.EqualFold(url[:len(scheme)], scheme) {
-		return nil, errors.New("the picture's URL does not start with data:")
+		return nil, errors.New("the picture's URL is no data: URL")
 	}
 	const longestHeader = 256
 	comma := strings.IndexByte(url[:min(len(url), longestHeader)], ',')

@@ -21,8 +21,8 @@ func TestParseDataURLAnswersTheBytes(t *testing.T) {
 
 func TestParseDataURLSaysWhatIsWrong(t *testing.T) {
 	for url, want := range map[string]string{
-		"https://example.com/a.png":              "does not start with data:",
-		"":                                       "does not start with data:",
+		"https://example.com/a.png":              "is no data: URL",
+		"":                                       "is no data: URL",
 		"data:image/png;base64":                  "no comma",
 		"data:" + strings.Repeat("x", 300) + ",": "no comma",
 		"data:image/png,hello":                   "not in base64",

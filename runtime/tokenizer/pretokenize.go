@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,7 @@ const matchTimeout = 5 * time.Second
 
 func preTokenizer(c *component) (splitter, error) {
 	if c == nil {
-		return nil, fmt.Errorf("pre_tokenizer is missing: expected ByteLevel")
+		return nil, errors.New("pre_tokenizer is missing: expected ByteLevel")
 	}
 	if !hasByteLevel(c) {
 		return nil, unsupported("pre_tokenizer without ByteLevel:", c.Type)
@@ -118,7 +119,7 @@ func byteLevelStage(c *component) splitter {
 
 func splitStage(c *component) (splitter, error) {
 	if c.Pattern.Regex == nil {
-		return nil, fmt.Errorf("pre_tokenizer Split: only a pattern of kind Regex is supported")
+		return nil, errors.New("pre_tokenizer Split: only a pattern of kind Regex is supported")
 	}
 	onlyMatches := c.Behavior == "Removed" && c.Invert
 	if c.Behavior != "Isolated" && !onlyMatches {
