@@ -55,9 +55,9 @@ lint: bin/staticcheck ## gofmt, go vet and staticcheck over all code, tests and 
 	@go vet -tags e2e ./...
 	@bin/staticcheck -tags e2e ./...
 
-.PHONY: openblas
-openblas:
-	@hack/openblas.sh
+.PHONY: native-libraries
+native-libraries:
+	@hack/native-libraries.sh
 
 HELM := bin/lab/helm
 .PHONY: helm
@@ -65,7 +65,7 @@ helm: lab-program ## Build the pinned helm (3 minutes once)
 	@$(LAB) build helm
 
 .PHONY: test
-test: openblas envtest-assets helm lint verify-generated ## Run every test that needs no GPU
+test: native-libraries envtest-assets helm lint verify-generated ## Run every test that needs no GPU
 	$(STEP) "tests"
 	@KUBEBUILDER_ASSETS=$(LAB_BIN) go test -timeout 20m ./...
 	@echo "test: ok"
@@ -83,11 +83,11 @@ RUNTIME_IMAGE ?= registry.local/aircache-runtime:dev
 MODEL_IMAGE ?= registry.local/aircache-tiny:dev
 
 .PHONY: images
-images: lab-program openblas build ## Write the operator, the runtime and the tiny model as OCI tars into bin/images
+images: lab-program native-libraries build ## Write the operator, the runtime and the tiny model as OCI tars into bin/images
 	$(STEP) "images"
 	@mkdir -p $(IMAGES)
 	@$(LAB) image -name $(OPERATOR_IMAGE) -entrypoint /aircache-operator -file bin/aircache-operator -o $(IMAGES)/operator.tar
-	@$(LAB) image -name $(RUNTIME_IMAGE) -entrypoint /aircache -ldd bin/aircache $$(hack/blas-flags.sh) -o $(IMAGES)/runtime.tar
+	@$(LAB) image -name $(RUNTIME_IMAGE) -entrypoint /aircache -ldd bin/aircache $$(hack/native-flags.sh) -o $(IMAGES)/runtime.tar
 	@$(LAB) image -name $(MODEL_IMAGE) -dir models/aircache-tiny=/ -o $(IMAGES)/model.tar
 
 ## ---- the product on a real cluster
@@ -99,6 +99,7 @@ CLUSTER_NEEDS := build helm
 else
 ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar --
 CLUSTER_NEEDS := lab-build helm images
+E2E_NEEDS := lab-smoke
 endif
 IMAGE_FLAGS = -operator-image $(OPERATOR_IMAGE) -runtime-image $(RUNTIME_IMAGE) -model-image $(MODEL_IMAGE)
 
@@ -109,7 +110,7 @@ demo: $(CLUSTER_NEEDS) ## Show the product on a real local Kubernetes; KEEP=1 le
 	@$(ON_CLUSTER) bin/demo $(IMAGE_FLAGS) $(if $(KEEP),-keep)
 
 .PHONY: e2e
-e2e: $(CLUSTER_NEEDS) ## Run the end-to-end suite on a real local Kubernetes, or on KUBECONFIG's
+e2e: $(CLUSTER_NEEDS) $(E2E_NEEDS) ## Run the end-to-end suite on a real local Kubernetes, or on KUBECONFIG's
 	@go test -c -tags e2e -o bin/e2e.test ./e2e
 	$(STEP) "e2e"
 	@$(ON_CLUSTER) env E2E_OPERATOR_IMAGE=$(OPERATOR_IMAGE) E2E_RUNTIME_IMAGE=$(RUNTIME_IMAGE) E2E_MODEL_IMAGE=$(MODEL_IMAGE) E2E_ROOT=$(CURDIR) \
@@ -118,7 +119,7 @@ e2e: $(CLUSTER_NEEDS) ## Run the end-to-end suite on a real local Kubernetes, or
 
 .PHONY: try
 try: ## Serve the tiny model here and ask about a picture: no cluster, no root
-	@hack/openblas.sh || true
+	@hack/native-libraries.sh || true
 	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/aircache ./hack/tryout
 	@bin/tryout -aircache bin/aircache
 
