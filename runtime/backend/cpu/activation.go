@@ -32,8 +32,10 @@ func (a *activateWork) part(i, _ int) {
 		}
 		return
 	}
-	for i, v := range x {
-		x[i] = geluTanh(v)
+	for len(x) > 0 {
+		n := min(len(x), sigmoidBlock)
+		geluTanh(x[:n])
+		x = x[n:]
 	}
 }
 
@@ -41,13 +43,31 @@ func gelu(x float32) float32 {
 	return float32(0.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
 }
 
+// sigmoidBlock values have their exponentials on the stack.
+const sigmoidBlock = 256
+
 // geluTanh: 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u)), with u = sqrt(2/pi) (x + 0.044715 x^3).
-func geluTanh(x float32) float32 {
-	const c = 2 * 0.7978845608028654
-	return x / (1 + exp(-c*(x+0.044715*x*x*x)))
+func geluTanh(x []float32) {
+	const c = -2 * 0.7978845608028654
+	var minus [sigmoidBlock]float32
+	for i, v := range x {
+		minus[i] = c * (v + 0.044715*v*v*v)
+	}
+	timesSigmoid(x, minus[:len(x)])
 }
 
-func silu(x float32) float32 { return x / (1 + exp(-x)) }
+// timesSigmoid: x = x / (1 + exp(minus)). From 88 on the quotient is 0 to every digit.
+func timesSigmoid(x, minus []float32) {
+	for i, v := range minus {
+		if v > 88 {
+			minus[i] = 88
+		}
+	}
+	expShifted(minus, 0)
+	for i, e := range minus {
+		x[i] /= 1 + e
+	}
+}
 
 // gateWork is dst = silu(left half of x) * right half.
 type gateWork struct {
@@ -67,8 +87,22 @@ func (g *gateWork) part(i, _ int) {
 	for r := from; r < to; r++ {
 		dst := g.dst[r*g.cols : (r+1)*g.cols]
 		gate, up := g.x[2*r*g.cols:][:g.cols], g.x[(2*r+1)*g.cols:][:g.cols]
-		for j, v := range gate {
-			dst[j] = silu(v) * up[j]
+		for first := 0; first < g.cols; first += sigmoidBlock {
+			last := min(first+sigmoidBlock, g.cols)
+			gatedSiLU(dst[first:last], gate[first:last], up[first:last])
 		}
+	}
+}
+
+// gatedSiLU: dst = gate * sigmoid(gate) * up.
+func gatedSiLU(dst, gate, up []float32) {
+	var minus [sigmoidBlock]float32
+	for i, v := range gate {
+		minus[i] = -v
+	}
+	copy(dst, gate)
+	timesSigmoid(dst, minus[:len(gate)])
+	for i, v := range up {
+		dst[i] *= v
 	}
 }

@@ -42,16 +42,16 @@ func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head i
 			top = max(top, scores[i])
 		}
 		if top > highest {
-			shrink := exp(highest - top)
-			sum *= shrink
+			shrink := [1]float32{highest}
+			expShifted(shrink[:], top)
+			sum *= shrink[0]
 			for j := range out {
-				out[j] *= shrink
+				out[j] *= shrink[0]
 			}
 			highest = top
 		}
-		for i := range n {
-			w := exp(scores[i] - highest)
-			sum += w
+		sum += expShifted(scores[:n], highest)
+		for i, w := range scores[:n] {
 			axpy(w, vals[i*dim:][:dim], out)
 		}
 	}

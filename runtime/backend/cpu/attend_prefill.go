@@ -133,13 +133,7 @@ func softmaxRow(x []float32, n int) {
 	for _, v := range x {
 		highest = max(highest, v)
 	}
-	sum := float32(0)
-	for i, v := range x {
-		w := exp(v - highest)
-		x[i] = w
-		sum += w
-	}
-	inverse := 1 / sum
+	inverse := 1 / expShifted(x, highest)
 	for i := range x {
 		x[i] *= inverse
 	}
