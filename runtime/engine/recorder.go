@@ -3,7 +3,7 @@ package engine
 import "aircache.dev/aircache/runtime/control"
 
 // Recorder takes what happens in the engine, for metrics. All calls but Tuned come from the device goroutine, so they must be
-// short and must not block; Tuned comes from SetTuning's caller.
+// short and must not block; Tuned comes from SetTuning's caller. None may call the engine back.
 type Recorder interface {
 	// Prefilled: a request's prompt is in the cache, compressed, and its first token is chosen.
 	Prefilled(Prefill)

@@ -19,7 +19,6 @@ type narrator struct {
 	Discard
 	clock *fakeTime
 	lines []string
-	last  Load
 }
 
 func (n *narrator) say(format string, args ...any) {
