@@ -1,0 +1,120 @@
+package tuning
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"aircache.dev/aircache/runtime/control"
+)
+
+// fakePod answers like a runtime pod; its load is set by the story.
+type fakePod struct {
+	*httptest.Server
+	own control.Bounds
+
+	mu      sync.Mutex
+	applied control.Ack
+	usage   float64
+	done    float64 // requests
+	down    bool
+	hang    chan struct{} // not nil: metrics wait until it is closed
+	scrapes int
+	puts    int
+}
+
+func newFakePod(t *testing.T, uid, pool string) *fakePod {
+	p := &fakePod{own: control.Bounds{UID: uid, Pool: pool, FloorPermille: 100, CeilingPermille: 1000}, usage: 0.3}
+	p.applied.TargetPermille = 1000
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", p.metrics)
+	mux.HandleFunc("PUT /v1/tuning", p.tune)
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// set changes the pod between two rounds.
+func (p *fakePod) set(change func(*fakePod)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+func (p *fakePod) get() (applied control.Ack, scrapes, puts int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.applied, p.scrapes, p.puts
+}
+
+// restart is a new process: its counters and its tuning start anew.
+func (p *fakePod) restart() {
+	p.set(func(p *fakePod) { p.applied, p.done = control.Ack{TargetPermille: 1000}, 0 })
+}
+
+func (p *fakePod) metrics(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	hang := p.hang
+	p.mu.Unlock()
+	if hang != nil {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scrapes++
+	if p.down {
+		http.Error(w, "starting", http.StatusServiceUnavailable)
+		return
+	}
+	p.done += 10
+	fmt.Fprintf(w, `vllm:num_requests_running 4
+vllm:num_requests_waiting 0
+vllm:kv_cache_usage_perc %[1]g
+aircache_kv_usage_peak_ratio %[1]g
+aircache_retention_permille %[2]d
+aircache_tuning_epoch %[3]d
+aircache_tuning_revision %[4]d
+vllm:request_success_total %[5]g
+aircache_text_tokens_prefilled_total %[6]g
+aircache_visual_tokens_seen_total %[7]g
+aircache_visual_tokens_kept_total %[8]g
+# TYPE vllm:time_to_first_token_seconds histogram
+vllm:time_to_first_token_seconds_bucket{le="0.4"} 0
+vllm:time_to_first_token_seconds_bucket{le="0.5"} %[5]g
+vllm:time_to_first_token_seconds_bucket{le="+Inf"} %[5]g
+vllm:time_to_first_token_seconds_sum 1
+vllm:time_to_first_token_seconds_count %[5]g
+# TYPE aircache_applied_recall histogram
+aircache_applied_recall_bucket{le="+Inf"} %[5]g
+aircache_applied_recall_sum %[9]g
+aircache_applied_recall_count %[5]g
+aircache_gpu_info{product="CPU"} 1
+`, p.usage, p.applied.TargetPermille, p.applied.Epoch, p.applied.Revision,
+		p.done, 20*p.done, 80*p.done, 80*p.done*float64(p.applied.TargetPermille)/1000, 0.93*p.done)
+}
+
+func (p *fakePod) tune(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.puts++
+	wish, err := control.DecodeTuning(r.Body)
+	if err == nil {
+		err = wish.Check(p.applied, p.own)
+	}
+	var refused *control.Error
+	if errors.As(err, &refused) {
+		w.WriteHeader(refused.Status())
+		_ = json.NewEncoder(w).Encode(control.ErrorBody{Error: refused})
+		return
+	}
+	p.applied = wish.Accepted(time.Unix(0, 0))
+	_ = json.NewEncoder(w).Encode(p.applied)
+}

@@ -1,0 +1,81 @@
+package tuning
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"aircache.dev/aircache/controllers/directive"
+	"aircache.dev/aircache/controllers/observe"
+	"aircache.dev/aircache/runtime/control"
+)
+
+// Metrics are the operator's own about tuning.
+type Metrics struct {
+	retention     *prometheus.GaugeVec
+	decisions     *prometheus.CounterVec
+	scrapeSeconds prometheus.Histogram
+	scrapeErrors  prometheus.Counter
+	pushes        *prometheus.CounterVec
+}
+
+// NewMetrics registers them.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		retention: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "aircache_operator_retention_permille", Help: "Retention that a pool's pods are asked for.",
+		}, []string{"namespace", "name", "pool"}),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "aircache_operator_decisions_total", Help: "Decisions of the tuner, holds included.",
+		}, []string{"action", "reason"}),
+		scrapeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "aircache_operator_scrape_seconds", Help: "Time to read one pod's metrics, failures included.",
+			Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1},
+		}),
+		scrapeErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "aircache_operator_scrape_errors_total", Help: "Pods that gave no usable metrics.",
+		}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "aircache_operator_push_total", Help: "Tunings sent to pods, by answer: acked, refused, failed.",
+		}, []string{"answer"}),
+	}
+	r.MustRegister(m.retention, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
+	return m
+}
+
+func (m *Metrics) note(name types.NamespacedName, s seen) {
+	m.retention.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(s.applied.TargetPermille))
+	m.decisions.WithLabelValues(string(s.decision.Action), string(s.decision.Reason)).Inc()
+}
+
+func (m *Metrics) scraped(results []observe.Result) {
+	for _, r := range results {
+		m.scrapeSeconds.Observe(r.Took.Seconds())
+		if r.Err != nil {
+			m.scrapeErrors.Inc()
+		}
+	}
+}
+
+func (m *Metrics) pushed(answers []directive.Result) {
+	for _, a := range answers {
+		var refused *control.Error
+		switch {
+		case a.Err == nil:
+			m.pushes.WithLabelValues("acked").Inc()
+		case errors.As(a.Err, &refused):
+			m.pushes.WithLabelValues("refused").Inc()
+		default:
+			m.pushes.WithLabelValues("failed").Inc()
+		}
+	}
+}
+
+func (m *Metrics) forget(name types.NamespacedName) {
+	m.retention.DeletePartialMatch(prometheus.Labels{"namespace": name.Namespace, "name": name.Name})
+}
+
+func (m *Metrics) forgetPool(name types.NamespacedName, pool string) {
+	m.retention.DeleteLabelValues(name.Namespace, name.Name, pool)
+}

@@ -1,0 +1,100 @@
+package tuning
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/tuner"
+)
+
+// stickPermille keeps estimates that move a little from writing status at every look.
+const stickPermille = 50
+
+// Reasons of a pool's tuning that no decision has.
+const (
+	reasonStart     = "Start"
+	reasonTakenOver = "TakenOver" // the pods applied something newer than status said
+)
+
+// report is what status should say of one pool.
+type report struct {
+	deployment.PoolResult
+}
+
+func reportFrom(before v1alpha1.PoolStatus) report {
+	return report{deployment.PoolResult{Product: before.Product, Tuning: before.Tuning}}
+}
+
+// update takes one round in. moved says that the target changed, or what is recommended.
+func (r *report) update(s seen, product string) (moved bool) {
+	t, d := &r.Tuning, s.decision
+	if product != "" {
+		r.Product = product
+	}
+	isNew := t.Revision == 0 && t.Epoch == 0
+	moved = d.Action != tuner.Hold || t.Epoch != s.applied.Epoch || t.Revision != s.applied.Revision
+	if moved {
+		t.Reason = reasonTakenOver
+		if d.Action != tuner.Hold {
+			t.Reason = string(d.Reason)
+			r.decided(s, string(d.Action), d.PreviousPermille, d.TargetPermille)
+		} else if isNew {
+			t.Reason = reasonStart
+		}
+		if !isNew || d.Action != tuner.Hold {
+			t.LastChangeTime = ptr.To(metav1.NewTime(s.at).Rfc3339Copy())
+		}
+	}
+	t.TargetPermille, t.Epoch, t.Revision = s.applied.TargetPermille, s.applied.Epoch, s.applied.Revision
+	t.AckedReplicas = s.acked
+	t.UpperBoundPermille = d.UpperPermille
+	t.LowerBoundPermille = stick(t.LowerBoundPermille, d.LowerPermille, s.bounds.FloorPermille, d.UpperPermille)
+	switch {
+	case s.lastGood > 0:
+		t.LastKnownGoodPermille = s.lastGood
+	case t.LastKnownGoodPermille == 0:
+		t.LastKnownGoodPermille = t.TargetPermille
+	}
+	return r.recommend(s) || moved
+}
+
+// recommend notes what mode Recommend would set, when that differs for more than a while.
+func (r *report) recommend(s seen) (moved bool) {
+	t := &r.Tuning
+	if s.mode != tuner.Recommend {
+		t.RecommendedPermille = 0
+		return false
+	}
+	if s.decision.Reason != tuner.ReasonRecommending {
+		return false // nothing could be seen
+	}
+	before := t.RecommendedPermille
+	t.RecommendedPermille = stick(before, s.decision.WantPermille, s.bounds.FloorPermille, s.bounds.CeilingPermille)
+	if t.RecommendedPermille == before {
+		return false
+	}
+	r.decided(s, "Recommend", t.TargetPermille, t.RecommendedPermille)
+	return true
+}
+
+// decided notes a decision. Status keeps whole seconds, and rounds are at least two apart.
+func (r *report) decided(s seen, action string, from, to int32) {
+	kept := r.Decisions
+	if extra := len(kept) + 1 - v1alpha1.MaxDecisions; extra > 0 {
+		kept = kept[extra:]
+	}
+	r.Decisions = append(kept[:len(kept):len(kept)], v1alpha1.Decision{
+		Time: metav1.NewTime(s.at).Rfc3339Copy(), Action: action, FromPermille: from, ToPermille: to,
+		Reason: string(s.decision.Reason), Message: s.decision.Message,
+	})
+}
+
+// stick is now, or before if the two are near and now is none of the ends.
+func stick(before, now, low, high int32) int32 {
+	if near := now-before < stickPermille && before-now < stickPermille; near && now != low && now != high && before != 0 {
+		return max(before, low)
+	}
+	return now
+}

@@ -1,0 +1,163 @@
+package tuning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/directive"
+	"aircache.dev/aircache/controllers/observe"
+	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/controllers/tuner"
+	"aircache.dev/aircache/runtime/control"
+)
+
+// pool is what the loop remembers of one GPU type's pods.
+type pool struct {
+	state  tuner.State
+	memory observe.Memory
+	looked time.Time
+	report report
+}
+
+// seen is what one round found about a pool.
+type seen struct {
+	name     string
+	mode     tuner.Mode
+	bounds   render.Bounds
+	sample   tuner.Sample
+	decision tuner.Decision
+	applied  tuner.Applied
+	lastGood int32
+	acked    int32
+	at       time.Time
+}
+
+// look runs one round: every pool of the object, then what status should say of them.
+func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *object) (deployment.TuningResult, bool, error) {
+	var errs []error
+	var round []seen
+	wanted := map[string]bool{}
+	for i := range d.Spec.GPUTypes {
+		t := &d.Spec.GPUTypes[i]
+		wanted[t.Name] = true
+		p := o.pools[t.Name]
+		if p == nil {
+			p = &pool{}
+			var before v1alpha1.PoolStatus
+			p.state, before = seed(d, t.Name)
+			p.report = reportFrom(before)
+			o.pools[t.Name] = p
+		}
+		s, err := l.lookAtPool(ctx, d, t, p)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pool %s: %w", t.Name, err))
+			continue
+		}
+		l.Metrics.note(o.name, s)
+		l.log(o.name, s)
+		round = append(round, s)
+	}
+	for name := range o.pools {
+		if !wanted[name] {
+			l.Metrics.forgetPool(o.name, name)
+			delete(o.pools, name)
+		}
+	}
+	result, changed := o.view.update(o.pools, round)
+	return result, changed, errors.Join(errs...)
+}
+
+func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t *v1alpha1.GPUType, p *pool) (seen, error) {
+	bounds, err := l.bounds(ctx, d, t)
+	if err != nil {
+		return seen{}, err
+	}
+	pods, err := l.readyPods(ctx, d, t.Name)
+	if err != nil {
+		return seen{}, err
+	}
+	results := l.Scraper.Scrape(ctx, l.metricsOf(pods))
+	if err := ctx.Err(); err != nil {
+		return seen{}, err // the answers were cut off: they say nothing about the pods
+	}
+	l.Metrics.scraped(results)
+	now := l.Clock.Now()
+	s := seen{name: t.Name, bounds: bounds, at: now}
+	s.sample = p.memory.Sample(now, results)
+	if !p.looked.IsZero() {
+		s.sample.ElapsedSeconds = now.Sub(p.looked).Seconds()
+	}
+	p.looked = now
+	target := targetOf(d, bounds)
+	s.mode = target.Mode
+	p.state, s.decision = tuner.Next(target, p.state, s.sample)
+	s.applied, s.lastGood = p.state.Applied(), p.state.LastGoodPermille
+	s.acked = l.push(ctx, d, s, pods, results)
+	return s, nil
+}
+
+// bounds needs the GPU class, whose floor counts too. Without it nothing is moved.
+func (l *Loop) bounds(ctx context.Context, d *v1alpha1.AirCacheDeployment, t *v1alpha1.GPUType) (render.Bounds, error) {
+	p := render.Pool{Type: t}
+	if t.GPUClassName != "" {
+		class := &v1alpha1.GPUClass{}
+		if err := l.Reader.Get(ctx, types.NamespacedName{Name: t.GPUClassName}, class); err != nil {
+			if apierrors.IsNotFound(err) {
+				return render.Bounds{}, fmt.Errorf("GPUClass %s does not exist", t.GPUClassName)
+			}
+			return render.Bounds{}, fmt.Errorf("getting GPUClass %s: %w", t.GPUClassName, err)
+		}
+		p.Class = &class.Spec
+	}
+	return render.PoolBounds(&d.Spec, p), nil
+}
+
+func (l *Loop) metricsOf(pods []*corev1.Pod) []observe.Pod {
+	list := make([]observe.Pod, len(pods))
+	for i, pod := range pods {
+		list[i] = observe.Pod{UID: string(pod.UID), URL: l.Address(pod, render.HTTPPort) + "/metrics"}
+	}
+	return list
+}
+
+// push tells the pods that lack the tuning, and counts those that have it.
+func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen, pods []*corev1.Pod, results []observe.Result) (acked int32) {
+	var behind []directive.Pod
+	for i, pod := range pods {
+		if has := results[i].Snapshot.Applied(); results[i].Err == nil && has == s.applied {
+			acked++
+			continue
+		}
+		behind = append(behind, directive.Pod{UID: string(pod.UID), URL: l.Address(pod, render.ControlPort) + "/v1/tuning"})
+	}
+	answers := l.Pusher.Push(ctx, control.Tuning{
+		UID: string(d.UID), Pool: s.name, Epoch: s.applied.Epoch, Revision: s.applied.Revision,
+		TargetPermille: s.applied.TargetPermille, FloorPermille: s.bounds.FloorPermille,
+	}, behind)
+	l.Metrics.pushed(answers)
+	for _, a := range answers {
+		if a.Err == nil {
+			acked++
+			continue
+		}
+		l.Log.V(1).Info("a pod does not have its tuning", "namespace", d.Namespace, "name", d.Name, "pool", s.name, "podUID", a.Pod, "error", a.Err.Error())
+	}
+	return acked
+}
+
+func (l *Loop) log(name types.NamespacedName, s seen) {
+	level := 1
+	if s.decision.Action != tuner.Hold {
+		level = 0
+	}
+	l.Log.V(level).Info(s.decision.Message, "namespace", name.Namespace, "name", name.Name, "pool", s.name,
+		"action", s.decision.Action, "reason", s.decision.Reason, "revision", s.applied.Revision, "acked", s.acked, "pods", s.sample.Expected)
+}

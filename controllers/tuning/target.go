@@ -1,0 +1,62 @@
+package tuning
+
+import (
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/controllers/tuner"
+)
+
+// The API's own defaults, for objects that were stored before a field existed.
+const (
+	defaultInterval      = 15
+	defaultStabilization = 120
+	defaultMinRecall     = 85
+)
+
+func interval(d *v1alpha1.AirCacheDeployment) time.Duration {
+	seconds := d.Spec.Tuning.IntervalSeconds
+	if seconds <= 0 {
+		seconds = defaultInterval
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// targetOf is what spec asks for one pool, in the tuner's units.
+func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target {
+	spec := &d.Spec
+	t := tuner.Target{
+		Mode:            tuner.Mode(spec.Tuning.Mode),
+		StartPermille:   bounds.StartPermille,
+		FloorPermille:   bounds.FloorPermille,
+		MaxPermille:     bounds.CeilingPermille,
+		MaxStepPermille: 10 * spec.Tuning.MaxStepPercent,
+
+		MinRecallPermille:    10 * ptr.Deref(spec.Quality.MinRecallPercent, defaultMinRecall),
+		IntervalSeconds:      interval(d).Seconds(),
+		StabilizationSeconds: float64(ptr.Deref(spec.Tuning.StabilizationSeconds, defaultStabilization)),
+	}
+	if spec.Cache.Policy == v1alpha1.PolicyFull {
+		t.Mode = tuner.Fixed
+	}
+	if o := spec.Objectives; o != nil {
+		t.KVHighPermille = 10 * ptr.Deref(o.KVUtilizationPercent, 0)
+		t.TTFTP95Seconds = float64(ptr.Deref(o.TTFTP95Milliseconds, 0)) / 1000
+		t.ITLP95Seconds = float64(ptr.Deref(o.ITLP95Milliseconds, 0)) / 1000
+	}
+	return t
+}
+
+// seed is a pool's State from what status says was in force.
+func seed(d *v1alpha1.AirCacheDeployment, poolName string) (tuner.State, v1alpha1.PoolStatus) {
+	for _, p := range d.Status.Pools {
+		if p.Name == poolName && p.Tuning.TargetPermille > 0 {
+			t := p.Tuning
+			return tuner.Seed(tuner.Applied{Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille}, t.LastKnownGoodPermille), p
+		}
+	}
+	return tuner.State{}, v1alpha1.PoolStatus{}
+}
