@@ -172,3 +172,10 @@ func TestThePoolFillsItsBytes(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestALimitErrorSaysWhatIsTooMuch(t *testing.T) {
+	err := &LimitError{Param: "max_tokens", Limit: 2048, Got: 2049, Unit: "tokens of context with the prompt"}
+	if got, want := err.Error(), "max_tokens needs 2049 tokens of context with the prompt, at most 2048 fit"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
