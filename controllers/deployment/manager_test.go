@@ -6,7 +6,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -26,15 +29,15 @@ func requestFor(o client.Object) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
 }
 
-// running starts the reconciler in a manager whose cache holds the story's namespace.
+// running starts the reconciler in a manager that has the operator's rights only; its cache holds the story's namespace.
 func (s *story) running(ctx context.Context) {
 	GinkgoHelper()
-	m, err := manager.New(env.Config, manager.Options{
+	m, err := manager.New(env.OperatorConfig(ctx), manager.Options{
 		Scheme: scheme.Scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache: cache.Options{ByObject: deployment.CachedObjects(), DefaultNamespaces: map[string]cache.Config{s.namespace: {}}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s.Client, s.Live = m.GetClient(), m.GetAPIReader()
+	s.Client, s.Live, s.Events = m.GetClient(), m.GetAPIReader(), m.GetEventRecorder(deployment.FieldManager)
 	Expect(s.SetupWithManager(m, 2)).To(Succeed())
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error)
@@ -86,6 +89,21 @@ var _ = Describe("the running controller", func() {
 		Expect(env.Client.Delete(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"}})).To(Succeed())
 		Eventually(func() error { return env.Client.Get(ctx, key, &corev1.Service{}) }).Should(Succeed())
 
+		By("removing the pool of a type that left spec")
+		Expect(env.Client.Get(ctx, key, d)).To(Succeed())
+		d.Spec.GPUTypes = append(d.Spec.GPUTypes, testkit.CPUType("brief"))
+		Expect(env.Client.Update(ctx, d)).To(Succeed())
+		brief := client.ObjectKey{Namespace: s.namespace, Name: "docs-brief"}
+		Eventually(func() error { return env.Client.Get(ctx, brief, &appsv1.Deployment{}) }).Should(Succeed())
+		Eventually(func() error {
+			if err := env.Client.Get(ctx, key, d); err != nil {
+				return err
+			}
+			d.Spec.GPUTypes = d.Spec.GPUTypes[:2]
+			return env.Client.Update(ctx, d)
+		}).Should(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(env.Client.Get(ctx, brief, &appsv1.Deployment{})) }).Should(BeTrue())
+
 		By("following the tuner")
 		s.tuning.decide(d, lowered(500, 2, now))
 		s.tuning.changes <- rtevent.GenericEvent{Object: d}
@@ -93,6 +111,17 @@ var _ = Describe("the running controller", func() {
 			_ = env.Client.Get(ctx, key, d)
 			return d.Status.Retention
 		}).Should(Equal("cpu 50%, gpu 100%"))
+
+		By("telling what it did as events")
+		Eventually(func() []string {
+			list := &eventsv1.EventList{}
+			Expect(env.Client.List(ctx, list, client.InNamespace(s.namespace))).To(Succeed())
+			var notes []string
+			for _, e := range list.Items {
+				notes = append(notes, e.Note)
+			}
+			return notes
+		}).Should(ContainElements("created Service docs", HavePrefix("pool cpu: retention 100% -> 50%")))
 
 		By("resting")
 		rest := func() []string {
