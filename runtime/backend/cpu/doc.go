@@ -1,8 +1,9 @@
 // Package cpu runs the models on the host in float32: the reference for every other backend, and the demo's engine.
 //
 // Matrix products go to OpenBLAS where the machine has libopenblas.so.0 (opened at run time, no cgo), to gonum's vector
-// kernels otherwise; Name says which. OpenBLAS is held to one thread: a fixed pool of workers splits every product by rows or
-// columns, so that the number of threads is ours and no idle BLAS thread spins between two steps.
+// kernels otherwise and for one or two rows, where a call costs more than it saves; Name says which. OpenBLAS is held to one
+// thread: a fixed pool of workers splits every product by rows or columns, so that the number of threads is ours and no idle BLAS
+// thread spins between two steps.
 //
 // Attention of a prefill is, per query head and block of 128 rows, one product Q K^T, one causal softmax, one product P V over
 // keys gathered from the pages. Attention of a decode step walks the pages of one sequence and head with a running softmax,
