@@ -1,0 +1,88 @@
+// Command aircache-operator reconciles AirCacheDeployments and tunes the retention of their pods.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/directive"
+	"aircache.dev/aircache/controllers/observe"
+	"aircache.dev/aircache/controllers/tuning"
+)
+
+// version is set by the build.
+var version = "devel"
+
+func main() {
+	o, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil && o.version {
+		fmt.Println("aircache-operator " + version)
+		return
+	}
+	if err == nil {
+		err = run(ctrl.SetupSignalHandler(), o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "aircache-operator: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	log := o.logger(os.Stderr)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log.WithName("client-go"))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	config.QPS, config.Burst = 100, 200
+	m, err := ctrl.NewManager(config, o.manager(log))
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	if err := setup(m, o); err != nil {
+		return err
+	}
+	log.Info("starting", "version", version, "runtimeImage", o.runtimeImage, "namespaces", o.namespaces)
+	if err := m.Start(ctx); err != nil {
+		return fmt.Errorf("running: %w", err)
+	}
+	return nil
+}
+
+func setup(m manager.Manager, o options) error {
+	pods := podClient()
+	const perPod, atOnce = time.Second, 64
+	loop := tuning.New(tuning.Config{
+		Reader: m.GetCache(), Clock: clock.RealClock{}, Address: tuning.PodIP,
+		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce},
+		Pusher:  &directive.Pusher{Client: pods, Timeout: perPod, Parallel: atOnce},
+		Metrics: tuning.NewMetrics(metrics.Registry), Log: m.GetLogger().WithName("tuning"),
+	})
+	reconciler := &deployment.Reconciler{
+		Client: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder(deployment.FieldManager),
+		Tuning: loop, Clock: clock.RealClock{}, RuntimeImage: o.runtimeImage,
+	}
+	ready := func(r *http.Request) error { return cacheIsFilled(r.Context(), m) }
+	return errors.Join(
+		reconciler.SetupWithManager(m, o.workers), m.Add(loop),
+		m.AddHealthzCheck("ping", healthz.Ping), m.AddReadyzCheck("cache", ready),
+	)
+}
