@@ -27,7 +27,11 @@ func serveCommand() *cobra.Command {
 observation and profiles on --control-addr.
 
 SIGTERM or SIGINT drains: /readyz fails, new requests are answered 503 with
-Retry-After, running ones get --drain-seconds. A second signal ends at once.`,
+Retry-After, running ones get --drain-seconds. A second signal ends at once.
+
+Where a request leaves temperature, top_p, top_k or max_tokens out, the model's
+generation_config.json decides (do_sample false is greedy); without that file
+OpenAI's defaults do (temperature 1, top_p 1, what is left of the context).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {

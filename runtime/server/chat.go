@@ -20,13 +20,7 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m := s.model.Load()
-
-	body, refusal := s.readBody(w, r)
-	if refusal != nil {
-		writeError(w, refusal)
-		return
-	}
-	request, answer, refusal := s.submit(r.Context(), m, body)
+	request, answer, refusal := s.accept(w, r, m)
 	if refusal != nil {
 		writeError(w, refusal)
 		return
@@ -65,7 +59,21 @@ type reply struct {
 	created   int64
 }
 
-// submit reads a request, prepares its prompt within the workers' bound, and queues it.
+// accept reads a request's body and queues the request. The body's memory is free when its prompt is prepared.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *Model) (*openai.ChatRequest, *answer, *openai.Error) {
+	free, refusal := s.holdBody(r)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	defer free()
+	body, refusal := s.readBody(w, r)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	return s.submit(r.Context(), m, body)
+}
+
+// submit judges a request, prepares its prompt within the workers' bound, and queues it.
 func (s *Server) submit(ctx context.Context, m *Model, body []byte) (*openai.ChatRequest, *answer, *openai.Error) {
 	request, refusal := openai.ParseChatRequest(body)
 	if refusal != nil {

@@ -19,6 +19,8 @@ func (s *Server) contain(next http.Handler) http.Handler {
 		out := &watchedWriter{ResponseWriter: w}
 		out.Header().Set("X-Request-Id", id)
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		// A kept connection still has the deadline of its last answer.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		start := s.now()
 		defer func() {
 			if cause := recover(); cause != nil {
@@ -28,7 +30,7 @@ func (s *Server) contain(next http.Handler) http.Handler {
 				out.status = http.StatusOK // what net/http sends for a handler that wrote nothing
 			}
 			s.metrics.requests.WithLabelValues(routeOf(r), strconv.Itoa(out.status)).Inc()
-			s.log.Log(r.Context(), levelOf(out.status), "request",
+			s.log.Log(r.Context(), levelOf(r.URL.Path, out.status), "request",
 				slog.String("id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 				slog.Int("status", out.status), slog.Duration("took", s.now().Sub(start).Round(time.Microsecond)))
 		}()
@@ -48,15 +50,17 @@ func (s *Server) reportPanic(out *watchedWriter, r *http.Request, id string, cau
 	}
 }
 
-// levelOf keeps probes and scrapes, which succeed every few seconds, out of the normal log.
-func levelOf(status int) slog.Level {
+// levelOf keeps what comes every few seconds out of the normal log: probes, scrapes
+// and other successes (an answer has its own line).
+func levelOf(path string, status int) slog.Level {
+	probe := path == "/livez" || path == "/readyz" || path == "/health"
 	switch {
+	case status < http.StatusBadRequest || probe:
+		return slog.LevelDebug
 	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
 		return slog.LevelError
-	case status >= http.StatusBadRequest:
-		return slog.LevelWarn
 	default:
-		return slog.LevelDebug
+		return slog.LevelWarn
 	}
 }
 

@@ -24,6 +24,22 @@ func HTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize}
 }
 
+// bodiesInMemory is how many bodies of the largest size may be held at once, from
+// the first byte until their pictures are decoded. Smaller ones are many more.
+const bodiesInMemory = 4
+
+// holdBody books a body's memory before it is read; free gives it back.
+func (s *Server) holdBody(r *http.Request) (free func(), refusal *openai.Error) {
+	size := s.opts.MaxBodyBytes // of a body that does not tell
+	if r.ContentLength >= 0 {
+		size = min(size, r.ContentLength)
+	}
+	if !s.bodies.TryAcquire(size) {
+		return nil, openai.Busy(openai.CodeQueueFull, queueRetrySeconds, "Too many large requests are being read; try again.")
+	}
+	return func() { s.bodies.Release(size) }, nil
+}
+
 // readBody reads a request's body within its size and time.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *openai.Error) {
 	limit := s.opts.MaxBodyBytes

@@ -53,7 +53,7 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 	return &Metrics{
 		registry: r,
 		kvPeak:   &peak{now: now},
-		panics:   own.counter("aircache_http_panics_total", "Requests that ended in a contained panic."),
+		panics:   own.counter("aircache_panics_total", "Panics that were contained, each in its request."),
 		requests: own.counters("aircache_http_requests_total", "Requests by route and status.", "route", "code"),
 
 		layerBudget:    own.gauges("aircache_layer_budget_tokens", "Visual tokens that a layer kept in the last compressed request.", "layer"),

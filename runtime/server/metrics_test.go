@@ -72,7 +72,7 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_compression_seconds_sum": .01, "aircache_decode_step_seconds_sum": .002,
 		"aircache_decode_step_kv_tokens_total": 100, "aircache_decode_step_batch_total": 2,
 		"aircache_kv_pages{state=used}": 4, "aircache_kv_pages{state=free}": 4, "aircache_kv_bytes{state=used}": 40, "aircache_kv_bytes{state=total}": 80,
-		"aircache_kv_bytes_freed_total": 900, "aircache_kv_usage_peak_ratio": 1, "aircache_http_panics_total": 1,
+		"aircache_kv_bytes_freed_total": 900, "aircache_kv_usage_peak_ratio": 1, "aircache_panics_total": 1,
 		"aircache_build_info{backend=cpu,blas=gonum,version=v1}": 1, "aircache_gpu_info{product=none}": 1,
 		"vllm:num_requests_running" + tiny: 1, "vllm:num_requests_waiting" + tiny: 0, "vllm:kv_cache_usage_perc" + tiny: .5,
 		"vllm:cache_config_info{block_size=16,model_name=tiny,num_cpu_blocks=0,num_gpu_blocks=8}": 1,

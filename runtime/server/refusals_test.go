@@ -102,7 +102,7 @@ func TestAPanicStaysInItsRequest(t *testing.T) {
 		}
 	}
 	w.ask("").completion(t)
-	if g := w.do("GET", "/metrics", ""); !strings.Contains(g.body, "aircache_http_panics_total ") || strings.Contains(g.body, "aircache_http_panics_total 0") {
+	if g := w.do("GET", "/metrics", ""); !strings.Contains(g.body, "aircache_panics_total ") || strings.Contains(g.body, "aircache_panics_total 0") {
 		t.Error("the panics were not counted")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
 
 	"aircache.dev/aircache/runtime/server/openai"
 )
@@ -47,6 +48,7 @@ type Server struct {
 	state   *State
 	metrics *Metrics
 	workers *workers
+	bodies  *semaphore.Weighted // bytes of bodies in memory
 	model   atomic.Pointer[Model]
 	created int64
 }
@@ -54,7 +56,7 @@ type Server struct {
 // New makes a server without a model: alive, not ready.
 func New(opts Options, state *State, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() string) *Server {
 	s := &Server{opts: opts, log: log, now: now, newID: newID, state: state, metrics: metrics,
-		workers: newWorkers(opts.MaxWaiting), created: now().Unix()}
+		workers: newWorkers(opts.MaxWaiting), bodies: semaphore.NewWeighted(bodiesInMemory * opts.MaxBodyBytes), created: now().Unix()}
 	metrics.registry.MustRegister(newObserved(opts.ServedName, s.observe))
 	return s
 }

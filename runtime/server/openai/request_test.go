@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -147,7 +146,7 @@ func FuzzParseChatRequest(f *testing.F) {
 			t.Errorf("got %+v and %v", r, err)
 		}
 		if err != nil && (err.Status != 400 || err.Message == "") {
-			t.Error(fmt.Sprintf("refused with %+v", err))
+			t.Errorf("refused with %+v", err)
 		}
 	})
 }
