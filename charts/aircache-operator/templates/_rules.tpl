@@ -1,0 +1,31 @@
+{{/*
+What the operator may do in the namespaces that it works in, as in config/rbac/role.yaml. Nothing about
+secrets, nodes, namespaces, roles or pods/exec.
+*/}}
+{{- define "aircache-operator.namespacedRules" -}}
+- apiGroups: [aircache.dev]
+  resources: [aircachedeployments]
+  verbs: [get, list, watch]
+- apiGroups: [aircache.dev]
+  resources: [aircachedeployments/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* GPU classes belong to no namespace. */}}
+{{- define "aircache-operator.clusterRules" -}}
+- apiGroups: [aircache.dev]
+  resources: [gpuclasses]
+  verbs: [get, list, watch]
+{{- end -}}
