@@ -1,7 +1,7 @@
 package v1alpha1
 
-// Condition types of an AirCacheDeployment. Reconciling and Stalled exist only while they are true, as kstatus expects; all others always
-// exist once the operator has seen the object. Tuning never changes Ready.
+// Condition types of an AirCacheDeployment. Reconciling and Stalled exist only while they are true, as kstatus expects; every
+// other one stays once it was set. Tuning never changes Ready.
 const (
 	// ConditionReady is true when the model answers (or is meant to be idle).
 	ConditionReady = "Ready"

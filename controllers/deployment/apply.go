@@ -32,6 +32,7 @@ func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeploym
 	if _, err := r.applyChild(ctx, object, orNil(seen.service), render.Service(object), &corev1.Service{}); err != nil {
 		return err
 	}
+	inUse := images(seen.deployments)
 	for _, pool := range p.pools {
 		wanted, answer := render.Deployment(object, pool.Pool, pool.replicas, p.image), &appsv1.Deployment{}
 		changed, err := r.applyChild(ctx, object, orNil(seen.deployments[pool.name]), wanted, answer)
@@ -42,6 +43,7 @@ func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeploym
 			seen.deployments[pool.name] = answer
 		}
 	}
+	r.warnOfTags(object, inUse)
 	for _, d := range p.stale {
 		if err := r.prune(ctx, d); err != nil {
 			return err

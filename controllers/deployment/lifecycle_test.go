@@ -65,6 +65,11 @@ var _ = Describe("an object", func() {
 		s.poolBecomes(ctx, "docs-cpu", 1)
 		testkit.ExpectReconciled(ctx, s, d)
 		expectKStatus(ctx, d, status.CurrentStatus)
+
+		s.happened()
+		d.Spec.Replicas = ptr.To(int32(2))
+		s.applied(ctx, d)
+		Expect(s.happened()).NotTo(ContainElement(ContainSubstring("ImageByTag")), "an image is warned of once")
 	})
 
 	It("leaves when it is deleted, for it has no finalizer", func(ctx SpecContext) {

@@ -3,7 +3,6 @@ package deployment
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -27,7 +26,7 @@ func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeploy
 	if err := r.Client.Status().Patch(ctx, object, patch, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
-	for _, e := range transitions(object, &before.Status, &status) {
+	for _, e := range transitions(&before.Status, &status) {
 		r.Events.Eventf(object, nil, e.kind, e.reason, e.action, "%s", e.message)
 	}
 	return nil
@@ -37,11 +36,8 @@ func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeploy
 type notice struct{ kind, reason, action, message string }
 
 // transitions are the events between two statuses: one per change, with the words of the condition or the decision.
-func transitions(object *v1alpha1.AirCacheDeployment, before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
+func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 	var list []notice
-	if before.ObservedGeneration != after.ObservedGeneration {
-		list = append(list, imagesByTag(object)...)
-	}
 	if c := changed(before, after, v1alpha1.ConditionStalled); c != nil {
 		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message})
 	}
@@ -69,20 +65,4 @@ func changed(before, after *v1alpha1.AirCacheDeploymentStatus, kind string) *met
 		return nil
 	}
 	return is
-}
-
-// imagesByTag warns once per generation: pods that start at different times may get different images.
-func imagesByTag(object *v1alpha1.AirCacheDeployment) []notice {
-	images := []struct{ field, reference string }{{"runtime.image", object.Spec.Runtime.Image}}
-	if m := object.Spec.Model.Image; m != nil {
-		images = append(images, struct{ field, reference string }{"model.image.reference", m.Reference})
-	}
-	var list []notice
-	for _, image := range images {
-		if image.reference != "" && !strings.Contains(image.reference, "@sha256:") {
-			list = append(list, notice{corev1.EventTypeWarning, v1alpha1.EventImageByTag, "Reconcile",
-				fmt.Sprintf("%s %s is a tag, so pods may differ; pin it as name@sha256:...", image.field, image.reference)})
-		}
-	}
-	return list
 }
