@@ -35,37 +35,39 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 	}
 }
 
+// slowBody tells when it is read for the first time, and then waits.
+type slowBody struct {
+	begun, goOn chan struct{}
+	rest        io.Reader
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.begun != nil {
+		close(b.begun)
+		b.begun = nil
+		<-b.goOn
+	}
+	return b.rest.Read(p)
+}
+
 func TestBodiesInMemoryAreBounded(t *testing.T) {
-	w := newWorld(t)
-	var writers []*io.PipeWriter
-	done := make(chan int, bodiesInMemory)
-	for range bodiesInMemory { // bodies without a length, each half sent
-		reader, writer := io.Pipe()
-		writers = append(writers, writer)
-		r, _ := http.NewRequestWithContext(t.Context(), "POST", w.api.URL+"/v1/chat/completions", reader)
+	w := newWorld(t, func(o *Options, _ *Model) { o.MaxWaiting = bodiesInMemory })
+	api, goOn, done := w.server.API(), make(chan struct{}), make(chan int, bodiesInMemory)
+	for range bodiesInMemory { // bodies that do not tell their length
+		begun := make(chan struct{})
+		r := httptest.NewRequest("POST", "/v1/chat/completions", &slowBody{begun, goOn, strings.NewReader(`{"model":"tiny","messages":[{"role":"user","content":"x"}]}`)})
 		go func() {
-			resp, err := w.api.Client().Do(r)
-			if err != nil {
-				done <- 0
-				return
-			}
-			_ = resp.Body.Close()
-			done <- resp.StatusCode
+			out := httptest.NewRecorder()
+			api.ServeHTTP(out, r)
+			done <- out.Code
 		}()
-		_, _ = writer.Write([]byte(`{"model":`))
+		<-begun
 	}
-	var refused got
-	for refused.status != http.StatusServiceUnavailable { // until the last of them has been booked
-		refused = w.ask("")
+	if g := w.ask(""); g.status != 503 || g.err(t).Code != "queue_full" || g.header.Get("Retry-After") == "" {
+		t.Errorf("one more: %d %s", g.status, g.body)
 	}
-	if refused.err(t).Code != "queue_full" || refused.header.Get("Retry-After") == "" {
-		t.Errorf("got %d %s", refused.status, refused.body)
-	}
-	for _, writer := range writers {
-		_, _ = writer.Write([]byte(`"tiny","messages":[{"role":"user","content":"x"}]}`))
-		_ = writer.Close()
-	}
-	for range writers {
+	close(goOn)
+	for range bodiesInMemory {
 		if status := <-done; status != 200 {
 			t.Errorf("one that was booked: %d", status)
 		}
