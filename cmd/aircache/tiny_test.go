@@ -306,6 +306,10 @@ func TestGenerateAnswersOnce(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &answer) != nil || answer.Usage.AirCache == nil || answer.Usage.AirCache.VisualTokensKept != 58 {
 		t.Errorf("got %s, %v", out, err)
 	}
+	out, err = execute(append(args, "--json", "--image", filepath.Join(tinySamples, questions[len(questions)-1].Picture))...)
+	if err != nil || json.Unmarshal([]byte(out), &answer) != nil || answer.Usage.PromptDetails.ImageTokens != 2*576 || answer.Text == "" {
+		t.Errorf("two pictures: %s, %v", out, err)
+	}
 	if _, err := execute("generate", "--model", tinyModel, "--image", "main.go", "--prompt", "x"); err == nil || !strings.Contains(err.Error(), "main.go") {
 		t.Errorf("a picture that is none: %v", err)
 	}

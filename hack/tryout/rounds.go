@@ -20,20 +20,25 @@ type round struct {
 	answers  []ask.Answer
 }
 
-// choose takes questions so that tasks differ before they repeat.
+// choose takes questions so that tasks differ before they repeat, each about another picture where there is one.
 func choose(all []ask.Question, n int) []ask.Question {
-	var chosen, rest []ask.Question
-	seen := map[string]bool{}
-	for _, q := range all {
-		if seen[q.Task] {
-			rest = append(rest, q)
-			continue
+	var chosen []ask.Question
+	taken := make([]bool, len(all))
+	tasks, pictures := map[string]bool{}, map[string]bool{}
+	for _, fits := range []func(ask.Question) bool{
+		func(q ask.Question) bool { return !tasks[q.Task] && !pictures[q.Picture] },
+		func(q ask.Question) bool { return !tasks[q.Task] },
+		func(ask.Question) bool { return true },
+	} {
+		for i, q := range all {
+			if taken[i] || len(chosen) == n || !fits(q) {
+				continue
+			}
+			taken[i], tasks[q.Task], pictures[q.Picture] = true, true, true
+			chosen = append(chosen, q)
 		}
-		seen[q.Task] = true
-		chosen = append(chosen, q)
 	}
-	chosen = append(chosen, rest...)
-	return chosen[:min(n, len(chosen))]
+	return chosen
 }
 
 func askAll(ctx context.Context, c *child, asker ask.Client, questions []ask.Question) ([]round, error) {

@@ -65,14 +65,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestChooseTakesEachTaskFirst(t *testing.T) {
-	all := []ask.Question{{Task: "a", Text: "1"}, {Task: "a", Text: "2"}, {Task: "b", Text: "3"}}
-	var got []string
-	for _, q := range choose(all, 5) {
-		got = append(got, q.Text)
+func TestChooseTakesOtherTasksAndPicturesFirst(t *testing.T) {
+	all := []ask.Question{
+		{Picture: "a", Task: "colour", Text: "1"}, {Picture: "a", Task: "count", Text: "2"}, {Picture: "a", Task: "place", Text: "3"},
+		{Picture: "b", Task: "colour", Text: "4"}, {Picture: "b", Task: "count", Text: "5"},
 	}
-	if strings.Join(got, " ") != "1 3 2" || len(choose(all, 2)) != 2 {
-		t.Errorf("got %v", got)
+	for n, want := range map[int]string{1: "1", 2: "1 5", 3: "1 5 3", 9: "1 5 3 2 4"} {
+		var got []string
+		for _, q := range choose(all, n) {
+			got = append(got, q.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%d questions: %v, want %s", n, got, want)
+		}
 	}
 }
 
