@@ -69,7 +69,7 @@ func addGauges(s *tuner.Sample, now time.Time, r Result) {
 		s.Hottest = load
 	}
 	if newer := p.Epoch > s.Applied.Epoch || p.Epoch == s.Applied.Epoch && p.Revision > s.Applied.Revision; newer {
-		s.Applied = tuner.Applied{Epoch: p.Epoch, Revision: p.Revision, TargetPermille: p.RetentionPermille}
+		s.Applied = p.Applied()
 	}
 }
 

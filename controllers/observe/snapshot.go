@@ -10,6 +10,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"aircache.dev/aircache/controllers/tuner"
 )
 
 // maxMetricsBytes bounds one pod's answer. A pod writes about 40 KiB.
@@ -145,4 +147,9 @@ func histogram(m *dto.Metric) (Histogram, error) {
 		}
 	}
 	return out, nil
+}
+
+// Applied is the tuning that the pod says it applies.
+func (s *Snapshot) Applied() tuner.Applied {
+	return tuner.Applied{Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.RetentionPermille}
 }
