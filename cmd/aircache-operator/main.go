@@ -57,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	if err := setup(m, o); err != nil {
+	if err := setup(m, o, tuning.NewMetrics(metrics.Registry)); err != nil {
 		return err
 	}
 	log.Info("starting", "version", version, "runtimeImage", o.runtimeImage, "namespaces", o.namespaces)
@@ -67,14 +67,15 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-func setup(m manager.Manager, o options) error {
+// setup adds the reconciler, the tuner and the probes to the manager.
+func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
 	pods := podClient()
 	const perPod, atOnce = time.Second, 64
 	loop := tuning.New(tuning.Config{
 		Reader: m.GetCache(), Clock: clock.RealClock{}, Address: tuning.PodIP,
 		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce},
 		Pusher:  &directive.Pusher{Client: pods, Timeout: perPod, Parallel: atOnce},
-		Metrics: tuning.NewMetrics(metrics.Registry), Log: m.GetLogger().WithName("tuning"),
+		Metrics: tuned, Log: m.GetLogger().WithName("tuning"),
 	})
 	reconciler := &deployment.Reconciler{
 		Client: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder(deployment.FieldManager),
