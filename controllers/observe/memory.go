@@ -65,7 +65,7 @@ func addGauges(s *tuner.Sample, now time.Time, r Result) {
 	s.AgeSeconds = max(s.AgeSeconds, now.Sub(r.At).Seconds())
 	s.Running += p.Running
 	s.Waiting += p.Waiting
-	if load := (tuner.Load{Usage: p.Usage, Peak: p.Peak, Running: p.Running, Waiting: p.Waiting}); s.Scraped == 1 || hotter(load, s.Hottest) {
+	if load := (tuner.Load{Usage: p.Usage, Peak: p.Peak, Blocked: p.Blocked, Running: p.Running, Waiting: p.Waiting}); s.Scraped == 1 || hotter(load, s.Hottest) {
 		s.Hottest = load
 	}
 	if newer := p.Epoch > s.Applied.Epoch || p.Epoch == s.Applied.Epoch && p.Revision > s.Applied.Revision; newer {

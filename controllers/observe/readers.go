@@ -10,14 +10,15 @@ import (
 // readers put each metric that the tuner uses into the Snapshot. Several series of a
 // family are added up.
 var readers = map[string]func(*Snapshot, *dto.Metric) error{
-	"vllm:kv_cache_usage_perc":     gauge(func(s *Snapshot, v float64) { s.Usage, s.hasUsage = s.Usage+v, true }),
-	"vllm:num_requests_running":    gauge(func(s *Snapshot, v float64) { s.Running, s.hasRunning = s.Running+v, true }),
-	"vllm:num_requests_waiting":    gauge(func(s *Snapshot, v float64) { s.Waiting, s.hasWaiting = s.Waiting+v, true }),
-	"aircache_kv_usage_peak_ratio": gauge(func(s *Snapshot, v float64) { s.Peak += v }),
-	"aircache_retention_permille":  gauge(func(s *Snapshot, v float64) { s.RetentionPermille, s.hasRetention = int32(min(v, 1000)), true }),
-	"aircache_tuning_epoch":        gauge(func(s *Snapshot, v float64) { s.Epoch = int64(v) }),
-	"aircache_tuning_revision":     gauge(func(s *Snapshot, v float64) { s.Revision = int64(v) }),
-	"process_start_time_seconds":   gauge(func(s *Snapshot, v float64) { s.startedAt = v }),
+	"vllm:kv_cache_usage_perc":      gauge(func(s *Snapshot, v float64) { s.Usage, s.hasUsage = s.Usage+v, true }),
+	"vllm:num_requests_running":     gauge(func(s *Snapshot, v float64) { s.Running, s.hasRunning = s.Running+v, true }),
+	"vllm:num_requests_waiting":     gauge(func(s *Snapshot, v float64) { s.Waiting, s.hasWaiting = s.Waiting+v, true }),
+	"aircache_kv_usage_peak_ratio":  gauge(func(s *Snapshot, v float64) { s.Peak += v }),
+	"aircache_kv_admission_blocked": gauge(func(s *Snapshot, v float64) { s.Blocked = s.Blocked || v > 0 }),
+	"aircache_retention_permille":   gauge(func(s *Snapshot, v float64) { s.RetentionPermille, s.hasRetention = int32(min(v, 1000)), true }),
+	"aircache_tuning_epoch":         gauge(func(s *Snapshot, v float64) { s.Epoch = int64(v) }),
+	"aircache_tuning_revision":      gauge(func(s *Snapshot, v float64) { s.Revision = int64(v) }),
+	"process_start_time_seconds":    gauge(func(s *Snapshot, v float64) { s.startedAt = v }),
 
 	"vllm:request_success_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Finished += v }),
 	"vllm:num_preemptions_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Preemptions += v }),

@@ -24,6 +24,7 @@ type Snapshot struct {
 	Epoch, Revision          int64
 	Running, Waiting         float64
 	Usage, Peak              float64
+	Blocked                  bool
 	Counters                 Counters
 	TTFT, ITL, QueueWait     Histogram
 	Recall                   map[int32]Sum // by retention in permille

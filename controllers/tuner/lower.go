@@ -24,7 +24,7 @@ func lowerUnderPressure(in *input) (verdict, bool) {
 	pressure := fmt.Sprintf("KV demand is %s of the pool (%.0f running, %.0f waiting in the fullest pod), the objective is %s",
 		share(k.demand), in.sample.Hottest.Running, in.sample.Hottest.Waiting, share(t.high()))
 	switch {
-	case now <= in.lower:
+	case now <= in.lower, in.isGuarded() && now < in.lower+guardBandPermille:
 		return in.hold(ReasonAtFloor, "holding %s: %s, and this is the lowest value allowed: more replicas are needed", percent(now), pressure), true
 	case in.compressionCannotHelp():
 		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s", percent(now), in.cannotHelpMessage()), true

@@ -16,6 +16,7 @@ type plant struct {
 	arrivals  float64 // fraction of the next request
 	retention int32
 	running   []sequence
+	blocked   bool // the first waiting request waits for room
 	waiting   int
 	peaks     []float64 // one a step, the last 15 s
 
@@ -43,9 +44,9 @@ func (p *plant) step(rate float64) {
 		p.arrivals--
 		p.waiting++
 	}
-	blocked := false
+	p.blocked = false
 	for n := 0; n < p.prefills && p.waiting > 0; n++ {
-		if blocked = p.used()+p.text+p.visual > p.pool; blocked {
+		if p.blocked = p.used()+p.text+p.visual > p.pool; p.blocked {
 			break
 		}
 		p.waiting--
@@ -64,11 +65,11 @@ func (p *plant) step(rate float64) {
 		left = append(left, s)
 	}
 	p.running = left
-	waitingDemand := 0.0
-	if blocked {
-		waitingDemand = float64(p.waiting) * (p.text + p.visual*float64(p.retention)/1000)
+	demand := min(1, p.used()/p.pool)
+	if p.blocked {
+		demand = 1
 	}
-	p.peaks = append(p.peaks, min(1, (p.used()+waitingDemand)/p.pool))
+	p.peaks = append(p.peaks, demand)
 	p.peaks = p.peaks[max(0, len(p.peaks)-int(peakMemorySeconds/plantStep)):]
 }
 
@@ -84,7 +85,7 @@ func (p *plant) load() Load {
 	for _, v := range p.peaks {
 		peak = max(peak, v)
 	}
-	return Load{Usage: p.used() / p.pool, Peak: peak, Running: float64(len(p.running)), Waiting: float64(p.waiting)}
+	return Load{Usage: p.used() / p.pool, Peak: peak, Blocked: p.blocked, Running: float64(len(p.running)), Waiting: float64(p.waiting)}
 }
 
 // recall is 1 at full retention and concave below.

@@ -198,7 +198,7 @@ func (in *source) target() Target {
 func (in *source) sample() Sample {
 	m := Sample{
 		Expected: int(in.byte() % 4), AgeSeconds: in.number(30), ElapsedSeconds: in.number(30), WindowSeconds: in.number(30),
-		Hottest: Load{in.number(1), in.number(1), in.number(30), in.number(30)}, Running: in.number(30), Waiting: in.number(3),
+		Hottest: Load{in.number(1), in.number(1), in.byte()%4 == 0, in.number(30), in.number(30)}, Running: in.number(30), Waiting: in.number(3),
 		Finished: in.number(30), TextTokens: in.number(1e4), GeneratedTokens: in.number(1e4), VisualSeen: in.number(1e5), VisualKept: in.number(1e5),
 		TTFT: Latency{in.number(2), in.number(20)}, ITL: Latency{in.number(.1), in.number(20)},
 	}

@@ -4,7 +4,7 @@ import "math"
 
 const (
 	minRecallRequests  = 4  // fewer in a window say nothing about the curve
-	guardDecayPermille = 10 // how far the guard falls in one window
+	guardDecayPermille = 2 // how far the guard falls in one window: below what the noise of windows makes it jump
 )
 
 // guarded is s with the quality guard of this window: it rises at once and falls

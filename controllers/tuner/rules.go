@@ -38,17 +38,21 @@ func holdWithoutMetrics(in *input) (verdict, bool) {
 	return verdict{}, false
 }
 
-// guardBand keeps a guard that moves by a hair from moving the value.
-const guardBandPermille = 10
+// guardBandPermille keeps a guard that moves with the noise of its windows from moving the
+// value: the value rises when the guard is so far above it, and follows it down by no less.
+const guardBandPermille = 20
 
 // raiseToQualityFloor is rule 2 as far as the recall curve goes: raise at once to the
 // smallest retention that it calls good.
 func raiseToQualityFloor(in *input) (verdict, bool) {
 	now := in.state.TargetPermille
-	if in.lower <= in.target.FloorPermille || now+guardBandPermille > in.lower {
+	if !in.isGuarded() || now+guardBandPermille > in.lower {
 		return verdict{}, false
 	}
 	in.state.Probing = false
 	return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: recall stays at or above %s only from there on",
 		percent(now), percent(in.lower), percent(in.target.MinRecallPermille))}, true
 }
+
+// isGuarded reports whether the recall guard is what bounds the value from below.
+func (in *input) isGuarded() bool { return in.lower > in.target.FloorPermille }

@@ -30,7 +30,8 @@ type Sample struct {
 // Load is the state of one pod's page pool.
 type Load struct {
 	Usage   float64 // share of pages used now
-	Peak    float64 // highest usage of the last 15 s, with the demand of requests that wait for pages
+	Peak    float64 // highest usage of the last 15 s; 1 when a request waited for pages
+	Blocked bool    // a request waits for pages now
 	Running float64
 	Waiting float64
 }
@@ -60,8 +61,9 @@ const maxDemand = 2.0
 
 // Demand is the share of the pool that the pod's requests need. Right after a change
 // the peak still shows the time before, so only the present counts then. Waiting requests
-// count while the pool has no room for one more prompt, which arrives uncompressed;
-// if it has room they wait for compute, and compression cannot help them. size is
+// count while the first of them waits for pages, or the pool has visibly no room for one
+// more prompt, which arrives uncompressed; else they wait for compute, and compression
+// cannot help them. size is
 // e(resident), the size of the requests in the pool relative to the full cache.
 //
 // Worked example: 8 run in 0.8 of the pool at size 0.4, 2 wait. A prompt takes
@@ -69,7 +71,7 @@ const maxDemand = 2.0
 // It ends at maxDemand: how long a backlog is says little about what the load needs for good.
 func (l Load) Demand(peakIsOld bool, size float64) float64 {
 	now := l.Usage
-	if l.Running > 0 && l.Usage+l.Usage/l.Running/max(size, 0.001) > 1 {
+	if l.Running > 0 && (l.Blocked || l.Usage+l.Usage/l.Running/max(size, 0.001) > 1) {
 		now = min(l.Usage*(l.Running+l.Waiting)/l.Running, maxDemand)
 	}
 	if peakIsOld {

@@ -44,6 +44,7 @@ func Seed(last Applied, lastGoodPermille int32) State {
 	return State{
 		Version: StateVersion, TargetPermille: last.TargetPermille,
 		Epoch: max(last.Epoch, 0), Revision: max(last.Revision, 0), LastGoodPermille: lastGoodPermille,
+		Settled: true, SettledSeconds: peakMemorySeconds, // nothing was changed: the peak gauge can be believed at once
 	}
 }
 

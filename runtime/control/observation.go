@@ -24,16 +24,18 @@ type Observation struct {
 	Quality QualityObservation `json:"quality"`
 }
 
-// KVObservation is the page pool's state. UsagePeakRatio is the highest usage,
-// with the demand of waiting requests, of the last 15 seconds, from 0 to 1.
+// KVObservation is the page pool's state. UsagePeakRatio is the highest usage of
+// the last 15 seconds, from 0 to 1; a moment in which a request waited for pages
+// counts as 1. AdmissionBlocked says that one waits for pages now.
 type KVObservation struct {
-	PagesUsed       int64   `json:"pagesUsed"`
-	PagesFree       int64   `json:"pagesFree"`
-	BytesUsed       int64   `json:"bytesUsed"`
-	BytesTotal      int64   `json:"bytesTotal"`
-	BytesFreedTotal int64   `json:"bytesFreedTotal"`
-	UsageRatio      float64 `json:"usageRatio"`
-	UsagePeakRatio  float64 `json:"usagePeakRatio"`
+	PagesUsed        int64   `json:"pagesUsed"`
+	PagesFree        int64   `json:"pagesFree"`
+	BytesUsed        int64   `json:"bytesUsed"`
+	BytesTotal       int64   `json:"bytesTotal"`
+	BytesFreedTotal  int64   `json:"bytesFreedTotal"`
+	UsageRatio       float64 `json:"usageRatio"`
+	UsagePeakRatio   float64 `json:"usagePeakRatio"`
+	AdmissionBlocked bool    `json:"admissionBlocked"`
 }
 
 // TokenObservation counts prompt and answer tokens. Visual tokens kept are the

@@ -32,7 +32,7 @@ func (e *Engine) publish() {
 	for _, j := range e.waiting {
 		now.PagesWanted += e.wants(j)
 	}
-	now.DemandRatio = min(1, float64(now.PagesUsed+now.PagesWanted)/float64(e.shape.Pages))
+	now.DemandRatio = now.UsageRatio
 	if now.BlockedOnMemory {
 		now.DemandRatio = 1
 	}

@@ -54,7 +54,7 @@ type Load struct {
 	PagesWanted             int   // what the waiting requests will hold once compressed at the present retention
 	BytesUsed, BytesTotal   int64 // of pages
 	BytesReserved           int64
-	UsageRatio, DemandRatio float64 // DemandRatio: used and wanted pages over all, at most 1; 1 when a request waits for memory
+	UsageRatio, DemandRatio float64 // DemandRatio: 1 while a request waits for pages, else UsageRatio: who waits for compute needs no pages yet
 	BlockedOnMemory         bool    // the first waiting request waits for pages
 	RowsCached, SlotsWasted int     // rows in used pages, and their empty slots, over all layers
 }

@@ -50,7 +50,8 @@ func newObserved(servedName string, read func() (control.Observation, bool)) *ob
 			of("aircache_decode_step_kv_tokens_total", "KV tokens that the decode steps read, mean over layers.", nil, counter, func(o control.Observation) float64 { return o.Steps.KVTokensTotal }),
 			of("aircache_decode_step_batch_total", "Sequences that the decode steps advanced.", nil, counter, func(o control.Observation) float64 { return o.Steps.BatchTotal }),
 			of("aircache_kv_bytes_freed_total", "Bytes of KV cache that compression gave back.", nil, counter, func(o control.Observation) float64 { return float64(o.KV.BytesFreedTotal) }),
-			of("aircache_kv_usage_peak_ratio", "Highest KV usage of the last 15 s with the waiting requests' demand, 0 to 1.", nil, gauge, func(o control.Observation) float64 { return o.KV.UsagePeakRatio }),
+			of("aircache_kv_usage_peak_ratio", "Highest KV usage of the last 15 s, 0 to 1; 1 when a request waited for pages.", nil, gauge, func(o control.Observation) float64 { return o.KV.UsagePeakRatio }),
+			of("aircache_kv_admission_blocked", "1 while the first waiting request waits for KV pages, not for compute.", nil, gauge, func(o control.Observation) float64 { return oneIf(o.KV.AdmissionBlocked) }),
 			of("vllm:prompt_tokens_total", "Prompt tokens prefilled, pictures included.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.VisualSeenTotal + o.Tokens.TextTotal }),
 			of("vllm:generation_tokens_total", "Answer tokens generated.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.GeneratedTotal }),
 			of("vllm:num_preemptions_total", "Requests put back after admission; admission reserves what a request can need, so none is.", vllm, counter, func(control.Observation) float64 { return 0 }),
@@ -81,6 +82,13 @@ func (o *observed) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(o.pages, gauge, float64(seen.KV.PagesFree), "free")
 	out <- prometheus.MustNewConstMetric(o.bytes, gauge, float64(seen.KV.BytesUsed), "used")
 	out <- prometheus.MustNewConstMetric(o.bytes, gauge, float64(seen.KV.BytesTotal), "total")
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // Pool is the shape of the KV pool; it is fixed once there is an engine.

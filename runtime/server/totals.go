@@ -57,7 +57,7 @@ func (t *totals) load(l engine.Load) {
 	t.seen.Running, t.seen.Waiting = l.Running, l.Waiting
 	t.seen.KV.PagesUsed, t.seen.KV.PagesFree = int64(l.PagesUsed), int64(l.PagesFree)
 	t.seen.KV.BytesUsed, t.seen.KV.BytesTotal = l.BytesUsed, l.BytesTotal
-	t.seen.KV.UsageRatio = l.UsageRatio
+	t.seen.KV.UsageRatio, t.seen.KV.AdmissionBlocked = l.UsageRatio, l.BlockedOnMemory
 }
 
 func (t *totals) read() control.Observation {
