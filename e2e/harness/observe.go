@@ -18,7 +18,7 @@ const controlPort = 9443
 // Observed is what all pods of an object see of themselves, put together.
 type Observed struct {
 	Pods              int
-	KVPeak            float64 // of the fullest pod
+	KVUse, KVPeak     float64 // of the fullest pod, 0 to 1: now, and the highest of the last 15 s
 	RetentionPermille int32   // of the lowest pod
 	Revision          int64   // of the pod that is furthest behind
 	recallSum         float64
@@ -50,6 +50,7 @@ func (c *Cluster) Observe(ctx context.Context, key client.ObjectKey) (Observed, 
 			all.RetentionPermille, all.Revision = one.Applied.TargetPermille, one.Applied.Revision
 		}
 		all.Pods++
+		all.KVUse = max(all.KVUse, one.KV.UsageRatio)
 		all.KVPeak = max(all.KVPeak, one.KV.UsagePeakRatio)
 		all.RetentionPermille = min(all.RetentionPermille, one.Applied.TargetPermille)
 		all.Revision = min(all.Revision, one.Applied.Revision)

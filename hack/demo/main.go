@@ -35,7 +35,7 @@ func main() {
 	flag.StringVar(&o.modelImage, "model-image", "", "reference of the model image (required)")
 	flag.IntVar(&o.users, "users", 12, "users who ask at once during the load")
 	flag.DurationVar(&o.load, "load", time.Minute, "how long the load lasts")
-	flag.DurationVar(&o.recovery, "recovery", 90*time.Second, "how long to wait for the retention to rise after the load")
+	flag.DurationVar(&o.recovery, "recovery", time.Minute, "how long to wait for the retention to rise after the load")
 	flag.BoolVar(&o.keep, "keep", false, "leave the objects in the cluster")
 	flag.Parse()
 
