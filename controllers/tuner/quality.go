@@ -3,7 +3,7 @@ package tuner
 import "math"
 
 const (
-	minRecallRequests  = 4  // fewer in a window say nothing about the curve
+	minRecallRequests  = 4 // fewer in a window say nothing about the curve
 	guardDecayPermille = 2 // how far the guard falls in one window: below what the noise of windows makes it jump
 )
 
