@@ -38,6 +38,15 @@ func Survey(tokens []int32, picture int32) Prompt {
 	return p
 }
 
+// All is every row.
+func (p Prompt) All() []int32 {
+	rows := make([]int32, p.Rows)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
 // Kept is the rows that a layer keeps: all text, and the visual rows with the given indices. Both inputs and the result ascend.
 func (p Prompt) Kept(visual []int32) []int32 {
 	rows := make([]int32, 0, p.Rows-len(p.Visual)+len(visual))

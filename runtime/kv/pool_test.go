@@ -96,6 +96,33 @@ func TestAFailedCopyChangesNothing(t *testing.T) {
 	}
 }
 
+func TestFillTakesPagesForACopyAndRewindForgetsItsTail(t *testing.T) {
+	p := NewPool(small)
+	s := p.NewSequence()
+	var given []int32
+	if err := s.Fill(1, 9, func(pages []int32) error { given = pages; return nil }); err != nil || len(given) != 3 || s.Tables[1].Rows != 9 {
+		t.Errorf("%v: filled %v, table %+v", err, given, s.Tables[1])
+	}
+	if err := s.Fill(1, 1, nil); err == nil {
+		t.Error("a full layer was filled again")
+	}
+	if err := s.Fill(0, 99, nil); !errors.Is(err, ErrNoPages) {
+		t.Errorf("99 rows in a pool of 80: %v", err)
+	}
+	broken := errors.New("device lost")
+	if err := s.Fill(0, 5, func([]int32) error { return broken }); !errors.Is(err, broken) || s.Tables[0].Rows != 0 {
+		t.Errorf("%v: table %+v", err, s.Tables[0])
+	}
+	if err := s.Release(); err != nil || p.Used() != 0 {
+		t.Errorf("release: %v, %d pages used", err, p.Used())
+	}
+	_ = s.Room(6)
+	s.Wrote(6)
+	if s.Rewind(2); s.Position != 4 || s.Tables[0].Rows != 4 || s.Pages() != 4 {
+		t.Errorf("after rewinding: %+v, %d pages", s.Tables, s.Pages())
+	}
+}
+
 // The figures of doc.go.
 func TestWorkedExample(t *testing.T) {
 	s := Shape{Pages: 1000, PageTokens: 16, Layers: 8}

@@ -80,6 +80,33 @@ func (s *Sequence) Compact(layer int, rows []int32, copy func(src Table, rows, d
 	return s.pool.Return(old.Pages)
 }
 
+// Fill takes pages for the rows of an empty layer and lets write put them there: a copy of another sequence's rows, say. Where
+// write fails the layer stays empty. Position is the caller's to set.
+func (s *Sequence) Fill(layer, rows int, write func(pages []int32) error) error {
+	t := &s.Tables[layer]
+	if len(t.Pages) > 0 {
+		return fmt.Errorf("filling layer %d: it has %d pages already", layer, len(t.Pages))
+	}
+	pages, err := s.pool.Take(s.pool.shape.PagesFor(rows))
+	if err != nil {
+		return fmt.Errorf("filling layer %d: %w", layer, err)
+	}
+	t.Pages = pages // the sequence's own, so that Release finds them also after write has failed
+	if err := write(pages); err != nil {
+		return fmt.Errorf("filling layer %d: %w", layer, err)
+	}
+	t.Rows = rows
+	return nil
+}
+
+// Rewind forgets the last n rows of every layer; their pages stay for those that follow.
+func (s *Sequence) Rewind(n int) {
+	for l := range s.Tables {
+		s.Tables[l].Rows -= n
+	}
+	s.Position -= n
+}
+
 // Release gives all pages back; a second time it does nothing.
 func (s *Sequence) Release() error {
 	for l := range s.Tables {

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/kv"
+	"aircache.dev/aircache/runtime/model"
+)
+
+// Setting is one way to answer a studied prompt.
+type Setting struct {
+	Policy   compress.Policy
+	Permille int
+}
+
+// Outcome is what a setting made of a prompt. Bytes are those of whole pages.
+type Outcome struct {
+	Tokens []int32 // the greedy answer, without the token that ended it; the first one comes from the prefill, always the same
+
+	KVBytesFull, KVBytesKept, PeakBytes int64 // PeakBytes: the most that a prefill with this setting held at once
+	CompressSeconds, PrefillSeconds     float64
+
+	Recall      float64 // in the policy's own scores, mean over the layers; 1 where nothing was evicted
+	RecallCurve map[int]float64
+	Kept        [][]int32 // per layer: indices of the kept visual rows, ascending; nil: all
+	Budgets     []int     // per layer: kept visual rows; nil where nothing was scored
+	Elite       []int     // per layer: rows of the observation window
+	KeptWhole   string    // why a retention under 1000 evicted nothing
+
+	Agreement         float64 // share of the full cache's tokens, the first left out, that this cache would choose after the same words
+	KL                float64 // nats: mean divergence of the distributions at the same steps from the full cache's
+	FirstDisagreement int     // index of the first token that differs; -1: none
+}
+
+// Case is a prefilled prompt with its full cache.
+type Case struct {
+	study     *Study
+	ctx       context.Context // of the prompt: a Case lives no longer
+	prompt    compress.Prompt
+	maxTokens int
+
+	full           *kv.Sequence
+	observed       *model.Observed
+	prefillSeconds float64
+
+	answer []int32     // of the full cache, the token that ended it included
+	logits [][]float32 // what each token of answer was chosen from
+}
+
+// Answer is the full cache's, without the token that ended it.
+func (c *Case) Answer() []int32 { return withoutEOS(c.answer, c.study.config.EOS) }
+
+// Prompt tells where the visual rows lie.
+func (c *Case) Prompt() compress.Prompt { return c.prompt }
+
+// Run answers the prompt under one setting.
+func (c *Case) Run(policy compress.Policy, permille int) (Outcome, error) {
+	outcomes, err := c.RunAll(Setting{policy, permille})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return outcomes[0], nil
+}
+
+// RunAll answers the prompt under all settings; as many as the page pool holds decode together, which is several times
+// faster than one by one.
+func (c *Case) RunAll(settings ...Setting) ([]Outcome, error) {
+	outcomes := make([]Outcome, 0, len(settings))
+	for len(outcomes) < len(settings) {
+		some, err := c.runSome(settings[len(outcomes):])
+		if err != nil {
+			return nil, fmt.Errorf("studying %s at %d permille: %w", settings[len(outcomes)].Policy.Name(), settings[len(outcomes)].Permille, err)
+		}
+		outcomes = append(outcomes, some...)
+	}
+	return outcomes, nil
+}
+
+// runSome answers the first settings: as many as fit, one at least.
+func (c *Case) runSome(settings []Setting) (outcomes []Outcome, err error) {
+	var branches []*branch
+	defer func() {
+		for _, b := range branches {
+			err = errors.Join(err, b.sequence.Release())
+		}
+	}()
+	for _, s := range settings {
+		b, err := c.branch(s)
+		if errors.Is(err, kv.ErrNoPages) && len(branches) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		branches = append(branches, b)
+	}
+	if err := c.compare(branches); err != nil {
+		return nil, err
+	}
+	for _, b := range branches {
+		outcomes = append(outcomes, b.outcome)
+	}
+	return outcomes, nil
+}
+
+// Close gives the memory back; a second time it does nothing.
+func (c *Case) Close() error {
+	if c.observed != nil {
+		c.observed.Release()
+	}
+	return c.full.Release()
+}
+
+func (c *Case) prefill(r Request, need []compress.Policy) error {
+	m, start := c.study.model, c.study.clock()
+	visual, err := m.EncodeImages(r.Images)
+	if err != nil {
+		return fmt.Errorf("encoding %d pictures: %w", len(r.Images), err)
+	}
+	defer visual.Release()
+	if err := c.full.Room(len(r.Tokens)); err != nil {
+		return err
+	}
+	var observe []int32
+	for _, policy := range need {
+		observe = append(observe, policy.Observes(c.prompt)...)
+	}
+	slices.Sort(observe)
+	logits, observed, err := m.Prefill(r.Tokens, visual, viewOf(c.full), slices.Compact(observe))
+	c.observed = observed
+	if err != nil {
+		return err
+	}
+	c.full.Wrote(len(r.Tokens))
+	c.prefillSeconds = c.study.clock().Sub(start).Seconds()
+	return c.answerFull(logits)
+}
+
+// branch copies the rows that a setting keeps.
+func (c *Case) branch(s Setting) (*branch, error) {
+	st := c.study
+	start := st.clock()
+	plan, err := s.Policy.Decide(c.prompt, st.config.Layers, s.Permille, scorer{st.model, c.observed, c.prompt.Visual})
+	if err != nil {
+		return nil, err
+	}
+	b := &branch{sequence: st.pool.NewSequence(), tokens: slices.Clone(c.answer[:1])}
+	if err := c.copyKept(b.sequence, plan); err != nil {
+		return nil, withCleanup(err, b.sequence.Release)
+	}
+	b.outcome = c.describe(plan)
+	b.outcome.CompressSeconds = st.clock().Sub(start).Seconds()
+	b.outcome.KVBytesKept = st.shape.Bytes(b.sequence.Pages())
+	if err := b.sequence.Room(c.maxTokens); err != nil {
+		return nil, withCleanup(err, b.sequence.Release)
+	}
+	return b, nil
+}
+
+func (c *Case) copyKept(to *kv.Sequence, plan compress.Plan) error {
+	to.Position = c.full.Position
+	for layer, table := range c.full.Tables {
+		rows := c.prompt.All()
+		if plan.Kept != nil {
+			rows = c.prompt.Kept(plan.Kept[layer])
+		}
+		err := to.Fill(layer, len(rows), func(pages []int32) error {
+			return c.study.model.Keep(layer, backend.LayerKV{Pages: table.Pages, Len: c.prompt.Rows}, rows, pages)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Case) describe(plan compress.Plan) Outcome {
+	full := c.study.shape.Bytes(c.study.config.Layers * c.study.shape.PagesFor(c.prompt.Rows))
+	var u Usage
+	u.describe(plan, len(c.prompt.Visual))
+	return Outcome{KVBytesFull: full, PeakBytes: full, PrefillSeconds: c.prefillSeconds, Recall: u.Recall, RecallCurve: u.RecallCurve,
+		Kept: plan.Kept, Budgets: plan.Budgets, Elite: plan.Elite, KeptWhole: plan.Whole}
+}
+
+func withoutEOS(answer, eos []int32) []int32 {
+	if last := len(answer) - 1; last >= 0 && slices.Contains(eos, answer[last]) {
+		return answer[:last]
+	}
+	return answer
+}
+
+// withCleanup joins what went wrong with what went wrong after it.
+func withCleanup(err error, clean func() error) error { return errors.Join(err, clean()) }

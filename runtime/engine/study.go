@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/image"
+	"aircache.dev/aircache/runtime/kv"
+	"aircache.dev/aircache/runtime/model"
+)
+
+// Study runs a prompt once and answers it under many settings, to compare policies: what the papers do. It has no queue and
+// no goroutine; the caller owns the device. It needs pages for the prompt's whole cache and for the settings' copies.
+type Study struct {
+	model  Model
+	config model.Config
+	shape  kv.Shape
+	pool   *kv.Pool
+	clock  func() time.Time
+}
+
+// NewStudy allocates the page pool in the backend.
+func NewStudy(m Model, kvBytes int64, clock func() time.Time) (*Study, error) {
+	config := m.Config()
+	shape, err := kv.ShapeFor(kvBytes, config.Layers, backend.PageTokens, int64(config.KVBytesPerTokenLayer))
+	if err != nil {
+		return nil, fmt.Errorf("starting a study: %w", err)
+	}
+	if err := m.Reserve(shape.Pages); err != nil {
+		return nil, fmt.Errorf("starting a study: %w", err)
+	}
+	return &Study{model: m, config: config, shape: shape, pool: kv.NewPool(shape), clock: clock}, nil
+}
+
+// Prompt prefills a prompt, answers it greedily with its full cache, and keeps what the scores of the given policies need.
+// Close the case before the next prompt where memory is short.
+func (s *Study) Prompt(ctx context.Context, tokens []int32, images []image.Pixels, maxTokens int, need ...compress.Policy) (*Case, error) {
+	r := Request{Tokens: tokens, Images: images, MaxTokens: maxTokens}
+	if err := r.validate(s.config); err != nil {
+		return nil, err
+	}
+	if limit := s.config.MaxPosition; maxTokens < 1 || len(tokens)+maxTokens > limit {
+		return nil, fmt.Errorf("studying a prompt of %d tokens: %d new ones were asked for, from 1 to %d are possible", len(tokens), maxTokens, limit-len(tokens))
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &Case{study: s, ctx: ctx, prompt: compress.Survey(tokens, s.config.ImageToken), maxTokens: maxTokens, full: s.pool.NewSequence()}
+	if err := c.prefill(r, need); err != nil {
+		return nil, fmt.Errorf("studying a prompt of %d tokens: %w", len(tokens), withCleanup(err, c.Close))
+	}
+	return c, nil
+}
