@@ -68,6 +68,7 @@ helm: lab-program ## Build the pinned helm (3 minutes once)
 test: native-libraries envtest-assets helm lint verify-generated ## Run every test that needs no GPU
 	$(STEP) "tests"
 	@KUBEBUILDER_ASSETS=$(LAB_BIN) go test -timeout 20m ./...
+	@cd hack/kube && go test ./fakegpu
 	@echo "test: ok"
 
 FUZZTIME ?= 20s
