@@ -61,16 +61,12 @@ type reply struct {
 
 // accept reads a request's body and queues the request. The body's memory is free when its prompt is prepared.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *Model) (*openai.ChatRequest, *answer, *openai.Error) {
-	free, refusal := s.holdBody(r)
+	read, refusal := s.readBody(w, r)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
-	defer free()
-	body, refusal := s.readBody(w, r)
-	if refusal != nil {
-		return nil, nil, refusal
-	}
-	return s.submit(r.Context(), m, body)
+	defer read.free()
+	return s.submit(r.Context(), m, read.bytes)
 }
 
 // submit judges a request, prepares its prompt within the workers' bound, and queues it.

@@ -35,33 +35,45 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 	}
 }
 
-// slowBody tells when it is read for the first time, and then waits.
-type slowBody struct {
-	begun, goOn chan struct{}
-	rest        io.Reader
+// heldBody delivers its beginning, and its end when the test says so.
+type heldBody struct {
+	begin, end io.Reader
+	begun      chan struct{}
+	goOn       chan struct{}
 }
 
-func (b *slowBody) Read(p []byte) (int, error) {
+func (b *heldBody) Read(p []byte) (int, error) {
+	if n, err := b.begin.Read(p); err == nil {
+		return n, nil
+	}
 	if b.begun != nil {
 		close(b.begun)
 		b.begun = nil
 		<-b.goOn
 	}
-	return b.rest.Read(p)
+	return b.end.Read(p)
 }
+
+// hold posts a body that stops after its beginning; its status comes through done once goOn is closed.
+func hold(api http.Handler, length int64, begin, end string, goOn chan struct{}, done chan<- int) {
+	begun := make(chan struct{})
+	r := httptest.NewRequest("POST", "/v1/chat/completions", &heldBody{strings.NewReader(begin), strings.NewReader(end), begun, goOn})
+	r.ContentLength = length
+	go func() {
+		out := httptest.NewRecorder()
+		api.ServeHTTP(out, r)
+		done <- out.Code
+	}()
+	<-begun
+}
+
+const shortQuestion = `{"model":"tiny","messages":[{"role":"user","content":"x"}]}`
 
 func TestBodiesInMemoryAreBounded(t *testing.T) {
 	w := newWorld(t, func(o *Options, _ *Model) { o.MaxWaiting = bodiesInMemory })
 	api, goOn, done := w.server.API(), make(chan struct{}), make(chan int, bodiesInMemory)
-	for range bodiesInMemory { // bodies that do not tell their length
-		begun := make(chan struct{})
-		r := httptest.NewRequest("POST", "/v1/chat/completions", &slowBody{begun, goOn, strings.NewReader(`{"model":"tiny","messages":[{"role":"user","content":"x"}]}`)})
-		go func() {
-			out := httptest.NewRecorder()
-			api.ServeHTTP(out, r)
-			done <- out.Code
-		}()
-		<-begun
+	for range bodiesInMemory { // white space up to the last byte that is allowed
+		hold(api, -1, strings.Repeat(" ", 1<<16-len(shortQuestion)), shortQuestion, goOn, done)
 	}
 	if g := w.ask(""); g.status != 503 || g.err(t).Code != "queue_full" || g.header.Get("Retry-After") == "" {
 		t.Errorf("one more: %d %s", g.status, g.body)
@@ -73,6 +85,36 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 		}
 	}
 	w.ask("").completion(t)
+}
+
+func TestABodyThatIsAnnouncedButNotSentKeepsNobodyOut(t *testing.T) {
+	const large, slow = 1 << 20, 3 * bodiesInMemory
+	w := newWorld(t, func(o *Options, _ *Model) { o.MaxBodyBytes = large })
+	goOn, done := make(chan struct{}), make(chan int, slow)
+	for range slow {
+		hold(w.server.API(), large, "{", "", goOn, done)
+	}
+	w.ask("").completion(t)
+	close(goOn)
+	for range slow {
+		if status := <-done; status != 400 {
+			t.Errorf("one that never came: %d", status)
+		}
+	}
+}
+
+func TestAClientThatSendsTooMuchIsHeardOutBeforeItIsRefused(t *testing.T) {
+	w := newWorld(t)
+	for name, length := range map[string]int64{"announced": 1<<16 + 9000, "not announced": -1} {
+		sent := strings.NewReader(strings.Repeat("x", 1<<16+9000))
+		r := httptest.NewRequest("POST", "/v1/chat/completions", io.NopCloser(sent))
+		r.ContentLength = length
+		out := httptest.NewRecorder()
+		w.server.API().ServeHTTP(out, r)
+		if out.Code != http.StatusRequestEntityTooLarge || sent.Len() != 0 {
+			t.Errorf("%s: %d with %d bytes unread", name, out.Code, sent.Len())
+		}
+	}
 }
 
 // deadlines notes the write deadlines that a handler sets.

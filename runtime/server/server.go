@@ -56,7 +56,7 @@ type Server struct {
 // New makes a server without a model: alive, not ready.
 func New(opts Options, state *State, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() string) *Server {
 	s := &Server{opts: opts, log: log, now: now, newID: newID, state: state, metrics: metrics,
-		workers: newWorkers(opts.MaxWaiting), bodies: semaphore.NewWeighted(bodiesInMemory * opts.MaxBodyBytes), created: now().Unix()}
+		workers: newWorkers(opts.MaxWaiting), bodies: semaphore.NewWeighted(bodiesInMemory * (opts.MaxBodyBytes + 1)), created: now().Unix()}
 	metrics.registry.MustRegister(newObserved(opts.ServedName, s.observe))
 	return s
 }

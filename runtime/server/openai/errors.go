@@ -127,8 +127,11 @@ func kindOf(raw json.RawMessage) string {
 
 // shorten keeps a client's text out of errors and logs beyond what helps to recognise it.
 func shorten(s string) string {
-	if r := []rune(s); len(r) > maxQuotedCharacters {
-		return string(r[:maxQuotedCharacters]) + "..."
+	characters := 0
+	for at := range s {
+		if characters++; characters > maxQuotedCharacters {
+			return s[:at] + "..."
+		}
 	}
 	return s
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
+	"unicode/utf8"
 )
 
 // object is a JSON object whose fields are read one by one, each with its own complaint.
@@ -13,15 +15,42 @@ type object struct {
 	fields map[string]json.RawMessage
 }
 
+// maxFields is far above what any object of a request has; it bounds the memory of one that is made up of fields.
+const maxFields = 128
+
+// parseObject takes valid JSON. Of two fields with one name the last counts.
 func parseObject(at string, raw json.RawMessage) (object, *Error) {
-	o := object{at: at}
-	if len(raw) == 0 || raw[0] != '{' {
+	o := object{at: at, fields: map[string]json.RawMessage{}}
+	if raw[0] != '{' {
 		return o, wrongType(at, "an object", raw)
 	}
-	if err := json.Unmarshal(raw, &o.fields); err != nil {
-		return o, Invalid(at, CodeInvalidJSON, "We could not parse the JSON body of your request: %v.", err)
+	count := 0
+	eachField(raw, func(name, value []byte) bool {
+		count++
+		o.fields[unquote(name)] = value
+		return count <= maxFields
+	})
+	if count > maxFields {
+		return o, Invalid(at, CodeInvalidValue, "An object%s has more than %d fields.", within(at), maxFields)
 	}
 	return o, nil
+}
+
+func within(at string) string {
+	if at == "" {
+		return ""
+	}
+	return " in '" + at + "'"
+}
+
+// unquote reads a JSON string. Most have nothing to unescape, and encoding/json would go over a picture three times.
+func unquote(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
+	var s string
+	_ = json.Unmarshal(raw, &s) // cannot fail on a valid string
+	return s
 }
 
 // path is a field's place in the request, as in messages[0].content.
@@ -59,11 +88,10 @@ func (o object) text(name string) (string, bool, *Error) {
 	if !ok {
 		return "", false, nil
 	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	if raw[0] != '"' {
 		return "", false, wrongType(o.path(name), "a string", raw)
 	}
-	return s, true, nil
+	return unquote(raw), true, nil
 }
 
 func (o object) boolean(name string) (bool, *Error) {
@@ -104,9 +132,12 @@ func (o object) number(name string, lo, hi float64) (*float64, *Error) {
 	if !ok {
 		return nil, nil
 	}
-	var x float64
-	if json.Unmarshal(raw, &x) != nil {
+	if kindOf(raw) != "a number" {
 		return nil, wrongType(o.path(name), "a number", raw)
+	}
+	x, err := strconv.ParseFloat(string(raw), 64) // a number that float64 cannot hold becomes Inf, with an error
+	if err != nil {
+		return nil, Invalid(o.path(name), CodeInvalidValue, "Invalid value for '%s': it must be from %v to %v, but got %s.", o.path(name), lo, hi, shorten(string(raw)))
 	}
 	if x < lo || x > hi {
 		return nil, Invalid(o.path(name), CodeInvalidValue, "Invalid value for '%s': it must be from %v to %v, but got %v.", o.path(name), lo, hi, x)
@@ -114,12 +145,22 @@ func (o object) number(name string, lo, hi float64) (*float64, *Error) {
 	return &x, nil
 }
 
-// list reads an array's elements.
-func (o object) list(name string) ([]json.RawMessage, *Error) {
-	raw, _ := o.get(name)
-	var elements []json.RawMessage
-	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
+// list reads an array's elements, at least one and at most limit; what names them in a complaint.
+func (o object) list(name string, limit int, what string) ([]json.RawMessage, *Error) {
+	raw, ok := o.get(name)
+	if !ok || raw[0] != '[' {
 		return nil, wrongType(o.path(name), "an array", raw)
+	}
+	var elements []json.RawMessage
+	eachElement(raw, func(value []byte) bool {
+		elements = append(elements, value)
+		return len(elements) <= limit
+	})
+	if len(elements) == 0 {
+		return nil, Invalid(o.path(name), CodeInvalidValue, "Invalid '%s': it must have at least 1 %s, but got 0.", o.path(name), what)
+	}
+	if len(elements) > limit {
+		return nil, Invalid(o.path(name), CodeInvalidValue, "Invalid '%s': it must have at most %d %ss, but got more.", o.path(name), limit, what)
 	}
 	return elements, nil
 }

@@ -79,12 +79,9 @@ func messageContent(o object, role string) ([]Part, *Error) {
 	if raw[0] != '[' {
 		return nil, wrongType(o.path("content"), "a string or an array of content parts", raw)
 	}
-	elements, err := o.list("content")
+	elements, err := o.list("content", MaxParts, "content part")
 	if err != nil {
 		return nil, err
-	}
-	if len(elements) == 0 {
-		return nil, Invalid(o.path("content"), CodeInvalidValue, "Invalid '%s': it must have at least 1 content part, but got 0.", o.path("content"))
 	}
 	var parts []Part
 	for i, raw := range elements {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"unicode/utf8"
 )
 
 // Limits of a request that hold for every model.
 const (
 	MaxMessages       = 1024
+	MaxParts          = 1024 // of one message
 	MaxStops          = 4
 	MaxStopCharacters = 512
 	MaxTopLogProbs    = 20
@@ -83,12 +85,9 @@ func readMessages(o object, r *ChatRequest) *Error {
 	if _, ok := o.get("messages"); !ok {
 		return missing("messages")
 	}
-	elements, err := o.list("messages")
+	elements, err := o.list("messages", MaxMessages, "message")
 	if err != nil {
 		return err
-	}
-	if len(elements) == 0 || len(elements) > MaxMessages {
-		return Invalid("messages", CodeInvalidValue, "Invalid 'messages': it must have from 1 to %d messages, but got %d.", MaxMessages, len(elements))
 	}
 	for i, raw := range elements {
 		m, err := parseMessage(fmt.Sprintf("messages[%d]", i), raw)
@@ -148,17 +147,25 @@ func readStop(o object, r *ChatRequest) *Error {
 	if !ok {
 		return nil
 	}
-	if raw[0] == '"' {
-		raw = append(append(json.RawMessage{'['}, raw...), ']')
+	elements := []json.RawMessage{raw}
+	if raw[0] == '[' {
+		elements = elements[:0]
+		eachElement(raw, func(value []byte) bool {
+			elements = append(elements, value)
+			return len(elements) <= MaxStops
+		})
 	}
-	if raw[0] != '[' || json.Unmarshal(raw, &r.Stop) != nil {
-		return wrongType("stop", "a string or an array of strings", o.fields["stop"])
+	if len(elements) > MaxStops {
+		return Invalid("stop", CodeInvalidValue, "Invalid 'stop': it must have at most %d strings, but got more.", MaxStops)
 	}
-	if len(r.Stop) > MaxStops {
-		return Invalid("stop", CodeInvalidValue, "Invalid 'stop': it must have at most %d strings, but got %d.", MaxStops, len(r.Stop))
+	for _, element := range elements {
+		if element[0] != '"' {
+			return wrongType("stop", "a string or an array of strings", raw)
+		}
+		r.Stop = append(r.Stop, unquote(element))
 	}
 	for i, s := range r.Stop {
-		if n := len([]rune(s)); n == 0 || n > MaxStopCharacters {
+		if n := utf8.RuneCountInString(s); n == 0 || n > MaxStopCharacters {
 			return Invalid("stop", CodeInvalidValue, "Invalid 'stop[%d]': it must have from 1 to %d characters, but got %d.", i, MaxStopCharacters, n)
 		}
 	}

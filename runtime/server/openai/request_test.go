@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,8 +65,8 @@ func TestParseRefuses(t *testing.T) {
 		{"no model", `{"messages":[]}`, "model", "Missing required"},
 		{"a model that is a number", `{"model":1}`, "model", "expected a string"},
 		{"no messages", `{"model":"m"}`, "messages", "Missing required"},
-		{"empty messages", `{"model":"m","messages":[]}`, "messages", "from 1 to 1024"},
-		{"too many messages", message(strings.Repeat(`{"role":"user","content":"x"},`, 1024) + `{"role":"user","content":"x"}`), "messages", "got 1025"},
+		{"empty messages", `{"model":"m","messages":[]}`, "messages", "at least 1 message"},
+		{"too many messages", message(strings.Repeat(`{"role":"user","content":"x"},`, 1024) + `{"role":"user","content":"x"}`), "messages", "at most 1024 messages"},
 		{"a message that is a string", message(`"hi"`), "messages[0]", "expected an object"},
 		{"no role", message(`{"content":"x"}`), "messages[0].role", "Missing required"},
 		{"a tool's message", message(`{"role":"tool","content":"x"}`), "messages[0].role", "Supported values"},
@@ -74,6 +75,11 @@ func TestParseRefuses(t *testing.T) {
 		{"no content", message(`{"role":"user"}`), "messages[0].content", "Missing required"},
 		{"null content", message(`{"role":"user","content":null}`), "messages[0].content", "Missing required"},
 		{"content that is a number", message(`{"role":"user","content":5}`), "messages[0].content", "a number"},
+		{"too many parts", part(strings.Repeat(`{"type":"text","text":"x"},`, 1024) + `{"type":"text","text":"x"}`), "messages[0].content", "at most 1024 content parts"},
+		{"an object of fields only", `{` + strings.Repeat(`"x":1,`, 128) + `"x":1}`, "", "more than 128 fields"},
+		{"a message of fields only", message(`{` + strings.Repeat(`"x":1,`, 128) + `"x":1}`), "messages[0]", "more than 128 fields"},
+		{"a temperature that no number can hold", with(`"temperature":1e999`), "temperature", "from 0 to 2, but got 1e999"},
+		{"a long list of tools", with(`"tools":[` + strings.Repeat(" ", 300) + `]`), "tools", "only []"},
 		{"empty content list", message(`{"role":"user","content":[]}`), "messages[0].content", "at least 1"},
 		{"a part without type", part(`{"text":"x"}`), "messages[0].content[0].type", "Missing required"},
 		{"sound", part(`{"type":"input_audio"}`), "messages[0].content[0].type", "'text' and 'image_url'"},
@@ -120,6 +126,22 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("got %d, param %q, %q; want 400, param %q, ...%s...", err.Status, err.Param, err.Message, c.param, c.says)
 			}
 		})
+	}
+}
+
+// A body is mostly pictures: what reads it must not copy it for each object around them.
+func TestReadingARequestCopiesAPictureOnce(t *testing.T) {
+	const size = 8 << 20
+	body := []byte(`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + strings.Repeat("A", size) + `"}}]}]}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, err := ParseChatRequest(body)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(r.Messages[0].Content[0].ImageURL) < size {
+		t.Fatalf("got %v", err)
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > size+size/2 {
+		t.Errorf("reading a picture of %d bytes allocated %d bytes", size, made)
 	}
 }
 
