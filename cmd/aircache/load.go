@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -37,7 +38,7 @@ func (l *loader) openBackend() (*cpu.Backend, error) {
 // load reads the model's folder and starts the engine, which works until ctx ends.
 func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Model, error) {
 	start := time.Now()
-	m, err := l.readFolder()
+	m, words, err := l.readFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +54,10 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if l.flags.maxModelLen > 0 {
 		m.MaxModelLen = l.flags.maxModelLen
 	}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	m.MaxTextBytes = words.LongestText(m.MaxModelLen)
 	e, err := l.startEngine(ctx, network, m.MaxModelLen)
 	if err != nil {
 		return nil, err
@@ -66,25 +71,24 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 }
 
 // readFolder reads everything but the weights.
-func (l *loader) readFolder() (*server.Model, error) {
+func (l *loader) readFolder() (*server.Model, *tokenizer.Tokenizer, error) {
 	words, err := tokenizer.Load(l.flags.model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	template, err := chat.Load(l.flags.model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	processor, err := image.LoadProcessor(l.flags.model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defaults, err := readDefaults(l.flags.model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	limits := image.Limits{Pixels: l.flags.maxPixels}
-	return &server.Model{Tokenizer: streaming{words}, Template: template, Pictures: pictures{processor, limits}, Defaults: defaults}, nil
+	return &server.Model{Tokenizer: streaming{words}, Template: template, Pictures: newPictures(processor, l.flags.maxPixels), Defaults: defaults}, words, nil
 }
 
 func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
@@ -93,6 +97,7 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 		return nil, err
 	}
 	l.log.Info("KV cache sized", "bytes", plan.bytes, "from", plan.reason)
+	l.limitHeap(plan.bytes)
 	e, err := engine.New(network, engine.Options{
 		Policy: l.policy(), RetentionPermille: l.flags.retention, Bounds: l.bounds,
 		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning,
@@ -125,6 +130,16 @@ func (l *loader) planCache(c model.Config, maxModelLen int) (cachePlan, error) {
 	return planCache(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), weights, most)
 }
 
+// limitHeap leaves a GOMEMLIMIT of the user's own alone.
+func (l *loader) limitHeap(cacheBytes int64) {
+	limit := heapLimit(readMemory(os.DirFS("/")), cacheBytes)
+	if limit == 0 || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	debug.SetMemoryLimit(limit)
+	l.log.Info("heap limited", "bytes", limit)
+}
+
 // weightBytes estimates what the loaded weights take: the files hold 2 bytes a value, the CPU computes with 4.
 func weightBytes(folder string) (int64, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.safetensors"))
@@ -146,21 +161,3 @@ func weightBytes(folder string) (int64, error) {
 type streaming struct{ *tokenizer.Tokenizer }
 
 func (s streaming) NewStream() server.TokenStream { return s.Tokenizer.NewStream() }
-
-// pictures decodes within the limits and preprocesses as the model's folder says.
-type pictures struct {
-	processor image.Processor
-	limits    image.Limits
-}
-
-func (p pictures) Prepare(dataURL string) (image.Pixels, error) {
-	encoded, err := image.ParseDataURL(dataURL, p.limits)
-	if err != nil {
-		return image.Pixels{}, err
-	}
-	rgb, err := image.Decode(encoded, p.limits)
-	if err != nil {
-		return image.Pixels{}, err
-	}
-	return p.processor.Process(rgb)
-}

@@ -27,7 +27,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), lensCommand(), versionCommand())
 	return cmd
 }
 

@@ -49,6 +49,14 @@ func planCache(asked int64, m memory, weights, most int64) (cachePlan, error) {
 	return cachePlan{bytes, reason}, nil
 }
 
+// heapLimit is what the Go runtime may take before it collects garbage in earnest:
+// nine tenths of what the container's limit leaves beside the KV cache, which lies
+// outside of the heap. Without it garbage may double the heap and the kernel ends
+// the pod. 0: no limit is known, or the cache leaves nothing to divide.
+func heapLimit(m memory, cacheBytes int64) int64 {
+	return max(0, (m.cgroup-cacheBytes)/10*9)
+}
+
 // readMemory reads the limits from the root of a file system (os.DirFS("/")).
 func readMemory(root fs.FS) memory {
 	return memory{cgroup: cgroupLimit(root), available: availableMemory(root)}

@@ -38,6 +38,21 @@ func TestPlanCache(t *testing.T) {
 	}
 }
 
+func TestHeapLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		m           memory
+		cache, want int64
+	}{
+		"nine tenths of what the cache leaves":          {memory{cgroup: 1000 * mib}, 500 * mib, 450 * mib},
+		"none without a limit of the container's":       {memory{available: 1000 * mib}, 500 * mib, 0},
+		"none where the cache is larger than the limit": {memory{cgroup: 100 * mib}, 500 * mib, 0},
+	} {
+		if got := heapLimit(c.m, c.cache); got != c.want {
+			t.Errorf("%s: got %d, want %d", name, got, c.want)
+		}
+	}
+}
+
 func TestReadMemory(t *testing.T) {
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	meminfo := file("MemTotal:  100 kB\nMemAvailable:   2048 kB\n")

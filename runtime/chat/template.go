@@ -50,6 +50,9 @@ func Load(dir string) (*Template, error) {
 		return nil, err
 	}
 	t, err := compile(source, tokens)
+	if err == nil {
+		err = t.checkWritesText()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -66,13 +69,30 @@ func compile(source string, tokens map[string]string) (*Template, error) {
 	return t, nil
 }
 
+const probe = "probe of the content form"
+
+var probeMessages = []Message{{Role: "user", Content: []Part{{Type: "text", Text: probe}}}}
+
 // takesParts tries which form of content the template reads: one that expects a string fails on a list, leaves its
 // text out or prints the list itself.
 func (t *Template) takesParts() bool {
-	const probe = "probe of the content form"
 	t.parts = true
-	text, err := t.Render([]Message{{Role: "user", Content: []Part{{Type: "text", Text: probe}}}}, true)
+	text, err := t.Render(probeMessages, true)
 	return err == nil && strings.Contains(text, probe) && !strings.Contains(text, "'"+probe) && !strings.Contains(text, `"`+probe)
+}
+
+// checkWritesText finds the template out, when the model is loaded, that fails or answers the same to every question. One
+// that refuses the probe may want other messages.
+func (t *Template) checkWritesText() error {
+	text, err := t.Render(probeMessages, true)
+	var rejected *RejectedError
+	if errors.As(err, &rejected) {
+		return nil
+	}
+	if err == nil && !strings.Contains(text, probe) {
+		err = errors.New("the chat template leaves out what the user says")
+	}
+	return err
 }
 
 // Render writes the conversation as a prompt; with addGenerationPrompt it ends where the answer starts.

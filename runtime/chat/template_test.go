@@ -78,16 +78,30 @@ func TestLoadRefusesAFolderWithoutAUsableTemplate(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"no template":        {nil, "neither chat_template.jinja nor"},
-		"no default":         {map[string]string{"tokenizer_config.json": `{"chat_template":[{"name":"a","template":"t"}]}`}, "none of the 1 templates is called default"},
-		"a number":           {map[string]string{"tokenizer_config.json": `{"chat_template":7}`}, "expected a text or a list"},
-		"a broken template":  {map[string]string{"chat_template.jinja": "{% for %}"}, "compiling chat template"},
-		"a broken config":    {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": "{"}, "tokenizer_config.json"},
-		"a token of numbers": {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": `{"bos_token":5}`}, "bos_token"},
+		"no template":                  {nil, "neither chat_template.jinja nor"},
+		"no default":                   {map[string]string{"tokenizer_config.json": `{"chat_template":[{"name":"a","template":"t"}]}`}, "none of the 1 templates is called default"},
+		"a number":                     {map[string]string{"tokenizer_config.json": `{"chat_template":7}`}, "expected a text or a list"},
+		"a broken template":            {map[string]string{"chat_template.jinja": "{% for %}"}, "compiling chat template"},
+		"an empty template":            {map[string]string{"chat_template.jinja": ""}, "chat_template.jinja: the chat template leaves out what the user says"},
+		"a template of something else": {map[string]string{"chat_template.jinja": "x"}, "leaves out what the user says"},
+		"an unknown filter":            {map[string]string{"chat_template.jinja": "{{ messages | nosuchfilter }}"}, "rendering chat template"},
+		"a broken config":              {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": "{"}, "tokenizer_config.json"},
+		"a token of numbers":           {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": `{"bos_token":5}`}, "bos_token"},
 	} {
 		if _, err := Load(folder(t, c.files)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", name, err, c.want)
 		}
+	}
+}
+
+func TestATemplateThatRefusesTheProbeLoads(t *testing.T) {
+	template, err := Load(folder(t, map[string]string{"chat_template.jinja": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}{{ messages }}"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rejected *RejectedError
+	if _, err := template.Render([]Message{{Role: "user"}}, false); !errors.As(err, &rejected) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -183,7 +183,7 @@ func newWorld(t *testing.T, edit ...func(*Options, *Model)) *world {
 	w := &world{t: t, log: &strings.Builder{}, state: NewState("loading the model")}
 	w.engine = &fakeEngine{ack: control.Ack{TargetPermille: 400}, script: says("It is 7KQ2.", "stop")}
 	w.model = &Model{Engine: w.engine, Tokenizer: fakeWords{}, Template: fakeTemplate{}, Pictures: fakePictures{}, ImageToken: imageToken,
-		VisualTokens: visualTokens, Pool: Pool{Pages: 8, PageTokens: 16, Bytes: 80}, MaxModelLen: maxModelLen, Defaults: Defaults{Temperature: 1, TopP: 1}}
+		VisualTokens: visualTokens, Pool: Pool{Pages: 8, PageTokens: 16, Bytes: 80}, MaxModelLen: maxModelLen, MaxTextBytes: 4 * maxModelLen, Defaults: Defaults{Temperature: 1, TopP: 1}}
 	opts := Options{ServedName: "tiny", MaxImages: 4, MaxBodyBytes: 1 << 16, MaxWaiting: 1, Policy: "AirCache", FloorPermille: 100, CeilingPermille: 1000}
 	for _, e := range edit {
 		e(&opts, w.model)

@@ -74,6 +74,9 @@ func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *open
 	if err := m.checkPictureCount(len(pictures), maxImages); err != nil {
 		return prompt{}, err
 	}
+	if err := m.checkTextLength(messages); err != nil {
+		return prompt{}, err
+	}
 	tokens, err := m.tokenize(messages, len(pictures))
 	if err != nil {
 		return prompt{}, err
@@ -110,6 +113,20 @@ func (m *Model) checkPictureCount(n int, maxImages int) *openai.Error {
 	}
 	if n*m.VisualTokens >= m.MaxModelLen {
 		return tooLong(n*m.VisualTokens, m.MaxModelLen)
+	}
+	return nil
+}
+
+func (m *Model) checkTextLength(messages []openai.Message) *openai.Error {
+	n := 0
+	for _, message := range messages {
+		for _, part := range message.Content {
+			n += len(part.Text)
+		}
+	}
+	if n > m.MaxTextBytes {
+		return openai.Invalid("messages", openai.CodeContextLength,
+			"This model's maximum context length is %d tokens, which %d bytes of text can fill; your messages have %d bytes.", m.MaxModelLen, m.MaxTextBytes, n)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func TestRefusals(t *testing.T) {
 		{name: "five pictures where four are allowed", body: question(`[` + strings.Repeat(picture+",", 4) + picture + `]`), status: 400, param: "messages", code: "invalid_value", says: "at most 4"},
 		{name: "a picture's mark in the text", body: question(`"see ▣ here"`), status: 400, param: "messages", code: "invalid_value", says: "image_url"},
 		{name: "a prompt over the context", body: question(`"` + strings.Repeat("x", 200) + `"`), status: 400, param: "messages", code: "context_length_exceeded", says: "206 tokens"},
+		{name: "a text that no encoding makes fit", body: question(`"` + strings.Repeat("x", 801) + `"`), status: 400, param: "messages", code: "context_length_exceeded", says: "801 bytes"},
 		{name: "a body over the limit", body: question(`"` + strings.Repeat("x", 1<<16) + `"`), status: 413, code: "request_too_large", says: "65536 bytes"},
 		{name: "the engine's limit", body: question(`"x"`), engine: &engine.LimitError{Param: "max_tokens", Limit: 5, Got: 6}, status: 400, param: "max_tokens"},
 		{name: "a full queue", body: question(`"x"`), engine: engine.ErrQueueFull, status: 503, code: "queue_full"},

@@ -36,6 +36,7 @@ type Model struct {
 	VisualTokens int   // rows of a picture
 	Pool         Pool
 	MaxModelLen  int // longest prompt and answer together, in tokens
+	MaxTextBytes int // text that can fit into it; more is refused before it costs an encoding
 	Defaults     Defaults
 }
 

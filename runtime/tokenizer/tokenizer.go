@@ -120,6 +120,20 @@ func (t *Tokenizer) TokenID(token string) (int32, bool) {
 // VocabSize is the highest id plus one. A model may have more rows than that in its embedding table.
 func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
 
+// LongestText is how many bytes a text of so many tokens can have: a longer one need not be encoded to know that it has
+// more. NFC leaves at least a third of a text's bytes: three Hangul letters of 3 bytes each become one.
+// What has no tokens is not counted: blanks that an added token swallows (lstrip, rstrip), text between a pattern's matches.
+func (t *Tokenizer) LongestText(tokens int) int {
+	longest := 0
+	for _, piece := range t.pieces {
+		longest = max(longest, len(piece))
+	}
+	if t.normalize != nil {
+		longest *= 3
+	}
+	return tokens * longest
+}
+
 // Encode answers the ids of the text. Added tokens in the text, special ones too, are recognised. What the
 // post-processor's template adds is added, unless the text already starts with the template's first token: chat
 // templates write it themselves, and transformers' processors follow the same rule.
@@ -129,7 +143,7 @@ func (t *Tokenizer) Encode(text string) ([]int32, error) {
 
 func (t *Tokenizer) encode(text string, withTemplate bool) ([]int32, error) {
 	e := encoding{t: t, scratch: t.scratch.Get().(*scratch), ids: make([]int32, 0, len(text)/3+8)}
-	defer t.scratch.Put(e.scratch)
+	defer t.keep(e.scratch)
 	if withTemplate {
 		e.ids = append(e.ids, t.prefix...)
 	}
@@ -138,6 +152,14 @@ func (t *Tokenizer) encode(text string, withTemplate bool) ([]int32, error) {
 		e.ids = append(e.ids, t.suffix...)
 	}
 	return e.ids, e.err
+}
+
+// keep saves the scratch for the next call, unless a giant word made it large: the pool would hold on to that.
+func (t *Tokenizer) keep(s *scratch) {
+	const largest = 1 << 16 // symbols: 1 MiB, and less for their merges
+	if cap(s.symbols) <= largest {
+		t.scratch.Put(s)
+	}
 }
 
 // encoding is one call of Encode: each method is a stage that hands its pieces to the next.

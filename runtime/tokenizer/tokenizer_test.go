@@ -115,6 +115,25 @@ func TestStreamHoldsACharacterUntilItIsComplete(t *testing.T) {
 	}
 }
 
+func TestNoTextIsLongerThanItsTokensAllow(t *testing.T) {
+	if small, err := parse([]byte(small())); err != nil || small.LongestText(10) != 10*3*len("<end>") {
+		t.Errorf("got %v, %v", small, err)
+	}
+	g := readGoldens(t)
+	for _, golden := range g.Tokenizers {
+		swallows := strings.Contains(golden.File, `strip":true`) || strings.Contains(golden.File, `strip": true`)
+		if swallows || strings.HasSuffix(golden.Name, "matches only") {
+			continue // their texts hold more than their tokens do
+		}
+		tokenizer := golden.parse(t)
+		for i, text := range g.Texts {
+			if limit := tokenizer.LongestText(len(golden.IDs[i])); len(text) > limit {
+				t.Errorf("%s: %q has %d bytes in %d tokens, the limit says %d", golden.Name, text, len(text), len(golden.IDs[i]), limit)
+			}
+		}
+	}
+}
+
 func TestATemplateIsNotAddedTwice(t *testing.T) {
 	tok, err := parse([]byte(small(`"post_processor":null`, `"post_processor":{"type":"TemplateProcessing",
 		"single":[{"SpecialToken":{"id":"s"}},{"Sequence":{"id":"A"}}],"special_tokens":{"s":{"ids":[257]}}}`)))

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+
+	"golang.org/x/sync/semaphore"
+
+	"aircache.dev/aircache/runtime/image"
+)
+
+// pictures decodes within the limits and preprocesses as the model's folder says.
+// All cores decode at once, but together no more pixels than one picture may have:
+// a decoder takes up to 18 bytes a pixel, and 16 large pictures would be gigabytes.
+type pictures struct {
+	processor image.Processor
+	limits    image.Limits
+	pixels    *semaphore.Weighted
+}
+
+// newPictures takes 0 as the decoder's own limit.
+func newPictures(processor image.Processor, maxPixels int64) pictures {
+	if maxPixels == 0 {
+		maxPixels = image.DefaultLimits.Pixels
+	}
+	return pictures{processor, image.Limits{Pixels: maxPixels}, semaphore.NewWeighted(maxPixels)}
+}
+
+func (p pictures) Prepare(dataURL string) (image.Pixels, error) {
+	encoded, err := image.ParseDataURL(dataURL, p.limits)
+	if err != nil {
+		return image.Pixels{}, err
+	}
+	info, err := image.DecodeConfig(encoded, p.limits)
+	if err != nil {
+		return image.Pixels{}, err
+	}
+	size := int64(info.Width) * int64(info.Height)
+	_ = p.pixels.Acquire(context.Background(), size) // no context, no error; what it waits for are decoders, which end
+	defer p.pixels.Release(size)
+	rgb, err := image.Decode(encoded, p.limits)
+	if err != nil {
+		return image.Pixels{}, err
+	}
+	return p.processor.Process(rgb)
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	stdimage "image"
+	"image/png"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"aircache.dev/aircache/runtime/image"
+)
+
+// watchedProcessor notes how many pictures are being processed at once.
+type watchedProcessor struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (p *watchedProcessor) Process(*image.RGB) (image.Pixels, error) {
+	p.mu.Lock()
+	p.now++
+	p.most = max(p.most, p.now)
+	p.mu.Unlock()
+	for range 1000 { // long enough for another one to come in
+		runtime.Gosched()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now--
+	return image.Pixels{}, nil
+}
+
+func (p *watchedProcessor) NumTokens(int) int { return 1 }
+
+func pngURL(t *testing.T, width, height int) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, stdimage.NewGray(stdimage.Rect(0, 0, width, height))); err != nil {
+		t.Fatal(err)
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
+	watched := &watchedProcessor{}
+	p := newPictures(watched, 100)
+	large := pngURL(t, 10, 10)
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if _, err := p.Prepare(large); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if watched.most != 1 {
+		t.Errorf("%d pictures were decoded at once, their pixels allow 1", watched.most)
+	}
+	if !p.pixels.TryAcquire(100) {
+		t.Error("pixels were not given back")
+	}
+}
+
+func TestAPictureOverTheLimitIsRefusedByItsHeader(t *testing.T) {
+	p := newPictures(&watchedProcessor{}, 100)
+	if _, err := p.Prepare(pngURL(t, 11, 10)); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
+		t.Errorf("got %v", err)
+	}
+}
