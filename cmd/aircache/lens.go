@@ -54,9 +54,9 @@ func lensCommand() *cobra.Command {
 }
 
 func (f *lensFlags) check() error {
-	for flag, value := range map[string]string{"model": f.model, "image": f.image, "prompt": f.prompt, "out": f.out} {
-		if value == "" {
-			return fmt.Errorf("--%s is required", flag)
+	for _, needed := range []struct{ flag, value string }{{"model", f.model}, {"image", f.image}, {"prompt", f.prompt}, {"out", f.out}} {
+		if needed.value == "" {
+			return fmt.Errorf("--%s is required", needed.flag)
 		}
 	}
 	return errors.Join(within("retention-permille", int64(f.permille), 1, compress.Everything-1), within("max-tokens", int64(f.maxTokens), 1, 4096))

@@ -1,0 +1,108 @@
+package lens
+
+import (
+	"image/color"
+	"math"
+	"strings"
+	"testing"
+
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/image"
+)
+
+func plainPicture(r, g, b uint8) *image.RGB {
+	p := &image.RGB{W: 40, H: 40, Pix: make([]uint8, 3*40*40)}
+	for i := range 40 * 40 {
+		p.Pix[3*i], p.Pix[3*i+1], p.Pix[3*i+2] = r, g, b
+	}
+	return p
+}
+
+func TestKeptPatchesAreBrightAndEvictedOnesDim(t *testing.T) {
+	v := View{Picture: plainPicture(200, 100, 50), Grid: 4, Lines: []string{"a question"}, Layers: []Layer{{Kept: []int32{0, 5}, Recall: -1}, {Kept: []int32{5}, Recall: .5}}}
+	sheet, err := Draw(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const side, patch = 288, 72
+	at := func(column, row, index int) color.RGBA {
+		x := margin + column*(side+margin) + index%4*patch + patch/2
+		y := margin + lineHeight + row*(side+lineHeight+margin) + lineHeight + index/4*patch + patch/2
+		return sheet.RGBAAt(x, y)
+	}
+	bright, dim := color.RGBA{200, 100, 50, 255}, color.RGBA{25, 25, 25, 255} // .2*(.299*200+.587*100+.114*50) = 24.8
+	for _, c := range []struct {
+		what               string
+		column, row, index int
+		want               color.RGBA
+	}{
+		{"the picture", 0, 0, 15, bright}, {"layer 0, kept", 1, 0, 0, bright}, {"layer 0, evicted", 1, 0, 1, dim},
+		{"layer 1, kept", 2, 0, 5, bright}, {"layer 1, evicted", 2, 0, 0, dim},
+		{"sum, kept by both", 0, 1, 5, bright}, {"sum, kept by none", 0, 1, 15, dim}, {"sum, kept by one", 0, 1, 0, color.RGBA{112, 62, 37, 255}},
+	} {
+		if got := at(c.column, c.row, c.index); got != c.want {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+func TestCaptionsTellWindowBudgetAndRecall(t *testing.T) {
+	v := View{Grid: 4, Layers: []Layer{{Kept: []int32{1, 2}, Elite: 3, Recall: .825}, {Recall: -1}}}
+	if got := v.caption(0); got != "layer 0: budget 2 of 16, |E| 3, recall 0.82" && got != "layer 0: budget 2 of 16, |E| 3, recall 0.83" {
+		t.Errorf("%q", got)
+	}
+	if got := v.caption(1); got != "layer 1: budget 0 of 16" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAPatchOutsideThePictureIsRefused(t *testing.T) {
+	_, err := Draw(View{Picture: plainPicture(1, 2, 3), Grid: 4, Layers: []Layer{{}, {Kept: []int32{16}}}})
+	if err == nil || !strings.Contains(err.Error(), "layer 1 keeps patch 16 of 16") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// rising gives row v of layer l the importance l+v.
+type rising struct{ compress.Scorer }
+
+func (rising) Relevance(int) ([]float32, error) { return []float32{1, 2}, nil }
+
+func (rising) Importance(layer int, _ []int) ([]float32, error) {
+	scores := make([]float32, 100)
+	for v := range scores {
+		scores[v] = float32(layer + v)
+	}
+	return scores, nil
+}
+
+func TestAWatchedPolicyDecidesAsBeforeAndItsRecallIsKnown(t *testing.T) {
+	tokens := make([]int32, 102)
+	for i := range 100 {
+		tokens[i] = 9
+	}
+	prompt, policy := compress.Survey(tokens, 9), compress.AirCache{Options: compress.Defaults()}
+	want, err := policy.Decide(prompt, 2, 100, rising{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := Watch(policy)
+	got, err := watched.Decide(prompt, 2, 100, rising{})
+	if err != nil || len(got.Kept) != 2 || len(got.Kept[0]) != len(want.Kept[0]) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	mean := 0.0
+	for l, kept := range got.Kept {
+		recall, known := watched.Recall(l, kept)
+		if !known {
+			t.Fatalf("layer %d: no recall", l)
+		}
+		mean += recall / 2
+	}
+	if math.Abs(mean-want.Applied.Mean) > 1e-6 {
+		t.Errorf("mean recall %v, the plan says %v", mean, want.Applied.Mean)
+	}
+	if _, known := watched.Recall(7, nil); known {
+		t.Error("layer 7 was never scored")
+	}
+}
