@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/image"
 )
 
 // modelFlags say what to run and on what; serve and generate share them.
@@ -36,6 +37,7 @@ type serveFlags struct {
 	controlAddr   string
 	tuningFile    string
 	drainSeconds  int
+	lingerSeconds int
 	podUID        string
 	deploymentUID string
 	pool          string
@@ -58,10 +60,10 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	f.modelFlags.register(set)
 	set.Int32Var(&f.floor, "retention-floor-permille", 100, "lowest retention that may be set while running, in permille, 1 to 1000")
 	set.Int32Var(&f.ceiling, "retention-ceiling-permille", control.MaxPermille, "highest retention that may be set while running, in permille, 1 to 1000")
-	set.Int64Var(&f.kvCacheBytes, "kv-cache-bytes", 0, "size of the KV cache in bytes; 0 derives it from the memory that is there")
-	set.IntVar(&f.maxModelLen, "max-model-len", 0, "longest prompt and answer together, in tokens; 0 takes the model's own")
+	set.Int64Var(&f.kvCacheBytes, "kv-cache-bytes", 0, "size of the KV cache in bytes, to 1125899906842624 (1 PiB); 0 derives it from the memory that is there")
+	set.IntVar(&f.maxModelLen, "max-model-len", 0, "longest prompt and answer together, in tokens, from 2 to the model's own length; 0 takes that")
 	set.IntVar(&f.maxImages, "max-images", 16, "pictures that a request may have, 1 to 1024")
-	set.Int64Var(&f.maxPixels, "max-image-pixels", 0, "pixels that a picture may have; 0 takes the decoder's default")
+	set.Int64Var(&f.maxPixels, "max-image-pixels", 0, fmt.Sprintf("pixels that a picture may have, width times height, 1 to 2147483648; 0 takes %d", image.DefaultLimits.Pixels))
 	set.IntVar(&f.maxQueue, "max-queue", 256, "requests that may wait, 1 to 65536; more are answered 503")
 	set.IntVar(&f.maxRunning, "max-running", 64, "requests that decode at once, 1 to 4096")
 	set.StringVar(&f.servedName, "served-name", "", "name of the model in the API; empty takes the folder's name")
@@ -69,6 +71,7 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.controlAddr, "control-addr", ":9443", "address of the control port, as host:port")
 	set.StringVar(&f.tuningFile, "tuning-file", "", "JSON file with the retention to apply, read at start and when it changes; empty: none")
 	set.IntVar(&f.drainSeconds, "drain-seconds", 100, "time that running requests get to finish after SIGTERM, in seconds, 0 to 86400")
+	set.IntVar(&f.lingerSeconds, "shutdown-linger-seconds", 5, "time that the ports stay open at least after SIGTERM, in seconds, 0 to 3600, within --drain-seconds")
 	set.StringVar(&f.podUID, "pod-uid", "", "UID of this pod, for its log")
 	set.StringVar(&f.deploymentUID, "deployment-uid", "", "UID of the AirCacheDeployment whose tuning is accepted; empty accepts any")
 	set.StringVar(&f.pool, "pool", "", "pool whose tuning is accepted; empty accepts any")
@@ -112,6 +115,7 @@ func (f *serveFlags) check() error {
 		within("max-queue", int64(f.maxQueue), 1, 1<<16),
 		within("max-running", int64(f.maxRunning), 1, 1<<12),
 		within("drain-seconds", int64(f.drainSeconds), 0, 86400),
+		within("shutdown-linger-seconds", int64(f.lingerSeconds), 0, 3600),
 		within("max-request-bytes", f.maxBodyBytes, 1<<10, 1<<30),
 		within("length of pool", int64(len(f.pool)), 0, control.MaxPoolLength),
 		within("length of deployment-uid", int64(len(f.deploymentUID)), 0, control.MaxUIDLength),

@@ -39,6 +39,7 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 		{"serve --model m --max-queue 0", "--max-queue is 0"},
 		{"serve --model m --max-running 0", "--max-running is 0"},
 		{"serve --model m --drain-seconds -1", "--drain-seconds is -1"},
+		{"serve --model m --shutdown-linger-seconds -1", "--shutdown-linger-seconds is -1, it must be from 0 to 3600"},
 		{"serve --model m --max-request-bytes 1", "--max-request-bytes is 1"},
 		{"serve --model m --addr 8000", `--addr is "8000", it must be host:port`},
 		{"serve --model m --control-addr x", "--control-addr"},

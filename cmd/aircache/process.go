@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"aircache.dev/aircache/runtime/server"
@@ -29,6 +30,7 @@ type process struct {
 	load    func(ctx context.Context) (*server.Model, error) // ctx ends when the process does
 	signals <-chan os.Signal
 	ticks   <-chan time.Time // when to look at the tuning file
+	after   func(time.Duration) <-chan time.Time
 }
 
 // run listens first, so that probes get an answer while the model loads, then
@@ -52,9 +54,19 @@ func (p *process) run(ctx context.Context) error {
 		return err
 	case signal := <-p.signals:
 		p.log.Info("ending", "signal", signal.String())
+		return p.drain(ports, end, p.linger(signal))
 	case <-ctx.Done():
+		return p.drain(ports, end, 0)
 	}
-	return p.drain(ports, end)
+}
+
+// linger is how long the ports stay open at least. A pod that was never ready has
+// no clients; someone at a keyboard (SIGINT) need not wait.
+func (p *process) linger(signal os.Signal) time.Duration {
+	if signal != syscall.SIGTERM || p.state.Refusal() != nil {
+		return 0
+	}
+	return time.Duration(min(p.flags.lingerSeconds, p.flags.drainSeconds)) * time.Second
 }
 
 // loadModel applies the mounted tuning before the first request can come in.
@@ -75,8 +87,11 @@ func (p *process) loadModel(ctx context.Context) error {
 }
 
 // drain lets running requests finish; a second signal ends that at once. What is
-// left after the drain time is given up, and its clients are told so.
-func (p *process) drain(ports *ports, giveUp context.CancelFunc) error {
+// left after the drain time is given up, and its clients are told so. Then the
+// ports linger: for a moment nodes still send clients here that must be told to go
+// elsewhere, where a closed port would lose them.
+func (p *process) drain(ports *ports, giveUp context.CancelFunc, linger time.Duration) error {
+	lingered := p.after(linger)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(p.flags.drainSeconds)*time.Second)
 	defer cancel()
 	drained := make(chan error, 1)
@@ -90,6 +105,11 @@ func (p *process) drain(ports *ports, giveUp context.CancelFunc) error {
 		}
 	}
 	giveUp()
+	p.log.Info("drained")
+	select {
+	case <-p.signals: // nothing is lost any more
+	case <-lingered:
+	}
 	ports.flush()
 	p.log.Info("ended")
 	return nil

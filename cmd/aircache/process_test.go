@@ -32,6 +32,15 @@ func (e stuckEngine) Drain(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// idleEngine has nothing to drain.
+type idleEngine struct{ stuckEngine }
+
+func (idleEngine) Drain(context.Context) error { return nil }
+
+func loadIdle(context.Context) (*server.Model, error) {
+	return &server.Model{Engine: idleEngine{}}, nil
+}
+
 // logLines is a log that tests can wait for.
 type logLines struct {
 	mu      sync.Mutex
@@ -87,15 +96,24 @@ type started struct {
 	signals chan os.Signal
 	result  chan error
 	api     string
+	waits   chan time.Duration // asked for after a signal
+	passed  chan time.Time     // ends such a wait
 }
 
 func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.Model, error)) *started {
 	t.Helper()
-	s := &started{log: newLog(), signals: make(chan os.Signal, 2), result: make(chan error, 1)}
+	s := &started{log: newLog(), signals: make(chan os.Signal, 2), result: make(chan error, 1), waits: make(chan time.Duration, 1), passed: make(chan time.Time, 1)}
+	after := func(d time.Duration) <-chan time.Time {
+		s.waits <- d
+		if d == 0 {
+			s.passed <- time.Time{}
+		}
+		return s.passed
+	}
 	state := server.NewState("loading the model")
 	log := newLogger(s.log, "text", "info")
-	p := &process{log: log, state: state, load: load, signals: s.signals,
-		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, servedName: "m"},
+	p := &process{log: log, state: state, load: load, signals: s.signals, after: after,
+		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, lingerSeconds: 7, servedName: "m"},
 		server: server.New(server.Options{ServedName: "m"}, state, server.NewMetrics("m", time.Now), log, time.Now, newID)}
 	go func() { s.result <- p.run(t.Context()) }()
 	s.api = "http://" + field(s.log.await(t, "listening"), "api")
@@ -165,6 +183,73 @@ func TestASecondSignalForces(t *testing.T) {
 	s.signals <- syscall.SIGTERM
 	if err := <-s.result; !errors.Is(err, errForced) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestThePortsLingerAfterADrain(t *testing.T) {
+	s := start(t, 100, loadIdle)
+	s.log.await(t, "ready")
+	s.signals <- syscall.SIGTERM
+	if wait := <-s.waits; wait != 7*time.Second {
+		t.Errorf("the ports linger %v, want 7s", wait)
+	}
+	s.log.await(t, "draining")
+	if status, _ := s.get(t, "/readyz"); status != 503 {
+		t.Errorf("/readyz of lingering ports: %d", status)
+	}
+	resp, err := http.Post(s.api+"/v1/chat/completions", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !resp.Close {
+		t.Errorf("a question to lingering ports: %d %v", resp.StatusCode, resp.Header)
+	}
+	s.passed <- time.Time{}
+	if err := <-s.result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASecondSignalEndsTheLingerWithoutAnError(t *testing.T) {
+	s := start(t, 100, loadIdle)
+	s.log.await(t, "ready")
+	s.signals <- syscall.SIGTERM
+	<-s.waits
+	s.log.await(t, "drained")
+	s.signals <- syscall.SIGTERM
+	if err := <-s.result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhoNeedsNoLinger(t *testing.T) {
+	never := func(ctx context.Context) (*server.Model, error) { <-ctx.Done(); return nil, ctx.Err() }
+	for name, c := range map[string]struct {
+		drainSeconds int
+		load         func(context.Context) (*server.Model, error)
+		until        string
+		signal       os.Signal
+		want         time.Duration
+	}{
+		"someone at a keyboard":       {100, loadIdle, "ready", syscall.SIGINT, 0},
+		"a pod that never was ready":  {100, never, "listening", syscall.SIGTERM, 0},
+		"a pod with less time to end": {3, loadIdle, "ready", syscall.SIGTERM, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, c.drainSeconds, c.load)
+			s.log.await(t, c.until)
+			s.signals <- c.signal
+			if got := <-s.waits; got != c.want {
+				t.Errorf("lingers %v, want %v", got, c.want)
+			}
+			if c.want > 0 {
+				s.passed <- time.Time{}
+			}
+			if err := <-s.result; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

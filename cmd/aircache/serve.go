@@ -26,8 +26,10 @@ func serveCommand() *cobra.Command {
 (/livez, /readyz, /health) and /metrics on --addr, and the retention, an
 observation and profiles on --control-addr.
 
-SIGTERM or SIGINT drains: /readyz fails, new requests are answered 503 with
-Retry-After, running ones get --drain-seconds. A second signal ends at once.
+SIGTERM drains: /readyz fails, new requests are answered 503 with Retry-After,
+and those that were let in get --drain-seconds to end. The ports stay open for
+--shutdown-linger-seconds at least, because a Service goes on to send clients for
+a moment. A second signal ends at once. SIGINT does the same without the linger.
 
 Where a request leaves temperature, top_p, top_k or max_tokens out, the model's
 generation_config.json decides (do_sample false is greedy); without that file
@@ -65,7 +67,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 		bounds: control.Bounds{UID: f.deploymentUID, Pool: f.pool, FloorPermille: f.floor, CeilingPermille: f.ceiling}}
 	ticker := time.NewTicker(server.TuningFilePeriod)
 	defer ticker.Stop()
-	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C,
+	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
 			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
 			Policy: f.policy, FloorPermille: f.floor, CeilingPermille: f.ceiling,

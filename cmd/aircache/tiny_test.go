@@ -44,7 +44,7 @@ func serveTiny(t *testing.T, edit ...func(*serveFlags)) *tiny {
 	}
 	f := serveFlags{}
 	f.register(pflag.NewFlagSet("", pflag.ContinueOnError)) // the defaults of the command line
-	f.model, f.servedName, f.addr, f.controlAddr, f.logFormat, f.kvCacheBytes = tinyModel, "tiny", "127.0.0.1:0", "127.0.0.1:0", "text", 64<<20
+	f.model, f.servedName, f.addr, f.controlAddr, f.logFormat, f.kvCacheBytes, f.lingerSeconds = tinyModel, "tiny", "127.0.0.1:0", "127.0.0.1:0", "text", 64<<20, 0
 	for _, e := range edit {
 		e(&f)
 	}

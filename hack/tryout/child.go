@@ -39,7 +39,7 @@ func serve(ctx context.Context, o options) (*child, error) {
 	c := &child{exited: make(chan error, 1)}
 	c.cmd = exec.Command(o.aircache, "serve", "--model", o.model, "--served-name", modelName,
 		"--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0", "--log-format", "json",
-		"--retention-floor-permille", fmt.Sprint(floorPermille), "--drain-seconds", "10")
+		"--retention-floor-permille", fmt.Sprint(floorPermille), "--drain-seconds", "10", "--shutdown-linger-seconds", "0")
 	stderr, err := c.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

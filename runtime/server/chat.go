@@ -15,10 +15,11 @@ import (
 const retentionHeader = "X-AirCache-Retention-Permille"
 
 func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
-	if err := s.state.Refusal(); err != nil {
+	if err := s.state.enter(); err != nil {
 		writeError(w, err)
 		return
 	}
+	defer s.state.leave()
 	m := s.model.Load()
 	request, answer, refusal := s.accept(w, r, m)
 	if refusal != nil {

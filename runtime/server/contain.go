@@ -18,6 +18,9 @@ func (s *Server) contain(next http.Handler) http.Handler {
 		id := s.newID()
 		out := &watchedWriter{ResponseWriter: w}
 		out.Header().Set("X-Request-Id", id)
+		if s.state.Draining() {
+			out.Header().Set("Connection", "close") // a client that tries again must reach another pod
+		}
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		// A kept connection still has the deadline of its last answer.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})

@@ -214,6 +214,7 @@ type got struct {
 	status int
 	header http.Header
 	body   string
+	closed bool // the server asked for another connection
 }
 
 func (w *world) do(method, path, body string, header ...string) got {
@@ -234,7 +235,7 @@ func (w *world) do(method, path, body string, header ...string) got {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return got{resp.StatusCode, resp.Header, string(b)}
+	return got{resp.StatusCode, resp.Header, string(b), resp.Close}
 }
 
 // ask posts a question with more fields, such as `"stream":true`.

@@ -13,10 +13,14 @@ type State struct {
 	mu       sync.Mutex
 	loading  string // what is being waited for; empty once ready
 	draining bool
+	inside   int           // requests that were let in and have not left
+	empty    chan struct{} // closed when the last one has left a draining server
 }
 
 // NewState starts in the loading state, with the reason that /readyz will give.
-func NewState(reason string) *State { return &State{loading: reason} }
+func NewState(reason string) *State {
+	return &State{loading: reason, empty: make(chan struct{})}
+}
 
 // Loading changes the reason while the model loads.
 func (s *State) Loading(reason string) {
@@ -28,11 +32,41 @@ func (s *State) Loading(reason string) {
 // Ready lets requests in, unless the process already drains.
 func (s *State) Ready() { s.Loading("") }
 
-// Drain turns readiness off for good.
-func (s *State) Drain() {
+// Drain turns readiness off for good. The channel is closed when every request
+// that was let in before has left.
+func (s *State) Drain() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draining = true
+	if !s.draining {
+		s.draining = true
+		s.closeIfEmpty()
+	}
+	return s.empty
+}
+
+// enter lets a request in, which must leave, or says why not. One that is inside
+// is finished, even if it had not reached the engine when the drain began.
+func (s *State) enter() *openai.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refusal := s.refusal()
+	if refusal == nil {
+		s.inside++
+	}
+	return refusal
+}
+
+func (s *State) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inside--
+	s.closeIfEmpty()
+}
+
+func (s *State) closeIfEmpty() {
+	if s.draining && s.inside == 0 {
+		close(s.empty)
+	}
 }
 
 // Draining reports whether Drain was called.
@@ -46,6 +80,10 @@ func (s *State) Draining() bool {
 func (s *State) Refusal() *openai.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.refusal()
+}
+
+func (s *State) refusal() *openai.Error {
 	switch {
 	case s.draining:
 		return openai.Busy(openai.CodeDraining, drainRetrySeconds, "The server is shutting down; another one will answer.")
@@ -56,7 +94,8 @@ func (s *State) Refusal() *openai.Error {
 	}
 }
 
-// Seconds for Retry-After: a drained pod is out of its Service at once, a model loads for a while.
+// Seconds for Retry-After: a draining pod is soon out of its Service, and the next
+// connection reaches another one; a model loads for a while.
 const (
 	drainRetrySeconds   = 1
 	loadingRetrySeconds = 5

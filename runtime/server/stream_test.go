@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -99,51 +98,4 @@ func TestAClientThatLeavesFreesTheEngine(t *testing.T) {
 	}
 	leave()
 	<-released
-}
-
-func TestDrainLetsOpenStreamsFinishAndTurnsNewOnesAway(t *testing.T) {
-	w := newWorld(t)
-	started, goOn := make(chan struct{}), make(chan struct{})
-	w.engine.script = func(_ context.Context, s *fakeStream) {
-		s.events <- engine.Event{Token: 'a'}
-		close(started)
-		<-goOn
-		s.events <- engine.Event{Token: 'z'}
-		s.events <- engine.Event{Finish: "stop", Usage: usageOf()}
-	}
-	open := make(chan got, 1)
-	go func() { open <- w.ask(`"stream":true`) }()
-	<-started
-	drained := make(chan error, 1)
-	go func() { drained <- w.server.Drain(t.Context()) }()
-	for !w.state.Draining() {
-		runtime.Gosched()
-	}
-	if g := w.ask(""); g.status != 503 || g.header.Get("Retry-After") == "" || g.err(t).Code != "draining" {
-		t.Errorf("a new request during the drain: %d %s", g.status, g.body)
-	}
-	if g := w.do("GET", "/readyz", ""); g.status != 503 {
-		t.Errorf("/readyz during the drain: %d", g.status)
-	}
-	if g := w.do("GET", "/livez", ""); g.status != 200 {
-		t.Errorf("/livez during the drain: %d", g.status)
-	}
-	close(goOn)
-	if err := <-drained; err != nil {
-		t.Error(err)
-	}
-	if g := <-open; !strings.Contains(g.body, `"z"`) || !strings.HasSuffix(g.body, "data: [DONE]\n\n") {
-		t.Errorf("the open stream was cut: %s", g.body)
-	}
-}
-
-func TestAnAnswerCutOffByTheDrainSaysSo(t *testing.T) {
-	w := newWorld(t)
-	w.engine.script = func(_ context.Context, s *fakeStream) {
-		w.state.Drain()
-		s.events <- engine.Event{Finish: engine.FinishAbort}
-	}
-	if g := w.ask(""); g.status != 503 || g.err(t).Code != "draining" || g.header.Get("Retry-After") != "1" {
-		t.Errorf("got %d %s", g.status, g.body)
-	}
 }

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+
+	"aircache.dev/aircache/runtime/engine"
+)
+
+func TestDrainLetsOpenStreamsFinishAndTurnsNewOnesAway(t *testing.T) {
+	w := newWorld(t)
+	started, goOn := make(chan struct{}), make(chan struct{})
+	w.engine.script = func(_ context.Context, s *fakeStream) {
+		s.events <- engine.Event{Token: 'a'}
+		close(started)
+		<-goOn
+		s.events <- engine.Event{Token: 'z'}
+		s.events <- engine.Event{Finish: "stop", Usage: usageOf()}
+	}
+	open := make(chan got, 1)
+	go func() { open <- w.ask(`"stream":true`) }()
+	<-started
+	drained := make(chan error, 1)
+	go func() { drained <- w.server.Drain(t.Context()) }()
+	for !w.state.Draining() {
+		runtime.Gosched()
+	}
+	if g := w.ask(""); g.status != 503 || g.header.Get("Retry-After") == "" || g.err(t).Code != "draining" || !g.closed {
+		t.Errorf("a new request during the drain: %d %s", g.status, g.body)
+	}
+	if g := w.do("GET", "/readyz", ""); g.status != 503 {
+		t.Errorf("/readyz during the drain: %d", g.status)
+	}
+	if g := w.do("GET", "/livez", ""); g.status != 200 {
+		t.Errorf("/livez during the drain: %d", g.status)
+	}
+	close(goOn)
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if g := <-open; !strings.Contains(g.body, `"z"`) || !strings.HasSuffix(g.body, "data: [DONE]\n\n") {
+		t.Errorf("the open stream was cut: %s", g.body)
+	}
+}
+
+// closedDoor is an engine that takes nothing more once it drains, as the real one does.
+type closedDoor struct{ *fakeEngine }
+
+func (e closedDoor) Drain(ctx context.Context) error {
+	err := e.fakeEngine.Drain(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.submitErr = engine.ErrDraining
+	return err
+}
+
+func TestDrainWaitsForARequestWhosePicturesAreStillBeingDecoded(t *testing.T) {
+	decoding := make(chan struct{})
+	w := newWorld(t, func(_ *Options, m *Model) {
+		m.Pictures = fakePictures{decoding}
+		m.Engine = closedDoor{m.Engine.(*fakeEngine)}
+	})
+	answered := make(chan got, 1)
+	go func() {
+		answered <- w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[`+picture+`]}]}`)
+	}()
+	for w.server.workers.waiting.Load() == 0 {
+		runtime.Gosched()
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- w.server.Drain(t.Context()) }()
+	for !w.state.Draining() {
+		runtime.Gosched()
+	}
+	close(decoding)
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if g := <-answered; g.status != 200 {
+		t.Errorf("a request that was let in before the drain: %d %s", g.status, g.body)
+	}
+}
+
+func TestTheDrainEndsWithItsTimeEvenIfARequestIsStillBeingDecoded(t *testing.T) {
+	decoding := make(chan struct{})
+	w := newWorld(t, func(_ *Options, m *Model) { m.Pictures = fakePictures{decoding} })
+	answered := make(chan got, 1)
+	go func() {
+		answered <- w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[`+picture+`]}]}`)
+	}()
+	for w.server.workers.waiting.Load() == 0 {
+		runtime.Gosched()
+	}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	if err := w.server.Drain(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(decoding)
+	<-answered
+}
+
+func TestAnAnswerCutOffByTheDrainSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.engine.script = func(_ context.Context, s *fakeStream) {
+		w.state.Drain()
+		s.events <- engine.Event{Finish: engine.FinishAbort}
+	}
+	if g := w.ask(""); g.status != 503 || g.err(t).Code != "draining" || g.header.Get("Retry-After") != "1" {
+		t.Errorf("got %d %s", g.status, g.body)
+	}
+}
