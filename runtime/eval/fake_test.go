@@ -79,7 +79,7 @@ type echo struct{ tokens []int32 }
 
 func (e echo) Run(settings []Setting) (all []Outcome, err error) {
 	for _, s := range settings {
-		out := Outcome{Tokens: e.tokens, PrefillSeconds: 2, Measures: Measures{Recall: 1, Agreement: 1, KVBytes: 1000, KVBytesFull: 1000}}
+		out := Outcome{Tokens: e.tokens, PrefillSeconds: 2, KVBytesFull: 1000, Measures: Measures{Recall: 1, Agreement: 1, KVBytes: 1000}}
 		if last := len(e.tokens) - 1; s.Permille < compress.Everything {
 			out.KVBytes = int64(s.Permille)
 			if e.tokens[last]%2 == 1 {

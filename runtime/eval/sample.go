@@ -48,13 +48,13 @@ func (s *sampler) sample(ctx context.Context, subject Subject, task string, inde
 	}
 	record := Record{Task: task, Index: index, PromptTokens: len(prompt.Tokens)}
 	for i, out := range outcomes {
-		trial := Trial{Policy: s.grid[i].Name, Permille: s.grid[i].Permille, Text: s.reader.Decode(out.Tokens), Measures: out.Measures}
-		trial.Score = it.Metric.Score(trial.Text, it.Accepted)
+		trial := Trial{Policy: s.grid[i].Name, Permille: s.grid[i].Permille, Text: s.reader.Decode(out.Tokens), Measures: out.Measures.round()}
+		trial.Score = round(it.Metric.Score(trial.Text, it.Accepted))
 		if counted {
-			share := TokenAccuracy(out.Tokens, want)
+			share := round(TokenAccuracy(out.Tokens, want))
 			trial.Tokens = &share
 		}
-		record.PrefillSeconds = out.PrefillSeconds
+		record.PrefillSeconds, record.KVBytesFull = round(out.PrefillSeconds), out.KVBytesFull
 		record.Answers = append(record.Answers, trial)
 	}
 	return record, nil

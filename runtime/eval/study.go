@@ -46,8 +46,8 @@ func (c studyCase) Run(settings []Setting) ([]Outcome, error) {
 	}
 	outcomes := make([]Outcome, len(found))
 	for i, o := range found {
-		outcomes[i] = Outcome{Tokens: o.Tokens, PrefillSeconds: o.PrefillSeconds, Measures: Measures{Recall: o.Recall, Agreement: o.Agreement,
-			KL: o.KL, KVBytes: o.KVBytesKept, KVBytesFull: o.KVBytesFull, PeakBytes: o.PeakBytes, CompressSeconds: o.CompressSeconds}}
+		outcomes[i] = Outcome{Tokens: o.Tokens, PrefillSeconds: o.PrefillSeconds, KVBytesFull: o.KVBytesFull, Measures: Measures{Recall: o.Recall, Agreement: o.Agreement,
+			KL: o.KL, KVBytes: o.KVBytesKept, PeakBytes: o.PeakBytes, CompressSeconds: o.CompressSeconds}}
 	}
 	return outcomes, nil
 }

@@ -39,6 +39,7 @@ type Prompt struct {
 type Outcome struct {
 	Tokens         []int32
 	PrefillSeconds float64
+	KVBytesFull    int64
 	Measures
 }
 

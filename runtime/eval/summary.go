@@ -5,6 +5,7 @@ type Report struct {
 	Settings Settings  `json:"settings"`
 	Samples  int       `json:"samples"` // finished, of all tasks
 	Rows     []Summary `json:"rows"`
+	Pairs    []Pair    `json:"pairs"`
 }
 
 // AllTasks is the name of the row that pools every task.
@@ -19,12 +20,13 @@ type Summary struct {
 	Score          Mean    `json:"score"`            // exact answers, or the source's own metric
 	Tokens         *Mean   `json:"tokens,omitempty"` // right tokens; samples are counted for the interval, since tokens of one answer err together
 	PrefillSeconds float64 `json:"prefill_seconds"`  // the next ones are plain means
+	KVBytesFull    int64   `json:"kv_bytes_full"`
 	Measures
 }
 
 // Summarise puts the samples into rows: task by task and then all of them, each by policy and retention as in the settings.
 func Summarise(s Settings, records []Record) Report {
-	report := Report{Settings: s, Samples: len(records)}
+	report := Report{Settings: s, Samples: len(records), Pairs: s.pairs(records)}
 	columns := s.grid(nil)
 	tasks := s.Tasks
 	if len(tasks) > 1 {
@@ -54,6 +56,7 @@ func summarise(task string, c Setting, records []Record) Summary {
 			}
 			row.Samples++
 			row.PrefillSeconds += r.PrefillSeconds
+			row.KVBytesFull += r.KVBytesFull
 			row.Measures.add(t.Measures)
 			score += t.Score
 			if t.Tokens != nil {
@@ -69,6 +72,7 @@ func summarise(task string, c Setting, records []Record) Summary {
 	}
 	if n := row.Samples; n > 0 {
 		row.PrefillSeconds /= float64(n)
+		row.KVBytesFull /= int64(n)
 		row.Measures.divide(n)
 	}
 	return row
@@ -79,7 +83,6 @@ func (m *Measures) add(o Measures) {
 	m.Agreement += o.Agreement
 	m.KL += o.KL
 	m.KVBytes += o.KVBytes
-	m.KVBytesFull += o.KVBytesFull
 	m.PeakBytes += o.PeakBytes
 	m.CompressSeconds += o.CompressSeconds
 }
@@ -89,7 +92,6 @@ func (m *Measures) divide(n int) {
 	m.Agreement /= float64(n)
 	m.KL /= float64(n)
 	m.KVBytes /= int64(n)
-	m.KVBytesFull /= int64(n)
 	m.PeakBytes /= int64(n)
 	m.CompressSeconds /= float64(n)
 }

@@ -18,10 +18,10 @@ func someReport() eval.Report {
 			tokens := 0.5
 			trial := func(policy string, permille int, score float64) eval.Trial {
 				return eval.Trial{Policy: policy, Permille: permille, Score: score, Tokens: &tokens,
-					Measures: eval.Measures{Recall: .25, Agreement: .5, KL: .125, KVBytes: 2048, KVBytesFull: 4096, PeakBytes: 3072, CompressSeconds: .01}}
+					Measures: eval.Measures{Recall: .25, Agreement: .5, KL: .125, KVBytes: 2048, PeakBytes: 3072, CompressSeconds: .01}}
 			}
 			half := float64(i % 2)
-			records = append(records, eval.Record{Task: task, Index: i, PrefillSeconds: .5, Answers: []eval.Trial{
+			records = append(records, eval.Record{Task: task, Index: i, PrefillSeconds: .5, KVBytesFull: 4096, Answers: []eval.Trial{
 				trial(eval.FullName, 1000, 1), trial("AirCache", 100, half), trial("AirCache", 25, 0), trial("random", 100, 0), trial("random", 25, 0)}})
 		}
 	}
@@ -56,6 +56,8 @@ func TestTablesTellScoresAndCosts(t *testing.T) {
 		"| policy | 100 % | 10 % | 2.5 % |",
 		"| full cache | 100.0 (83.9..100.0) | | |",
 		"| AirCache | | 50.0 (29.9..70.1) | 0.0 (0.0..16.1) |",
+		"| full cache | -50.0 (-63.4..-31.8) | -100.0 (-100.0..-87.3) |",
+		"| random | +50.0 (+31.8..+63.4) | +0.0 (-4.7..+4.7) |",
 		"| AirCache | 10 % | 50.0 | 0.250 | 0.500 | 0.125 | 2 KiB | 3 KiB | 10.00 ms | 2.0 % |",
 	} {
 		if !strings.Contains(table, want) {

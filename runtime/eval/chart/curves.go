@@ -154,7 +154,8 @@ func (l *line) draw(p *plot.Plot, name string, i int) error {
 	if err != nil {
 		return err
 	}
-	bars, err := plotter.NewYErrorBars(l)
+	beside := l.moved(i)
+	bars, err := plotter.NewYErrorBars(beside)
 	if err != nil {
 		return err
 	}
@@ -168,6 +169,15 @@ func (l *line) draw(p *plot.Plot, name string, i int) error {
 	p.Add(stroke, points, bars)
 	p.Legend.Add(name, stroke, points)
 	return nil
+}
+
+// moved sets the intervals of the i-th policy a bit to the side: they would hide each other.
+func (l *line) moved(i int) *line {
+	m := &line{XYs: slices.Clone(l.XYs), YErrors: l.YErrors}
+	for j := range m.XYs {
+		m.XYs[j].X *= 1 + 0.008*float64(i)
+	}
+	return m
 }
 
 func at(report eval.Report, task, policy string, permille int) *eval.Summary {
