@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"aircache.dev/aircache/runtime/control"
@@ -128,6 +130,16 @@ func (f *serveFlags) check() error {
 		}
 	}
 	return nil
+}
+
+// explainFlag tells what a flag takes where its value cannot even be read.
+func explainFlag(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	flag := invalid.GetFlag()
+	return fmt.Errorf("--%s is %q, which is no %s: %s", flag.Name, invalid.GetValue(), flag.Value.Type(), flag.Usage)
 }
 
 func within(flag string, got, lo, hi int64) error {

@@ -27,6 +27,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetFlagErrorFunc(explainFlag)
 	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), lensCommand(), versionCommand())
 	return cmd
 }

@@ -24,7 +24,7 @@ func ParseDataURL(url string, lim Limits) ([]byte, error) {
 	if last := parameters[len(parameters)-1]; len(parameters) < 2 || !strings.EqualFold(last, "base64") {
 		return nil, errors.New("the picture's data: URL is not in base64: expected data:<media type>;base64,<data>")
 	}
-	data := strings.TrimRight(url[comma+1:], "=")
+	data := strings.TrimRight(url[comma+1:], "=\r\n") // line breaks are allowed everywhere, also behind the padding
 	if err := lim.checkBytes(int64(base64.RawStdEncoding.DecodedLen(len(data)))); err != nil {
 		return nil, err
 	}

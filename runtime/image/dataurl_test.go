@@ -12,6 +12,7 @@ func TestParseDataURLAnswersTheBytes(t *testing.T) {
 		"data:image/png;base64,aGVsbG8",
 		"DATA:image/png;charset=utf-8;BASE64,aGVsbG8=",
 		"data:;base64,aGVsbG8=",
+		"data:;base64,aGV\r\nsbG8=\n",
 	} {
 		if b, err := ParseDataURL(url, Limits{}); err != nil || string(b) != "hello" {
 			t.Errorf("%s: %q, %v", url, b, err)

@@ -97,10 +97,11 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return s.contain(mux)
+	return s.contain(inOpenAIShape(mux))
 }
 
-// inOpenAIShape answers unknown routes and wrong methods as OpenAI's clients expect, not in plain text.
+// inOpenAIShape answers unknown routes and wrong methods as OpenAI's clients expect, not in plain text. The control
+// port's errors have the same shape.
 func inOpenAIShape(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {

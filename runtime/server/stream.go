@@ -21,7 +21,10 @@ func (s *Server) stream(w http.ResponseWriter, head reply, request *openai.ChatR
 		if p.text != "" || len(p.logprobs) > 0 {
 			out.send(head.chunk(openai.ChunkChoice{Delta: openai.Delta{Content: &p.text}, LogProbs: a.logProbs(p.logprobs)}))
 		}
-		if a.ended() || out.err != nil {
+		if out.err != nil {
+			return // nobody listens, and there is no whole answer to tell of
+		}
+		if a.ended() {
 			break
 		}
 		var refusal *openai.Error

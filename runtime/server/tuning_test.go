@@ -34,6 +34,7 @@ func TestTheControlPortSetsTheRetention(t *testing.T) {
 		{"another object's wish is refused", `{"uid":"u-2","epoch":1,"revision":3,"targetPermille":900}`, 400, `"param":"uid"`},
 		{"a wish under the floor is refused", `{"epoch":1,"revision":3,"targetPermille":50}`, 400, `"param":"targetPermille"`},
 		{"broken JSON is refused", `{`, 400, `"code":"invalid_json"`},
+		{"a body that is an array is refused", `[]`, 400, `"code":"invalid_json"`},
 		{"a body without end is refused", `{"uid":"` + strings.Repeat("x", control.MaxTuningBytes) + `"}`, 413, `"code":"too_large"`},
 	} {
 		if g := w.do("PUT", "/v1/tuning", step.body); g.status != step.status || !strings.Contains(g.body, step.says) {
@@ -56,6 +57,16 @@ func TestTheControlPortShowsWhatThePodSees(t *testing.T) {
 	}
 	if g := w.do("GET", "/debug/pprof/cmdline", ""); g.status != 200 {
 		t.Errorf("pprof: %d", g.status)
+	}
+}
+
+func TestTheControlPortRefusesUnknownRoutesInItsOwnShape(t *testing.T) {
+	w := newWorld(t).control()
+	for call, want := range map[[2]string]int{{"POST", "/v1/tuning"}: 405, {"GET", "/v1/nothing"}: 404} {
+		g := w.do(call[0], call[1], "{}")
+		if refusal, err := control.DecodeError(strings.NewReader(g.body)); err != nil || g.status != want || refusal.Message == "" {
+			t.Errorf("%v: %d %s, %v", call, g.status, g.body, err)
+		}
 	}
 }
 
@@ -116,6 +127,34 @@ func TestTheMountedFileSetsTheRetentionToo(t *testing.T) {
 		if got := w.engine.Applied().TargetPermille; got != step.want {
 			t.Errorf("%s: applied %d, want %d", step.name, got, step.want)
 		}
+	}
+}
+
+func TestAFileThatCannotBeReadIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cpu.json")
+	file := &TuningFile{Path: path}
+	unreadable := func() { // a folder in its place
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unreadable()
+	if _, _, err := file.Poll(); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the first look: %v", err)
+	}
+	if _, _, err := file.Poll(); err != nil {
+		t.Errorf("the second look tells again: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, changed, err := file.Poll(); changed || err != nil {
+		t.Errorf("once it is gone: %v %v", changed, err)
+	}
+	unreadable()
+	if _, _, err := file.Poll(); err == nil {
+		t.Error("the same trouble after a time without it is news")
 	}
 }
 

@@ -21,32 +21,49 @@ const TuningFilePeriod = 2 * time.Second
 type TuningFile struct {
 	Path string
 	last []byte // the content that was judged last, applied or refused
+	told string // why it could not be read, if the last look says so
 }
 
 // Poll reads the file and returns its Tuning if its content is new. A file that is
-// not there (yet) is not an error: the start value of the arguments holds.
+// not there (yet) is not an error: the start value of the arguments holds. What is
+// wrong with it is an error once, not at each look.
 func (f *TuningFile) Poll() (tuning control.Tuning, changed bool, err error) {
-	file, err := os.Open(f.Path)
-	if os.IsNotExist(err) {
-		return control.Tuning{}, false, nil
-	}
+	content, err := f.read()
 	if err != nil {
-		return control.Tuning{}, false, fmt.Errorf("reading the tuning file: %w", err)
+		news := err.Error() != f.told
+		f.told = err.Error()
+		if !news {
+			err = nil
+		}
+		return control.Tuning{}, false, err
 	}
-	defer file.Close()
-	var content bytes.Buffer
-	if _, err := content.ReadFrom(io.LimitReader(file, control.MaxTuningBytes+1)); err != nil {
-		return control.Tuning{}, false, fmt.Errorf("reading the tuning file: %w", err)
-	}
-	if bytes.Equal(content.Bytes(), f.last) {
+	f.told = ""
+	if content == nil || bytes.Equal(content, f.last) {
 		return control.Tuning{}, false, nil
 	}
-	f.last = bytes.Clone(content.Bytes())
-	tuning, err = control.DecodeTuning(&content)
+	f.last = content
+	tuning, err = control.DecodeTuning(bytes.NewReader(content))
 	if err != nil {
 		return control.Tuning{}, false, fmt.Errorf("reading the tuning file %s: %w", f.Path, err)
 	}
 	return tuning, true, nil
+}
+
+// read returns nil for a file that is not there, and no more than tells that it is too large.
+func (f *TuningFile) read() ([]byte, error) {
+	file, err := os.Open(f.Path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the tuning file: %w", err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, control.MaxTuningBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the tuning file: %w", err)
+	}
+	return content, nil
 }
 
 // FollowTuningFile applies the file at every tick until ctx ends.
