@@ -65,11 +65,14 @@ func TestABrokenModelFolderIsAnErrorThatNamesTheFile(t *testing.T) {
 }
 
 func TestFilesOfTwoModelsAreFoundOut(t *testing.T) {
-	other := func(b []byte) []byte {
-		return []byte(strings.Replace(string(b), `"image_token_index": 1023`, `"image_token_index": 1021`, 1))
-	}
-	_, err := execute("generate", "--model", brokenCopy(t, "config.json", other), "--prompt", "hi")
-	if err == nil || !strings.Contains(err.Error(), "picture tokens of it (config.json's image_token_index is 1021)") {
-		t.Errorf("got %v", err)
+	for _, c := range []struct{ file, from, to, says string }{
+		{"config.json", `"image_token_index": 1023`, `"image_token_index": 1021`, "picture tokens of it (config.json's image_token_index is 1021), 1 is wanted"},
+		{"preprocessor_config.json", "336", "224", "preprocessor_config.json's size: encoding picture 0: the picture is 3 x 224 x 224"},
+	} {
+		other := func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), c.from, c.to)) }
+		_, err := execute("generate", "--model", brokenCopy(t, c.file, other), "--prompt", "hi")
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("another %s: got %v", c.file, err)
+		}
 	}
 }

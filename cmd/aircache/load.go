@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -38,7 +40,7 @@ func (l *loader) openBackend() (*cpu.Backend, error) {
 // load reads the model's folder and starts the engine, which works until ctx ends.
 func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Model, error) {
 	start := time.Now()
-	m, words, err := l.readFolder()
+	f, err := readFolder(l.flags.model)
 	if err != nil {
 		return nil, err
 	}
@@ -47,17 +49,15 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 		return nil, err
 	}
 	config := network.Config()
-	m.ImageToken, m.VisualTokens, m.MaxModelLen = config.ImageToken, config.VisualTokens, config.MaxPosition
 	if l.flags.maxModelLen > config.MaxPosition {
 		return nil, fmt.Errorf("--max-model-len is %d, it must be from 2 to the model's %d", l.flags.maxModelLen, config.MaxPosition)
 	}
-	if l.flags.maxModelLen > 0 {
-		m.MaxModelLen = l.flags.maxModelLen
-	}
-	if err := m.Check(); err != nil {
+	m := &server.Model{Tokenizer: streaming{f.words}, Template: f.template, Pictures: newPictures(f.processor, l.flags.maxPixels), Defaults: f.defaults,
+		ImageToken: config.ImageToken, VisualTokens: config.VisualTokens, MaxModelLen: cmp.Or(l.flags.maxModelLen, config.MaxPosition)}
+	m.MaxTextBytes = f.words.LongestText(m.MaxModelLen)
+	if err := errors.Join(m.Check(), tryPicture(network, f.processor)); err != nil {
 		return nil, err
 	}
-	m.MaxTextBytes = words.LongestText(m.MaxModelLen)
 	e, err := l.startEngine(ctx, network, m.MaxModelLen)
 	if err != nil {
 		return nil, err
@@ -66,29 +66,45 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	m.Engine = server.Drive(e)
 	m.Pool = server.Pool{Pages: shape.Pages, PageTokens: shape.PageTokens, Bytes: shape.Bytes(shape.Pages)}
 	l.log.Info("model loaded", "folder", l.flags.model, "architecture", config.Architecture, "layers", config.Layers, "maxModelLen", m.MaxModelLen,
-		"visualTokens", m.VisualTokens, "took", time.Since(start).Round(time.Millisecond).String())
+		"visualTokens", m.VisualTokens, "backend", device.Name(), "jpegDecoder", image.JPEGDecoder(), "took", time.Since(start).Round(time.Millisecond).String())
 	return m, nil
 }
 
-// readFolder reads everything but the weights.
-func (l *loader) readFolder() (*server.Model, *tokenizer.Tokenizer, error) {
-	words, err := tokenizer.Load(l.flags.model)
-	if err != nil {
-		return nil, nil, err
+// folder is all of a model's folder but the weights.
+type folder struct {
+	words     *tokenizer.Tokenizer
+	template  *chat.Template
+	processor *image.SiglipProcessor
+	defaults  server.Defaults
+}
+
+func readFolder(dir string) (f folder, err error) {
+	if f.words, err = tokenizer.Load(dir); err != nil {
+		return f, err
 	}
-	template, err := chat.Load(l.flags.model)
-	if err != nil {
-		return nil, nil, err
+	if f.template, err = chat.Load(dir); err != nil {
+		return f, err
 	}
-	processor, err := image.LoadProcessor(l.flags.model)
-	if err != nil {
-		return nil, nil, err
+	if f.processor, err = image.LoadProcessor(dir); err != nil {
+		return f, err
 	}
-	defaults, err := readDefaults(l.flags.model)
+	f.defaults, err = readDefaults(dir)
+	return f, err
+}
+
+// tryPicture sends a blank picture through the preprocessor and the vision tower:
+// where their files disagree about its size, no picture would ever be answered.
+func tryPicture(network *model.LLaVA, p *image.SiglipProcessor) error {
+	pixels, err := p.Process(&image.RGB{W: p.Width, H: p.Height, Pix: make([]uint8, 3*p.Width*p.Height)})
 	if err != nil {
-		return nil, nil, err
+		return fmt.Errorf("trying a blank picture: %w", err)
 	}
-	return &server.Model{Tokenizer: streaming{words}, Template: template, Pictures: newPictures(processor, l.flags.maxPixels), Defaults: defaults}, words, nil
+	visual, err := network.EncodeImages([]image.Pixels{pixels})
+	if err != nil {
+		return fmt.Errorf("trying a blank picture of preprocessor_config.json's size: %w", err)
+	}
+	visual.Release()
+	return nil
 }
 
 func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {

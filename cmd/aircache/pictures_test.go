@@ -33,8 +33,6 @@ func (p *watchedProcessor) Process(*image.RGB) (image.Pixels, error) {
 	return image.Pixels{}, nil
 }
 
-func (p *watchedProcessor) NumTokens(int) int { return 1 }
-
 func pngURL(t *testing.T, width, height int) string {
 	t.Helper()
 	var b bytes.Buffer

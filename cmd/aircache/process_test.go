@@ -114,7 +114,7 @@ func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.M
 	log := newLogger(s.log, "text", "info")
 	p := &process{log: log, state: state, load: load, signals: s.signals, after: after,
 		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, lingerSeconds: 7, servedName: "m"},
-		server: server.New(server.Options{ServedName: "m"}, state, server.NewMetrics("m", time.Now), log, time.Now, newID)}
+		server: server.New(server.Options{ServedName: "m", Log: log, Now: time.Now, NewID: newID}, state, server.NewMetrics("m", time.Now))}
 	go func() { s.result <- p.run(t.Context()) }()
 	s.api = "http://" + field(s.log.await(t, "listening"), "api")
 	return s

@@ -70,8 +70,8 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
 			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
-			Policy: f.policy, FloorPermille: f.floor, CeilingPermille: f.ceiling,
-		}, state, metrics, log, time.Now, newID),
+			Policy: f.policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,
+		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {
 			device, err := load.openBackend()
 			if err != nil {

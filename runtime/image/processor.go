@@ -5,8 +5,6 @@ import "fmt"
 // Processor turns a decoded picture into pixels.
 type Processor interface {
 	Process(p *RGB) (Pixels, error)
-	// NumTokens is how many visual tokens a picture has when the tower cuts it into squares of patch x patch pixels.
-	NumTokens(patch int) int
 }
 
 // SiglipProcessor resizes every picture to one size, without keeping its shape, and normalises the values.
@@ -68,12 +66,4 @@ func (p *SiglipProcessor) Process(rgb *RGB) (Pixels, error) {
 		}
 	}
 	return out, nil
-}
-
-// NumTokens is the number of whole patches.
-func (p *SiglipProcessor) NumTokens(patch int) int {
-	if patch < 1 {
-		return 0
-	}
-	return (p.Width / patch) * (p.Height / patch)
 }

@@ -15,7 +15,7 @@ import (
 // request that caused it: the client gets a 500, the process lives on.
 func (s *Server) contain(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := s.newID()
+		id := s.opts.NewID()
 		out := &watchedWriter{ResponseWriter: w}
 		out.Header().Set("X-Request-Id", id)
 		if s.state.Draining() {

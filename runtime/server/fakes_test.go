@@ -188,9 +188,10 @@ func newWorld(t *testing.T, edit ...func(*Options, *Model)) *world {
 	for _, e := range edit {
 		e(&opts, w.model)
 	}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	// The real clock: deadlines of real connections are set from it.
-	w.server = New(opts, w.state, NewMetrics(opts.ServedName, time.Now), log, time.Now, func() string { return "id-1" })
+	opts.Log = slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opts.Now = time.Now // the real clock: deadlines of real connections are set from it
+	opts.NewID = func() string { return "id-1" }
+	w.server = New(opts, w.state, NewMetrics(opts.ServedName, time.Now))
 	w.server.SetModel(w.model)
 	w.state.Ready()
 	w.api = httptest.NewServer(w.server.API())

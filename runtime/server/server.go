@@ -24,6 +24,10 @@ type Options struct {
 	// The pod's own arguments, shown next to what is applied.
 	Policy                         string
 	FloorPermille, CeilingPermille int32
+
+	Log   *slog.Logger
+	Now   func() time.Time
+	NewID func() string // names a request
 }
 
 // Model is a loaded model with its engine.
@@ -45,7 +49,6 @@ type Server struct {
 	opts    Options
 	log     *slog.Logger
 	now     func() time.Time
-	newID   func() string
 	state   *State
 	metrics *Metrics
 	workers *workers
@@ -55,9 +58,9 @@ type Server struct {
 }
 
 // New makes a server without a model: alive, not ready.
-func New(opts Options, state *State, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() string) *Server {
-	s := &Server{opts: opts, log: log, now: now, newID: newID, state: state, metrics: metrics,
-		workers: newWorkers(opts.MaxWaiting), bodies: semaphore.NewWeighted(bodiesInMemory * (opts.MaxBodyBytes + 1)), created: now().Unix()}
+func New(opts Options, state *State, metrics *Metrics) *Server {
+	s := &Server{opts: opts, log: opts.Log, now: opts.Now, state: state, metrics: metrics, workers: newWorkers(opts.MaxWaiting),
+		bodies: semaphore.NewWeighted(bodiesInMemory * (opts.MaxBodyBytes + 1)), created: opts.Now().Unix()}
 	metrics.registry.MustRegister(newObserved(opts.ServedName, s.observe))
 	return s
 }

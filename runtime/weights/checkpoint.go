@@ -119,9 +119,6 @@ func readIndex(path string) (map[string]string, error) {
 	return index.WeightMap, nil
 }
 
-// Names are the tensors, sorted.
-func (c *Checkpoint) Names() []string { return sortedKeys(c.tensors) }
-
 // Has reports whether there is such a tensor.
 func (c *Checkpoint) Has(name string) bool { return c.tensors[name] != nil }
 
