@@ -1,9 +1,10 @@
 package eval
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"aircache.dev/aircache/runtime/compress"
@@ -48,20 +49,24 @@ func parsePolicy(word string) (compress.Policy, string, error) {
 	return policy, strings.Join(parts, "+"), nil
 }
 
-// setOption reads alpha=0.7 and its like.
-func setOption(o *compress.Options, assignment string) (err error) {
+// setOption reads alpha=0.7 and its like, with the names of compress.Options in any case.
+func setOption(o *compress.Options, assignment string) error {
 	key, value, _ := strings.Cut(assignment, "=")
-	switch key {
-	case "alpha":
-		o.Alpha, err = strconv.ParseFloat(value, 64)
-	case "eliteMin":
-		o.EliteMin, err = strconv.Atoi(value)
-	case "eliteMax":
-		o.EliteMax, err = strconv.Atoi(value)
-	case "layerBudget":
-		o.LayerBudget = compress.LayerBudget(value)
-	default:
-		return fmt.Errorf("option %q is unknown, it must be alpha, eliteMin, eliteMax or layerBudget", key)
+	fields := reflect.ValueOf(o).Elem()
+	field := fields.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) })
+	if !field.IsValid() {
+		var names []string
+		for i := range fields.NumField() {
+			names = append(names, fields.Type().Field(i).Name)
+		}
+		return fmt.Errorf("option %q is unknown, it must be one of %s", key, strings.Join(names, ", "))
 	}
-	return err
+	if field.Kind() == reflect.String {
+		field.SetString(value)
+		return nil
+	}
+	if err := json.Unmarshal([]byte(value), field.Addr().Interface()); err != nil {
+		return fmt.Errorf("option %s is %q, it must be a value of type %s", key, value, field.Type())
+	}
+	return nil
 }
