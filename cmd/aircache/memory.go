@@ -62,19 +62,21 @@ func readMemory(root fs.FS) memory {
 	return memory{cgroup: cgroupLimit(root), available: availableMemory(root)}
 }
 
-// cgroupLimit is the lowest limit from the process's own cgroup up to the root; version 2, then version 1.
+// cgroupLimit is the lowest limit from the process's own cgroup up to the root, in version 2's tree and in version 1's.
 func cgroupLimit(root fs.FS) int64 {
 	lowest := int64(math.MaxInt64)
-	for dir := ownCgroup(root); ; dir = path.Dir(dir) {
-		if n, ok := readNumber(root, path.Join("sys/fs/cgroup", dir, "memory.max")); ok {
-			lowest = min(lowest, n)
+	for _, tree := range []struct{ controllers, mount, file string }{
+		{"", "sys/fs/cgroup", "memory.max"},
+		{"memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	} {
+		for dir := ownCgroup(root, tree.controllers); ; dir = path.Dir(dir) {
+			if n, ok := readNumber(root, path.Join(tree.mount, dir, tree.file)); ok {
+				lowest = min(lowest, n)
+			}
+			if dir == "." {
+				break
+			}
 		}
-		if dir == "." {
-			break
-		}
-	}
-	if n, ok := readNumber(root, "sys/fs/cgroup/memory/memory.limit_in_bytes"); ok {
-		lowest = min(lowest, n)
 	}
 	if lowest >= 1<<50 { // version 1 says "none" with a number near 2^63
 		return 0
@@ -82,11 +84,13 @@ func cgroupLimit(root fs.FS) int64 {
 	return lowest
 }
 
-// ownCgroup is the process's path in version 2's tree, relative; "." where there is none.
-func ownCgroup(root fs.FS) string {
+// ownCgroup is the process's path in the tree of some controllers (none: version 2's), relative; "." where there is none.
+// A line of the file is "4:memory:/path", or "0::/path" for version 2.
+func ownCgroup(root fs.FS, controllers string) string {
 	b, _ := fs.ReadFile(root, "proc/self/cgroup")
 	for line := range strings.Lines(string(b)) {
-		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), "0::/"); ok && fs.ValidPath(dir) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if dir, ok := strings.CutPrefix(rest, controllers+":/"); ok && fs.ValidPath(dir) {
 			return dir
 		}
 	}

@@ -64,6 +64,7 @@ func TestReadMemory(t *testing.T) {
 		{"a container with its own cgroup root", fstest.MapFS{"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("1048576\n"), "proc/meminfo": meminfo}, memory{mib, 2 * mib}},
 		{"the lowest limit up the tree counts", fstest.MapFS{"proc/self/cgroup": file("0::/a/b\n"), "sys/fs/cgroup/a/b/memory.max": file("max\n"), "sys/fs/cgroup/a/memory.max": file("4096\n"), "sys/fs/cgroup/memory.max": file("8192\n")}, memory{4096, 0}},
 		{"version 1", fstest.MapFS{"sys/fs/cgroup/memory/memory.limit_in_bytes": file("1048576\n")}, memory{mib, 0}},
+		{"version 1 without a namespace of its own", fstest.MapFS{"proc/self/cgroup": file("5:cpu:/x\n4:memory:/a/b\n0::/\n"), "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": file("4096\n"), "sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, memory{4096, 0}},
 		{"version 1 without a limit", fstest.MapFS{"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, memory{}},
 		{"nothing at all", fstest.MapFS{}, memory{}},
 	} {

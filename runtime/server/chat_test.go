@@ -134,6 +134,7 @@ func TestAnEngineThatEndsWithoutAReasonIsAnError(t *testing.T) {
 func TestPromptsAndAnswersStayOutOfTheLog(t *testing.T) {
 	w := newWorld(t)
 	w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[`+picture+`,{"type":"text","text":"my secret"}]}]}`).completion(t)
+	w.do("POST", "/v1/chat/completions", `{"model":"tiny","my secret":1}`)
 	w.api.Close() // waits for the handlers, and with them for their log lines
 	log := w.log.String()
 	for _, secret := range []string{"my secret", "7KQ2", "cGlj"} {
@@ -143,5 +144,8 @@ func TestPromptsAndAnswersStayOutOfTheLog(t *testing.T) {
 	}
 	if !strings.Contains(log, "msg=answered id=chatcmpl-id-1 finish=stop") {
 		t.Errorf("no line about the answer in\n%s", log)
+	}
+	if !strings.Contains(log, "status=400 code=unknown_parameter") {
+		t.Errorf("no line about the refusal in\n%s", log)
 	}
 }

@@ -35,7 +35,7 @@ func (s *Server) contain(next http.Handler) http.Handler {
 			s.metrics.requests.WithLabelValues(routeOf(r), strconv.Itoa(out.status)).Inc()
 			s.log.Log(r.Context(), levelOf(r.URL.Path, out.status), "request",
 				slog.String("id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-				slog.Int("status", out.status), slog.Duration("took", s.now().Sub(start).Round(time.Microsecond)))
+				slog.Int("status", out.status), slog.String("code", out.code), slog.Duration("took", s.now().Sub(start).Round(time.Microsecond)))
 		}()
 		next.ServeHTTP(out, r)
 	})
@@ -82,10 +82,12 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// watchedWriter remembers the status. Unwrap lets http.ResponseController flush and set deadlines.
+// watchedWriter remembers the status, and the code of a refusal (see writeError): its message may repeat what the client
+// sent, and belongs in no log. Unwrap lets http.ResponseController flush and set deadlines.
 type watchedWriter struct {
 	http.ResponseWriter
 	status int
+	code   string
 }
 
 func (w *watchedWriter) WriteHeader(status int) {

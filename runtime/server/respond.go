@@ -20,6 +20,9 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 }
 
 func writeError(w http.ResponseWriter, err *openai.Error) {
+	if watched, ok := w.(*watchedWriter); ok {
+		watched.code = err.Code
+	}
 	if err.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(err.RetryAfter))
 	}
