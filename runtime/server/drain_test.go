@@ -50,11 +50,10 @@ func TestDrainLetsOpenStreamsFinishAndTurnsNewOnesAway(t *testing.T) {
 type closedDoor struct{ *fakeEngine }
 
 func (e closedDoor) Drain(ctx context.Context) error {
-	err := e.fakeEngine.Drain(ctx)
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.submitErr = engine.ErrDraining
-	return err
+	e.mu.Unlock()
+	return e.fakeEngine.Drain(ctx)
 }
 
 func TestDrainWaitsForARequestWhosePicturesAreStillBeingDecoded(t *testing.T) {
@@ -86,7 +85,10 @@ func TestDrainWaitsForARequestWhosePicturesAreStillBeingDecoded(t *testing.T) {
 
 func TestTheDrainEndsWithItsTimeEvenIfARequestIsStillBeingDecoded(t *testing.T) {
 	decoding := make(chan struct{})
-	w := newWorld(t, func(_ *Options, m *Model) { m.Pictures = fakePictures{decoding} })
+	w := newWorld(t, func(_ *Options, m *Model) {
+		m.Pictures = fakePictures{decoding}
+		m.Engine = closedDoor{m.Engine.(*fakeEngine)}
+	})
 	answered := make(chan got, 1)
 	go func() {
 		answered <- w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[`+picture+`]}]}`)
@@ -100,7 +102,9 @@ func TestTheDrainEndsWithItsTimeEvenIfARequestIsStillBeingDecoded(t *testing.T) 
 		t.Errorf("got %v", err)
 	}
 	close(decoding)
-	<-answered
+	if g := <-answered; g.status != 503 || g.err(t).Code != "draining" {
+		t.Errorf("the request that came too late: %d %s", g.status, g.body)
+	}
 }
 
 func TestAnAnswerCutOffByTheDrainSaysSo(t *testing.T) {
