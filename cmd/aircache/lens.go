@@ -75,8 +75,7 @@ func (f *lensFlags) show(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading --image: %w", err)
 	}
-	watched := lens.Watch(policies[names[0]])
-	view, err := f.look(ctx, picture, watched)
+	view, err := f.look(ctx, picture, policies[names[0]])
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", f.image, err)
 	}
@@ -98,7 +97,7 @@ func (f *lensFlags) show(ctx context.Context, out io.Writer) error {
 }
 
 // look asks the question once, with the whole cache and with what the policy keeps of it.
-func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy *lens.Watched) (view lens.View, err error) {
+func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compress.Policy) (view lens.View, err error) {
 	models := &instances{folder: f.model}
 	device, network, err := models.load()
 	if err != nil {
@@ -134,18 +133,18 @@ func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy *lens.W
 		fmt.Sprintf("full cache: %s     with %.4g %% of the picture's KV: %s", reader.Decode(c.Answer()), float64(f.permille)/10, reader.Decode(kept.Tokens)),
 	}}
 	for l, rows := range kept.Kept {
-		view.Layers = append(view.Layers, layerOf(l, rows, kept, policy))
+		view.Layers = append(view.Layers, layerOf(l, rows, kept))
 	}
 	return view, nil
 }
 
-func layerOf(l int, rows []int32, o engine.Outcome, policy *lens.Watched) lens.Layer {
+func layerOf(l int, rows []int32, o engine.Outcome) lens.Layer {
 	layer := lens.Layer{Kept: rows, Recall: -1}
 	if l < len(o.Elite) {
 		layer.Elite = o.Elite[l]
 	}
-	if recall, known := policy.Recall(l, rows); known {
-		layer.Recall = recall
+	if l < len(o.LayerRecall) {
+		layer.Recall = o.LayerRecall[l]
 	}
 	return layer
 }

@@ -55,17 +55,33 @@ type Cache interface {
 	Append(qkv Tensor, layer int, batch []Sequence, h Heads)
 	// Attend lets each new row see all cached rows of its sequence and the new ones up to itself. Append comes first.
 	Attend(dst, qkv Tensor, layer int, batch []Sequence, h Heads)
-	// Keep copies the given rows (ascending) of src into the pages dst, keys as they are. dst may be src's own leading pages.
-	Keep(src LayerKV, rows, dst []int32)
+	// Keep copies the given rows (ascending) of src into the pages dst, keys as they are: one list of rows for all KV heads, or
+	// one for each, all equally long. dst may be src's own leading pages.
+	Keep(src LayerKV, rows [][]int32, dst []int32)
 }
 
-// Scorer recomputes the few attention rows that eviction looks at. Results are complete on return.
+// Scorer recomputes the few attention rows that eviction looks at. Results are complete on return. q's row i stands at cache
+// row rows[i].
 type Scorer interface {
 	// Relevance: dst[j] = mean over heads of softmax over rows j of q[last] . K[rows[j]] / sqrt(Dim).
 	Relevance(dst []float32, q Tensor, kv LayerKV, rows []int32, h Heads)
 	// Importance: dst[v] = mean over elites e and heads of the softmax weight of visual row v among all visual rows and
-	// the elites up to e. Elites index q's rows; q's row i stands at cache row rows[i].
+	// the elites up to e. Elites index q's rows. ByHead: dst is [KV, visual], the means over each group of heads.
 	Importance(dst []float32, q Tensor, kv LayerKV, w Window, h Heads)
+	// Columns: dst[j] = sum over i of weights[i] times the mean over heads of the softmax weight of cache row j among rows
+	// 0..rows[i]. dst has a value for every cache row.
+	Columns(dst []float32, q Tensor, kv LayerKV, rows Weighted, h Heads)
+	// Density: dst[i] = mean over heads of the share of rows 0..rows[i] whose softmax weight for q's row i is at least bar
+	// times the highest.
+	Density(dst []float32, q Tensor, kv LayerKV, rows []int32, bar float32, h Heads)
+	// ReadRows brings cached rows to the host: [len(rows), KV*Dim] keys and values each.
+	ReadRows(keys, values []float32, kv LayerKV, rows []int32)
+}
+
+// Weighted are query rows and what each counts.
+type Weighted struct {
+	Rows    []int32   // cache row of every saved query, ascending
+	Weights []float32 // of the same length
 }
 
 // Window says which cache rows a score weighs (Visual) and which query rows it asks (Elite, indices into Rows).
@@ -73,6 +89,7 @@ type Window struct {
 	Rows   []int32 // cache row of every saved query
 	Elite  []int   // ascending
 	Visual []int32 // ascending
+	ByHead bool    // a result for each KV head
 }
 
 // Heads is the shape of an attention: the query heads share the KV heads in equal groups.

@@ -10,6 +10,7 @@ import (
 type Checked struct {
 	to    Backend
 	pages int
+	heads Heads // of the page pool
 	err   error
 }
 

@@ -12,7 +12,7 @@ func (c *Checked) Reserve(pages int, h Heads) error {
 	if err := c.to.Reserve(pages, h); err != nil {
 		return err
 	}
-	c.pages = pages
+	c.pages, c.heads = pages, h
 	return nil
 }
 
@@ -58,71 +58,29 @@ func (c *Checked) checkLayer(op string, kv LayerKV, extra int) error {
 	return checkRows(op, "page", kv.Pages[:want], c.pages)
 }
 
-func (c *Checked) Keep(src LayerKV, rows, dst []int32) {
+func (c *Checked) Keep(src LayerKV, rows [][]int32, dst []int32) {
 	if c.ok(c.checkKeep(src, rows, dst)) {
 		c.to.Keep(src, rows, dst)
 	}
 }
 
-func (c *Checked) checkKeep(src LayerKV, rows, dst []int32) error {
+func (c *Checked) checkKeep(src LayerKV, rows [][]int32, dst []int32) error {
 	if err := c.checkLayer("keep", src, 0); err != nil {
 		return err
 	}
-	if err := checkAscending("keep", "row", rows, src.Len); err != nil {
-		return err
+	if len(rows) != 1 && len(rows) != c.heads.KV {
+		return fmt.Errorf("keep: %d lists of rows, 1 or one for each of %d KV heads wanted", len(rows), c.heads.KV)
 	}
-	if len(dst) < Pages(len(rows)) {
-		return fmt.Errorf("keep: %d rows need %d pages, %d given", len(rows), Pages(len(rows)), len(dst))
+	for i, list := range rows {
+		if len(list) != len(rows[0]) {
+			return fmt.Errorf("keep: head %d keeps %d rows, head 0 %d", i, len(list), len(rows[0]))
+		}
+		if err := checkAscending("keep", "row", list, src.Len); err != nil {
+			return err
+		}
+	}
+	if n := len(rows[0]); len(dst) < Pages(n) {
+		return fmt.Errorf("keep: %d rows need %d pages, %d given", n, Pages(n), len(dst))
 	}
 	return checkRows("keep", "page", dst, c.pages)
-}
-
-func (c *Checked) Relevance(dst []float32, q Tensor, kv LayerKV, rows []int32, h Heads) {
-	if c.ok(c.checkScore("relevance", q, kv, rows, h)) && c.ok(checkLength("relevance", len(dst), len(rows))) {
-		c.to.Relevance(dst, q, kv, rows, h)
-	}
-}
-
-func (c *Checked) Importance(dst []float32, q Tensor, kv LayerKV, w Window, h Heads) {
-	if c.ok(c.checkScore("importance", q, kv, w.Rows, h)) && c.ok(checkLength("importance", len(dst), len(w.Visual))) &&
-		c.ok(checkWindow(kv, w)) {
-		c.to.Importance(dst, q, kv, w, h)
-	}
-}
-
-func (c *Checked) checkScore(op string, q Tensor, kv LayerKV, rows []int32, h Heads) error {
-	if err := checkHeads(op, h); err != nil {
-		return err
-	}
-	if len(rows) == 0 {
-		return fmt.Errorf("%s: no query row was saved", op)
-	}
-	if err := checkShape(op, "q", q, len(rows), h.Query*h.Dim); err != nil {
-		return err
-	}
-	if err := c.checkLayer(op, kv, 0); err != nil {
-		return err
-	}
-	return checkAscending(op, "observed row", rows, kv.Len)
-}
-
-func checkWindow(kv LayerKV, w Window) error {
-	if len(w.Elite) == 0 || len(w.Visual) == 0 {
-		return fmt.Errorf("importance: %d elite rows and %d visual rows, at least 1 of each wanted", len(w.Elite), len(w.Visual))
-	}
-	last := -1
-	for _, e := range w.Elite {
-		if e <= last || e >= len(w.Rows) {
-			return fmt.Errorf("importance: elite index %d does not rise above %d or is not below %d", e, last, len(w.Rows))
-		}
-		last = e
-	}
-	return checkAscending("importance", "visual row", w.Visual, kv.Len)
-}
-
-func checkLength(op string, got, want int) error {
-	if got != want {
-		return fmt.Errorf("%s: the result has %d values, %d wanted", op, got, want)
-	}
-	return nil
 }

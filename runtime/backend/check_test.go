@@ -19,7 +19,7 @@ func (r *recorder) Reserve(int, Heads) error                         { r.note("r
 func (r *recorder) Add(_, _ Tensor)                                  { r.note("add") }
 func (r *recorder) Alloc(rows, cols int) (Tensor, error)             { return tensor(rows, cols), nil }
 func (r *recorder) Append(Tensor, int, []Sequence, Heads)            { r.note("append") }
-func (r *recorder) Keep(LayerKV, []int32, []int32)                   { r.note("keep") }
+func (r *recorder) Keep(LayerKV, [][]int32, []int32)                 { r.note("keep") }
 func (r *recorder) Linear(_, _, _, _ Tensor, _ bool)                 { r.note("linear") }
 func (r *recorder) Attend(_, _ Tensor, _ int, _ []Sequence, _ Heads) { r.note("attend") }
 
@@ -63,10 +63,25 @@ func TestWrongArgumentsNeverReachTheDevice(t *testing.T) {
 		"an empty sequence":        {func(c *Checked) { c.Append(tensor(0, 16), 0, sequence(0, 0, 0), heads) }, "has 0 rows"},
 		"a page too few":           {func(c *Checked) { c.Attend(tensor(1, 8), tensor(1, 16), 0, sequence(1, 16, 0), heads) }, "16 cached and 1 new rows need 2 pages, 1 given (sequence 0, layer 0)"},
 		"a page outside":           {func(c *Checked) { c.Append(tensor(1, 16), 0, sequence(1, 0, 4), heads) }, "page 4 (number 0) is outside 0..3"},
-		"keeping a row outside":    {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{2}, []int32{1}) }, "row 2"},
-		"keeping rows that fall":   {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{1, 0}, []int32{1}) }, "row 0 (number 1) does not rise above 1"},
-		"keeping into no page":     {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, []int32{1}, nil) }, "need 1 pages, 0 given"},
-		"relevance of no rows":     {func(c *Checked) { c.Relevance(nil, tensor(1, 8), LayerKV{[]int32{0}, 2}, nil, heads) }, "no query row"},
+		"keeping a row outside":    {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, [][]int32{{2}}, []int32{1}) }, "row 2"},
+		"keeping rows that fall":   {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, [][]int32{{1, 0}}, []int32{1}) }, "row 0 (number 1) does not rise above 1"},
+		"keeping into no page":     {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, [][]int32{{1}}, nil) }, "need 1 pages, 0 given"},
+		"keeping for no head":      {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, nil, []int32{1}) }, "0 lists of rows"},
+		"keeping for a third head": {func(c *Checked) { c.Keep(LayerKV{[]int32{0}, 2}, [][]int32{{1}, {1}, {1}}, []int32{1}) }, "3 lists of rows"},
+		"reading a row outside": {func(c *Checked) {
+			c.ReadRows(make([]float32, 4), make([]float32, 4), LayerKV{[]int32{0}, 2}, []int32{2})
+		}, "row 2"},
+		"reading into too little": {func(c *Checked) { c.ReadRows(make([]float32, 4), nil, LayerKV{[]int32{0}, 2}, []int32{1}) }, "of values: the result has 0 values, 4 wanted"},
+		"columns without weights": {func(c *Checked) {
+			c.Columns(make([]float32, 2), tensor(1, 8), LayerKV{[]int32{0}, 2}, Weighted{Rows: []int32{0}}, heads)
+		}, "of weights: the result has 0 values, 1 wanted"},
+		"columns of some rows": {func(c *Checked) {
+			c.Columns(make([]float32, 1), tensor(1, 8), LayerKV{[]int32{0}, 2}, Weighted{[]int32{0}, []float32{1}}, heads)
+		}, "the result has 1 values, 2 wanted"},
+		"density over everything": {func(c *Checked) {
+			c.Density(make([]float32, 1), tensor(1, 8), LayerKV{[]int32{0}, 2}, []int32{0}, 2, heads)
+		}, "the bar is 2"},
+		"relevance of no rows": {func(c *Checked) { c.Relevance(nil, tensor(1, 8), LayerKV{[]int32{0}, 2}, nil, heads) }, "no query row"},
 		"relevance of a wide q": {func(c *Checked) {
 			c.Relevance(make([]float32, 1), tensor(1, 9), LayerKV{[]int32{0}, 2}, []int32{0}, heads)
 		}, "1 x 8 wanted"},
@@ -103,7 +118,7 @@ func TestRightArgumentsReachTheDevice(t *testing.T) {
 	}
 	c.Append(tensor(3, 16), 0, sequence(3, 14, 3, 0), heads)
 	c.Attend(tensor(3, 8), tensor(3, 16), 0, sequence(3, 14, 3, 0), heads)
-	c.Keep(LayerKV{[]int32{3, 0}, 17}, []int32{0, 16}, []int32{3})
+	c.Keep(LayerKV{[]int32{3, 0}, 17}, [][]int32{{0, 16}}, []int32{3})
 	c.Linear(tensor(2, 3), tensor(2, 4), tensor(3, 4), Tensor{}, true)
 	if err := c.Sync(); err != nil {
 		t.Fatal(err)

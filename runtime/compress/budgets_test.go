@@ -8,6 +8,17 @@ import (
 	"testing"
 )
 
+// budgets shares among layers of given moments.
+func budgets(layers []Moments, visual, permille int, how LayerBudget) []int {
+	seen := make([]Ranking, len(layers))
+	for l, m := range layers {
+		seen[l].Moments = m
+	}
+	o := Defaults()
+	o.LayerBudget = how
+	return Budgets(AirCache{o}, seen, Quota{Visual: visual, Layers: len(layers), Permille: permille})
+}
+
 func TestBudgets(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -33,7 +44,7 @@ func TestBudgets(t *testing.T) {
 		{"no rows", []Moments{{1, 1}}, 0, 100, Adaptive, []int{0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Budgets(c.layers, c.n, c.permille, c.how); !slices.Equal(got, c.want) {
+			if got := budgets(c.layers, c.n, c.permille, c.how); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -65,7 +76,7 @@ func eachRandomCase(t *testing.T, check func(t *testing.T, layers []Moments, n, 
 
 // checkBudgets holds for any moments, sane or not.
 func checkBudgets(t *testing.T, layers []Moments, n, permille int, how LayerBudget) {
-	k := Budgets(layers, n, permille, how)
+	k := budgets(layers, n, permille, how)
 	least := max(1, min((n+99)/100, n*permille/1000))
 	sum := 0
 	for _, x := range k {
@@ -89,7 +100,7 @@ func TestBudgetsAddUpWithinTheClips(t *testing.T) {
 
 func TestEverythingIsKeptAtAThousand(t *testing.T) {
 	eachRandomCase(t, func(t *testing.T, layers []Moments, n, _ int) {
-		if k := Budgets(layers, n, 1000, Adaptive); slices.Min(k) != n {
+		if k := budgets(layers, n, 1000, Adaptive); slices.Min(k) != n {
 			t.Errorf("of %d rows a layer keeps %d", n, slices.Min(k))
 		}
 	})
@@ -97,14 +108,14 @@ func TestEverythingIsKeptAtAThousand(t *testing.T) {
 
 func TestScalingAllStrengthsOrAllSkewnessesChangesNothing(t *testing.T) {
 	eachRandomCase(t, func(t *testing.T, layers []Moments, n, permille int) {
-		want := Budgets(layers, n, permille, Adaptive)
+		want := budgets(layers, n, permille, Adaptive)
 		for _, scale := range []Moments{{8, 1}, {1, 8}, {1.0 / 1024, 64}, {1e-30, 1e30}, {3.7, .21}} {
 			scaled := slices.Clone(layers)
 			for l := range scaled {
 				scaled[l].Strength *= scale.Strength
 				scaled[l].Skewness *= scale.Skewness
 			}
-			if got := Budgets(scaled, n, permille, Adaptive); !slices.Equal(got, want) {
+			if got := budgets(scaled, n, permille, Adaptive); !slices.Equal(got, want) {
 				t.Errorf("scaled by %v: %v, want %v", scale, got, want)
 			}
 		}
@@ -131,8 +142,8 @@ func TestPermutingTheLayersPermutesTheBudgets(t *testing.T) {
 	eachRandomCase(t, func(t *testing.T, layers []Moments, n, permille int) {
 		shuffled := slices.Clone(layers)
 		r.Shuffle(len(shuffled), func(a, b int) { shuffled[a], shuffled[b] = shuffled[b], shuffled[a] })
-		want := set(layers, Budgets(layers, n, permille, Adaptive))
-		if got := set(shuffled, Budgets(shuffled, n, permille, Adaptive)); !slices.Equal(got, want) {
+		want := set(layers, budgets(layers, n, permille, Adaptive))
+		if got := set(shuffled, budgets(shuffled, n, permille, Adaptive)); !slices.Equal(got, want) {
 			t.Errorf("N %d, %d permille:\n%v\n%v", n, permille, got, want)
 		}
 	})
@@ -140,7 +151,7 @@ func TestPermutingTheLayersPermutesTheBudgets(t *testing.T) {
 
 func TestMoreStrengthNeverMeansLess(t *testing.T) {
 	eachRandomCase(t, func(t *testing.T, layers []Moments, n, permille int) {
-		k := Budgets(layers, n, permille, Adaptive)
+		k := budgets(layers, n, permille, Adaptive)
 		for a := range layers {
 			for b := range layers {
 				if layers[a].Strength > layers[b].Strength && layers[a].Skewness >= layers[b].Skewness && k[a] < k[b]-1 {

@@ -11,21 +11,22 @@ type Recall struct {
 	Mean, Min float64
 }
 
-// RecallAt is what the budgets of a retention would keep of each layer's importance.
+// RecallAt is what the budgets of a quota would keep of each layer's scores.
 //
 //	two layers with scores 8 1 1 and 4 3 3, one row kept in each   ->  .8 and .4: mean .6, least .4
-func RecallAt(layers []Ranking, permille int, how LayerBudget) Recall {
+func RecallAt(p Policy, layers []Ranking, q Quota) Recall {
 	if len(layers) == 0 {
-		return Recall{Permille: permille, Mean: 1, Min: 1}
+		return Recall{Permille: q.Permille, Mean: 1, Min: 1}
 	}
-	return recallOf(layers, Budgets(moments(layers), layers[0].Len(), permille, how), permille)
+	return recallOf(layers, Budgets(p, layers, q), q.Permille)
 }
 
 // Curve is the recall at each of CurvePercents. It costs one Budgets a point: the rows are sorted already.
-func Curve(layers []Ranking, how LayerBudget) []Recall {
+func Curve(p Policy, layers []Ranking, q Quota) []Recall {
 	curve := make([]Recall, len(CurvePercents))
 	for i, percent := range CurvePercents {
-		curve[i] = RecallAt(layers, percent*Everything/100, how)
+		q.Permille = percent * Everything / 100
+		curve[i] = RecallAt(p, layers, q)
 	}
 	return curve
 }
@@ -39,12 +40,4 @@ func recallOf(layers []Ranking, budgets []int, permille int) Recall {
 	}
 	r.Mean = math.Min(r.Mean, 1) // a sum of parts may end a bit over the whole
 	return r
-}
-
-func moments(layers []Ranking) []Moments {
-	m := make([]Moments, len(layers))
-	for l, r := range layers {
-		m[l] = r.Moments
-	}
-	return m
 }

@@ -10,7 +10,7 @@ func TestRecallAt(t *testing.T) {
 	if got := recallOf(layers, []int{1, 1}, 333); !near(got.Mean, .6) || !near(got.Min, .4) || got.Permille != 333 {
 		t.Errorf("got %+v, want mean .6, least .4", got)
 	}
-	if got := RecallAt(nil, 100, Adaptive); got.Mean != 1 || got.Min != 1 {
+	if got := RecallAt(AirCache{Defaults()}, nil, Quota{Permille: 100}); got.Mean != 1 || got.Min != 1 {
 		t.Errorf("no layers, nothing lost: %+v", got)
 	}
 }
@@ -22,13 +22,13 @@ func TestTheCurveRisesWithTheRetentionAndEndsAtOne(t *testing.T) {
 		layers[l] = rank(t, peaked(r, 576)...)
 	}
 	last := 0.0
-	for i, point := range Curve(layers, Adaptive) {
+	for i, point := range Curve(AirCache{Defaults()}, layers, Quota{Visual: 576, Layers: 8}) {
 		if point.Permille != CurvePercents[i]*10 || point.Mean <= last || point.Min > point.Mean || point.Min <= 0 {
 			t.Errorf("point %d after %v: %+v", i, last, point)
 		}
 		last = point.Mean
 	}
-	if got := RecallAt(layers, 1000, Adaptive); !near(got.Mean, 1) || got.Mean > 1 {
+	if got := RecallAt(AirCache{Defaults()}, layers, Quota{Visual: 576, Layers: 8, Permille: 1000}); !near(got.Mean, 1) || got.Mean > 1 {
 		t.Errorf("keeping everything recalls %v", got.Mean)
 	}
 }
@@ -45,7 +45,7 @@ func TestAdaptiveBudgetsKeepMoreImportanceThanUniformOnes(t *testing.T) {
 		layers = append(layers, rank(t, scores...))
 	}
 	kept := func(how LayerBudget) (sum float64) {
-		for l, k := range Budgets(moments(layers), 576, 100, how) {
+		for l, k := range budgets(moments(layers), 576, 100, how) {
 			sum += layers[l].Recall(k) * layers[l].Strength
 		}
 		return sum
@@ -63,4 +63,12 @@ func peaked(r *rand.Rand, n int) []float32 {
 		scores[v] = x * x * x * x * x * x
 	}
 	return scores
+}
+
+func moments(layers []Ranking) []Moments {
+	m := make([]Moments, len(layers))
+	for l, r := range layers {
+		m[l] = r.Moments
+	}
+	return m
 }

@@ -1,19 +1,22 @@
 // Package compress decides which visual rows of a prefilled prompt stay in the key/value cache, and how many in each layer.
 //
-// It is pure: scores in, kept rows out. The policy `AirCache` follows arXiv 2503.23956; what the paper's sources leave open is
-// marked "ours". One request goes through these steps:
+// It is pure: scores in, kept rows out. A [Policy] orders each layer's visual rows and shares the quota among the layers; all
+// the rest is the same for all of them, so that they are compared on equal bytes. One request goes through these steps:
 //
-//	Survey   which rows are visual, and which text rows may observe them
-//	Window   the elite rows: text that the last text row attends to (1.1)
-//	Rank     a layer's visual rows by importance, with strength and skewness (1.2, 1.3)
-//	Budgets  how many rows each layer keeps, by strength and skewness (1.3)
-//	Top      the kept rows (1.4)
-//	Curve    what every other retention would have kept of the importance, for free (1.6)
+//	Survey    which rows are visual, and which text rows may observe them
+//	Observes  the rows whose queries the policy wants to see
+//	Rank      a layer's visual rows, best first, with strength and skewness of their scores (1.2, 1.3)
+//	Share     the quota among the layers seen, as real numbers; Budgets makes rows of them (1.3)
+//	Top       the kept rows (1.4)
+//	Curve     what every other retention would have kept of the scores, for free (1.6)
 //
-// A [Policy] strings them together and asks a [Scorer], the model, for the two kinds of scores. Another policy is another
-// implementation of Policy over the same steps; a cascade may call Budgets and Ranking.Top layer by layer, because a ranking
-// keeps its order and its sums.
+// A [Cascade] does this while the prompt is prefilled, layer by layer (1.5); [Decide] does it at the end. They keep the same
+// rows.
 //
-// Text is never evicted. A retention of 1000 permille, fewer than [MinVisual] visual rows or no text that can observe them
-// keep everything, and so do scores that are not finite: then [Plan.Whole] says why.
+// The policy `AirCache` follows arXiv 2503.23956; what the paper's sources leave open is marked "ours". The others are its
+// peers (section 2 of the design). Their scores come from their papers; what may be kept, clips, ties and the protection of
+// text are those of AirCache.
+//
+// Text is never evicted. A retention of 1000 permille, fewer than [MinVisual] visual rows or no text that can observe them keep
+// everything; where less was asked for, [Plan.Whole] says why. Scores that are not finite are [ErrScores].
 package compress

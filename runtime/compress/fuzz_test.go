@@ -2,7 +2,9 @@ package compress
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -28,7 +30,8 @@ func FuzzWindow(f *testing.F) {
 	f.Add(bits(0, 0, 0), .9, 1, 2)
 	f.Add(bits(1, float32(math.NaN())), .5, 2, 3)
 	f.Fuzz(func(t *testing.T, raw []byte, alpha float64, least, most int) {
-		o := Options{Alpha: alpha, EliteMin: least, EliteMax: most, LayerBudget: Adaptive}
+		o := Defaults()
+		o.Alpha, o.EliteMin, o.EliteMax = alpha, least, most
 		relevance := floats(raw)
 		if o.Validate() != nil {
 			return
@@ -88,7 +91,10 @@ func FuzzPolicy(f *testing.F) {
 		tokens := append(make([]int32, before), slices.Repeat([]int32{pic}, visual)...)
 		p := Survey(append(tokens, make([]int32, after)...), pic)
 		given := &scores{relevance: floats(relevance), importance: [][]float32{floats(importance), floats(importance)}}
-		plan, err := AirCache{Defaults()}.Decide(p, 2, permille, given)
+		plan, err := decide(p, permille, given)
+		if errors.Is(err, ErrScores) {
+			return
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,19 +104,43 @@ func FuzzPolicy(f *testing.F) {
 			}
 			return
 		}
-		for l, kept := range plan.Kept {
-			rows := p.Kept(kept)
-			if !ascending(kept, visual) || len(kept) != plan.Budgets[l] || !ascending(rows, p.Rows) || len(rows) != before+after+len(kept) {
-				t.Errorf("layer %d keeps %v: rows %v of %d", l, kept, rows, p.Rows)
-			}
-			for _, row := range rows {
-				if tokens := int(row) - before; tokens >= 0 && tokens < visual && !slices.Contains(kept, int32(tokens)) {
-					t.Errorf("row %d is kept against the plan", row)
-				}
-			}
+		checkPlan(t, "AirCache", p, plan, Quota{Visual: visual, Layers: 2, Permille: permille})
+	})
+}
+
+// FuzzEveryPolicy gives all policies the same layers, of any bit patterns: each meets its quota or says what is wrong, and the
+// cascade never keeps more.
+func FuzzEveryPolicy(f *testing.F) {
+	f.Add(bits(1, 2, 3, 4, 5, -1, .5, 0), uint64(1), 100, 2, 5)
+	f.Add(bits(float32(math.NaN()), 1), uint64(2), 10, 0, 40)
+	f.Add(bits(math.MaxFloat32, -math.MaxFloat32), uint64(3), 999, 7, 1)
+	f.Add([]byte{}, uint64(4), 500, 4, 3)
+	f.Fuzz(func(t *testing.T, raw []byte, seed uint64, permille, before, after int) {
+		if permille < 1 || permille > 1000 || before < 0 || after < 1 || before > 20 || after > 40 {
+			return
 		}
-		if plan.Applied.Mean < 0 || plan.Applied.Mean > 1 || math.IsNaN(plan.Applied.Mean) {
-			t.Errorf("recall %v", plan.Applied)
+		tokens := append(make([]int32, before), slices.Repeat([]int32{pic}, MinVisual+int(seed%9))...)
+		p := Survey(append(tokens, make([]int32, after)...), pic)
+		r := rand.New(rand.NewPCG(seed, 1))
+		layers := []*layer{randomLayer(r, p), randomLayer(r, p)}
+		for i, v := range floats(raw) { // the wild numbers land anywhere
+			row := layers[i%2].keys
+			if i%3 == 0 {
+				row = layers[i%2].queries
+			}
+			row[r.IntN(p.Rows)][r.IntN(8)] = v
+		}
+		q := Quota{Visual: len(p.Visual), Layers: 2, Permille: permille}
+		for _, policy := range everyPolicy() {
+			rankings, whole, err := rankAll(policy, p, layers)
+			if errors.Is(err, ErrScores) {
+				continue
+			}
+			if err != nil || whole != "" {
+				t.Fatalf("%s: %v %s", policy.Name(), err, whole)
+			}
+			checkPlan(t, policy.Name(), p, Decide(policy, rankings, q), q)
+			runCascade(t, policy, rankings, q, permille <= 500)
 		}
 	})
 }

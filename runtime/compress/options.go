@@ -1,6 +1,9 @@
 package compress
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Fixed figures of the method.
 const (
@@ -13,22 +16,48 @@ const (
 // LayerBudget says how the rows to keep are shared among the layers.
 type LayerBudget string
 
-// The ways: by strength and skewness of the scores, or the same for all.
+// The ways: by strength and skewness of the scores (the paper's), by one of them, falling from the first layer to the last,
+// or the same for all.
 const (
 	Adaptive LayerBudget = "Adaptive"
+	Strength LayerBudget = "Strength"
+	Skewness LayerBudget = "Skewness"
+	Pyramid  LayerBudget = "Pyramid"
 	Uniform  LayerBudget = "Uniform"
+)
+
+// Observers says which text rows look at the picture.
+type Observers string
+
+// The windows: the rows that the last one attends to (the paper's), the last 16 or 32, or all candidates.
+const (
+	Elite   Observers = "Elite"
+	Last16  Observers = "Last16"
+	Last32  Observers = "Last32"
+	AllText Observers = "AllText"
+)
+
+// Granularity says which KV heads keep the same rows.
+type Granularity string
+
+// All KV heads of a layer keep the same rows, or each its own; equally many either way.
+const (
+	ByLayer  Granularity = "Layer"
+	ByKVHead Granularity = "KVHead"
 )
 
 // Options of the AirCache policy.
 type Options struct {
 	Alpha              float64 // a row is elite if its relevance is at least this share of the highest
 	EliteMin, EliteMax int     // rows of the window
+	Window             Observers
 	LayerBudget        LayerBudget
+	Granularity        Granularity
 }
 
 // Defaults are the paper's, with our limit on the window.
 func Defaults() Options {
-	return Options{Alpha: 0.9, EliteMin: 1, EliteMax: 64, LayerBudget: Adaptive}
+	return Options{Alpha: 0.9, EliteMin: 1, EliteMax: 64, Window: Elite, LayerBudget: Adaptive, Granularity: ByLayer}
 }
 
 // Validate names the option that is outside its limits.
@@ -40,8 +69,19 @@ func (o Options) Validate() error {
 		return fmt.Errorf("eliteMin is %d, it must be from 1 to %d", o.EliteMin, MaxObserved)
 	case o.EliteMax < o.EliteMin || o.EliteMax > MaxObserved:
 		return fmt.Errorf("eliteMax is %d, it must be from eliteMin (%d) to %d", o.EliteMax, o.EliteMin, MaxObserved)
-	case o.LayerBudget != Adaptive && o.LayerBudget != Uniform:
-		return fmt.Errorf("layerBudget is %q, it must be %q or %q", o.LayerBudget, Adaptive, Uniform)
+	}
+	if err := oneOf("window", o.Window, Elite, Last16, Last32, AllText); err != nil {
+		return err
+	}
+	if err := oneOf("layerBudget", o.LayerBudget, Adaptive, Strength, Skewness, Pyramid, Uniform); err != nil {
+		return err
+	}
+	return oneOf("granularity", o.Granularity, ByLayer, ByKVHead)
+}
+
+func oneOf[T ~string](name string, value T, allowed ...T) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%s is %q, it must be one of %q", name, value, allowed)
 	}
 	return nil
 }

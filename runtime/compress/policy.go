@@ -1,31 +1,59 @@
 package compress
 
-import (
-	"errors"
-	"fmt"
-)
+import "slices"
 
-// Policy decides what a request keeps.
+// Policy decides what a request keeps of its pictures, layer by layer: it orders a layer's visual rows, and shares the rows
+// that may stay among the layers seen so far. The rest (sums, clips, ties, text) is the same for all policies.
 type Policy interface {
 	Name() string
-	// Observes is the rows whose queries the prefill must save for Decide; none where the policy will not score.
-	Observes(p Prompt) []int32
-	// Decide asks for the scores that it needs and returns the kept rows. An error is the scorer's.
-	Decide(p Prompt, layers, permille int, s Scorer) (Plan, error)
+	// Observes is the prompt rows whose queries the prefill saves for Rank (none: it looks at no query), or why the whole
+	// prompt stays.
+	Observes(p Prompt) (rows []int32, whole string)
+	// Rank orders the visual rows of one layer. The error wraps ErrScores, or is the scorer's.
+	Rank(p Prompt, layer int, s Scorer) (Ranking, error)
+	// Share divides q.Total(len(seen)) rows among the seen layers, as real numbers from q.Least() to q.Visual.
+	Share(seen []Ranking, q Quota) []float64
 }
 
-// Scorer gives a layer's scores of a prefilled prompt; the model does.
+// Scorer looks at one layer of a prefilled prompt; the model does. A is attention: softmax over keys, the mean over heads.
 type Scorer interface {
-	// Relevance is how much the last text row attends to each observed row.
-	Relevance(layer int) ([]float32, error)
-	// Importance is how much the elite rows (indices of observed rows, ascending) attend to each visual row.
-	Importance(layer int, elite []int) ([]float32, error)
+	// Relevance is A of the last observed row over all observed rows, and over nothing else.
+	Relevance() ([]float32, error)
+	// Importance is the mean A of the elite rows (indices of observed rows, ascending) over the visual rows, where keys are
+	// the visual rows and the elite rows up to the asking one. byHead gives one such list for each KV head, in a row.
+	Importance(elite []int, byHead bool) ([]float32, error)
+	// Columns is, for every prompt row j, the sum of weights[i] * A[i,j] over the observed rows i. Keys are all rows up to i.
+	Columns(weights []float32) ([]float32, error)
+	// Density is, for each observed row, the share of its A (of each head by itself) that reaches bar times the row's highest.
+	Density(bar float32) ([]float32, error)
+	// Rows is what the cache holds of the visual rows.
+	Rows() (Rows, error)
+}
+
+// Rows are cached keys and values: [rows, Heads*Dim] each. Keys are rotated.
+type Rows struct {
+	Heads, Dim   int
+	Keys, Values []float32
+}
+
+// Selection is the visual rows that a layer keeps (indices of visual rows, ascending): one list for all KV heads, or one for
+// each, all equally long.
+type Selection [][]int32
+
+// Any is the rows that at least one head keeps, ascending.
+func (s Selection) Any() []int32 {
+	if len(s) == 1 {
+		return s[0]
+	}
+	rows := slices.Concat(s...)
+	slices.Sort(rows)
+	return slices.Compact(rows)
 }
 
 // Plan is the decision for one request.
 type Plan struct {
-	Kept  [][]int32 // per layer: indices of the kept visual rows, ascending; nil: everything is kept
-	Whole string    // why everything is kept although less was asked for
+	Kept  []Selection // per layer; nil: everything is kept
+	Whole string      // why everything is kept although less was asked for
 
 	// Where the prompt was scored:
 	Budgets []int    // per layer: kept visual rows
@@ -37,79 +65,27 @@ type Plan struct {
 // Scored reports whether there are scores to tell of.
 func (p Plan) Scored() bool { return len(p.Curve) > 0 }
 
-// Full keeps everything and scores nothing.
-type Full struct{}
-
-func (Full) Name() string                                  { return "Full" }
-func (Full) Observes(Prompt) []int32                       { return nil }
-func (Full) Decide(Prompt, int, int, Scorer) (Plan, error) { return Plan{}, nil }
-
-// AirCache keeps the visual rows that the elite text rows attend to.
-type AirCache struct{ Options Options }
-
-func (AirCache) Name() string { return "AirCache" }
-
-// Observes is all candidates, also at a retention of 1000: the recall curve tells what a lower one would cost.
-func (AirCache) Observes(p Prompt) []int32 {
-	if p.wholeBecause() != "" {
-		return nil
-	}
-	return p.Observe
+// Decide is the whole decision at once, from all layers' rankings.
+func Decide(p Policy, layers []Ranking, q Quota) Plan {
+	return planOf(p, layers, Budgets(p, layers, q), q)
 }
 
-func (a AirCache) Decide(p Prompt, layers, permille int, s Scorer) (Plan, error) {
-	if why := p.wholeBecause(); why != "" {
-		return wholePlan(permille, why), nil
+func planOf(p Policy, layers []Ranking, budgets []int, q Quota) Plan {
+	plan := Plan{Budgets: budgets, Applied: recallOf(layers, budgets, q.Permille), Curve: Curve(p, layers, q)}
+	for _, r := range layers {
+		plan.Elite = append(plan.Elite, r.Elite)
 	}
-	rankings := make([]Ranking, layers)
-	elite := make([]int, layers)
-	for l := range rankings {
-		var err error
-		rankings[l], elite[l], err = a.rank(l, len(p.Visual), s)
-		if errors.Is(err, ErrScores) { // keep the full cache: a wrong eviction cannot be undone
-			return wholePlan(permille, err.Error()), nil
-		}
-		if err != nil {
-			return Plan{}, err
-		}
+	if q.Permille >= Everything {
+		return plan
 	}
-	how := a.Options.LayerBudget
-	budgets := Budgets(moments(rankings), len(p.Visual), permille, how)
-	plan := Plan{Budgets: budgets, Elite: elite, Applied: recallOf(rankings, budgets, permille), Curve: Curve(rankings, how)}
-	if permille >= Everything {
-		return plan, nil
+	for l, r := range layers {
+		plan.Kept = append(plan.Kept, r.Top(budgets[l]))
 	}
-	plan.Kept = make([][]int32, layers)
-	for l, r := range rankings {
-		plan.Kept[l] = r.Top(budgets[l])
-	}
-	return plan, nil
+	return plan
 }
 
-func (a AirCache) rank(layer, visual int, s Scorer) (Ranking, int, error) {
-	relevance, err := s.Relevance(layer)
-	if err != nil {
-		return Ranking{}, 0, fmt.Errorf("scoring text in layer %d: %w", layer, err)
-	}
-	elite, err := Window(relevance, a.Options)
-	if err != nil {
-		return Ranking{}, 0, fmt.Errorf("choosing the elite window of layer %d: %w", layer, err)
-	}
-	scores, err := s.Importance(layer, elite)
-	if err != nil {
-		return Ranking{}, 0, fmt.Errorf("scoring visual rows in layer %d: %w", layer, err)
-	}
-	if len(scores) != visual {
-		return Ranking{}, 0, fmt.Errorf("scoring visual rows in layer %d: got %d scores for %d rows", layer, len(scores), visual)
-	}
-	ranking, err := Rank(scores)
-	if err != nil {
-		return Ranking{}, 0, fmt.Errorf("ranking visual rows of layer %d: %w", layer, err)
-	}
-	return ranking, len(elite), nil
-}
-
-func wholePlan(permille int, why string) Plan {
+// WholePlan keeps everything; why is told where less was asked for.
+func WholePlan(permille int, why string) Plan {
 	if permille >= Everything {
 		why = ""
 	}

@@ -20,11 +20,11 @@ func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*math.Max(1, math.Abs
 func TestTopTakesTheLowerPositionOnATie(t *testing.T) {
 	r := rank(t, .1, .4, .2, .4, .2)
 	for k, want := range [][]int32{{}, {1}, {1, 3}, {1, 2, 3}, {1, 2, 3, 4}, {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4}} {
-		if got := r.Top(k); !slices.Equal(got, want) {
+		if got := r.Top(k)[0]; !slices.Equal(got, want) {
 			t.Errorf("top %d: %v, want %v", k, got, want)
 		}
 	}
-	if r.Top(-1) == nil || len(r.Top(-1)) != 0 {
+	if r.Top(-1)[0] == nil || len(r.Top(-1)[0]) != 0 {
 		t.Error("fewer than none is none")
 	}
 }
@@ -69,5 +69,22 @@ func TestAOneHotLayerHasTheSkewnessSqrtN(t *testing.T) {
 				t.Errorf("%d rows, hot at %d: %v, want %v", n, at, got, math.Sqrt(float64(n)))
 			}
 		}
+	}
+}
+
+func TestEachHeadKeepsItsOwn(t *testing.T) {
+	r, err := RankHeads([][]float32{{.9, 0, .1}, {0, .5, .4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Top(2); !sameSelection(got, Selection{{0, 2}, {1, 2}}) || !slices.Equal(got.Any(), []int32{0, 1, 2}) {
+		t.Errorf("the heads keep %v", got)
+	}
+	together := rank(t, .45, .25, .25)
+	if !near(r.Strength, together.Strength) || !near(r.Skewness, together.Skewness) || !near(r.Recall(1), 1.4/1.9) {
+		t.Errorf("moments %v and recall %v, want %v and %v", r.Moments, r.Recall(1), together.Moments, 1.4/1.9)
+	}
+	if _, err := RankHeads([][]float32{{1}, {float32(math.NaN())}}); err == nil {
+		t.Error("a head of NaN was ranked")
 	}
 }

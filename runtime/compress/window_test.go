@@ -58,7 +58,9 @@ func TestOptionsAreCheckedByName(t *testing.T) {
 		"no elite row":          func(o *Options) { o.EliteMin = 0 },
 		"max under min":         func(o *Options) { o.EliteMin, o.EliteMax = 5, 4 },
 		"a window over the 512": func(o *Options) { o.EliteMax = 513 },
-		"an unknown budget":     func(o *Options) { o.LayerBudget = "Pyramid" },
+		"an unknown budget":     func(o *Options) { o.LayerBudget = "Cube" },
+		"an unknown window":     func(o *Options) { o.Window = "" },
+		"an unknown grain":      func(o *Options) { o.Granularity = "Token" },
 	} {
 		o := Defaults()
 		edit(&o)

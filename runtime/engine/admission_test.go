@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/kv"
 	"aircache.dev/aircache/runtime/sampling"
 )
@@ -23,7 +24,7 @@ func TestWhatCanNeverFitIsRefusedAtOnce(t *testing.T) {
 		{"a prompt that fills the context", newWorld(t), textPrompt(2048, 1).max(1), "messages", "tokens of context", 2047, 2048},
 		{"an answer over the context", newWorld(t), textPrompt(2000, 1).max(49), "max_tokens", "tokens of context with the prompt", 2048, 2049},
 		{"a prompt over the cache", small, textPrompt(161, 1).max(1), "messages", "bytes of KV cache", 30 * pageBytes, 33 * pageBytes},
-		{"a picture whose copy does not fit", small, picturePrompt(1, 40, 1).max(1), "messages", "bytes of KV cache", 30 * pageBytes, 32 * pageBytes},
+		{"a picture that does not fit whole", small, picturePrompt(2, 1, 1).max(1), "messages", "bytes of KV cache", 30 * pageBytes, 33 * pageBytes},
 		{"an answer over the cache", small, textPrompt(100, 1).max(62), "max_tokens", "bytes of KV cache with the prompt", 30 * pageBytes, 33 * pageBytes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,6 +80,42 @@ func TestWithoutALimitTheAnswerFillsContextOrCache(t *testing.T) {
 	w.finishAll()
 	if a := w.read(h); a.finish != FinishLength || len(a.tokens) != 10 {
 		t.Errorf("%d tokens, %s", len(a.tokens), a.finish)
+	}
+}
+
+// 163 rows are 11 pages a layer, 33 in all, of 30. At 100 permille 24 of 160 visual rows stay over 3 layers, hence 10 pages:
+// at most (2*(3+15) + 24+2)/16 = 3 while the prompt passes with its 11.
+func TestAPromptThatFitsOnlyWhenCompressedIsServed(t *testing.T) {
+	w := newWorld(t, pages(30), uniform, retention(100))
+	request := picturePrompt(2, 1, 1).max(4)
+	before, after := w.submit(request), w.submit(request)
+	w.turn()
+	if _, err := w.SetTuning(control.Tuning{Revision: 1, TargetPermille: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Submit(context.Background(), request); err == nil {
+		t.Error("at 1000 permille the prompt cannot fit")
+	}
+	w.finishAll()
+	a, b := w.read(before), w.read(after)
+	if a.usage.RetentionPermille != 100 || a.finish != FinishLength {
+		t.Errorf("%s at %d permille", a.finish, a.usage.RetentionPermille)
+	}
+	// The retention rose while it waited: it keeps the one that it was accepted under.
+	if b.usage.RetentionPermille != 100 || !slices.Equal(a.tokens, b.tokens) {
+		t.Errorf("%s at %d permille: %v, want %v", b.finish, b.usage.RetentionPermille, b.tokens, a.tokens)
+	}
+	w.expectEmpty()
+}
+
+func TestWithoutALimitACompressedPromptLeavesMoreRoom(t *testing.T) {
+	tokens := func(permille int32) int {
+		return len(run(t, picturePrompt(1, 8, 5), pages(30), uniform, retention(permille)).tokens)
+	}
+	// Whole: 160 - 90 rows, and the token that is never fed. At 100 permille, 24 rows over the layers: (3*(10+a+15) + 24)/16 < 31,
+	// so a = 132 rows follow.
+	if whole, tenth := tokens(1000), tokens(100); whole != 71 || tenth != 133 {
+		t.Errorf("%d tokens follow a whole prompt and %d a compressed one, want 71 and 133", whole, tenth)
 	}
 }
 
@@ -151,7 +188,7 @@ func TestOptionsAreCheckedByName(t *testing.T) {
 	}{
 		{"no policy", func(o *Options) { o.Policy = nil }, "policy"},
 		{"no clock", func(o *Options) { o.Clock = nil }, "clock"},
-		{"a pool that holds nothing", pages(3), "the shortest prompt needs 4"},
+		{"a pool that holds nothing", pages(2), "the shortest prompt needs 3"},
 		{"more context than the model has", func(o *Options) { o.MaxModelLen = 2049 }, "2048"},
 		{"no queue", func(o *Options) { o.MaxQueue = 0 }, "maxQueue"},
 		{"nothing may run", func(o *Options) { o.MaxRunning = 0 }, "maxRunning"},

@@ -20,7 +20,7 @@ func (e *Engine) admitNext() bool {
 	defer func() { e.filling = 0 }()
 	var first sampling.Choice
 	err := e.contain("prefilling", func() (err error) {
-		first, err = e.prefill(j, int(permille))
+		first, err = e.prefill(j, permille)
 		return err
 	})
 	if err != nil {
@@ -35,85 +35,55 @@ func (e *Engine) admitNext() bool {
 	return true
 }
 
-// prefill does all of a request's work up to its first token, which needs the prompt's full cache.
+// prefill does all of a request's work up to its first token, which comes from the whole prompt.
 func (e *Engine) prefill(j *job, permille int) (first sampling.Choice, err error) {
 	start := e.opts.Clock()
 	j.usage.QueueSeconds = start.Sub(j.submitted).Seconds()
 	j.usage.RetentionPermille = permille
-	if j.promise, err = e.ledger.Reserve(j.need); err != nil {
+	if j.promise, err = e.ledger.Reserve(e.need(j, permille, answerRows(j.maxTokens))); err != nil {
 		return first, err
 	}
 	j.sequence = e.pool.NewSequence()
-	logits, observed, err := e.runPrompt(j)
-	if observed != nil {
-		defer observed.Release()
-	}
+	f := e.newFilling(j, permille)
+	logits, err := e.runPrompt(j, f)
 	if err != nil {
 		return first, err
 	}
 	if first, err = j.sampler.Next(logits); err != nil {
 		return first, fmt.Errorf("choosing the first token: %w", err)
 	}
-	prefilled := e.opts.Clock()
-	j.usage.PrefillSeconds = prefilled.Sub(start).Seconds()
-
-	report, err := e.compress(j, observed, permille)
-	if err != nil {
-		return first, err
-	}
-	j.usage.CompressSeconds = e.opts.Clock().Sub(prefilled).Seconds()
-	report.Usage = j.usage
-	e.opts.Recorder.Prefilled(report)
+	j.usage.CompressSeconds = f.scoring.Seconds()
+	j.usage.PrefillSeconds = (e.opts.Clock().Sub(start) - f.scoring).Seconds()
+	e.opts.Recorder.Prefilled(e.settle(j, f.plan()))
 	return first, nil
 }
 
-func (e *Engine) runPrompt(j *job) ([]float32, *model.Observed, error) {
+func (e *Engine) runPrompt(j *job, f *filling) ([]float32, error) {
 	var visual model.Visual
 	if len(j.request.Images) > 0 {
 		var err error
 		if visual, err = e.model.EncodeImages(j.request.Images); err != nil {
-			return nil, nil, fmt.Errorf("encoding %d pictures: %w", len(j.request.Images), err)
+			return nil, fmt.Errorf("encoding %d pictures: %w", len(j.request.Images), err)
 		}
 		defer visual.Release()
 	}
-	rows := len(j.request.Tokens)
-	if err := j.sequence.Room(rows); err != nil {
-		return nil, nil, err
-	}
-	e.publish() // the transient of the whole prompt is the pool's true peak
-	logits, observed, err := e.model.Prefill(j.request.Tokens, visual, viewOf(j.sequence), j.observe)
+	logits, err := e.model.Prefill(j.request.Tokens, visual, f.view, j.observe, f)
 	if err != nil {
-		return nil, observed, err
+		return nil, err
 	}
-	j.sequence.Wrote(rows)
+	j.sequence.Advance(j.prompt.Rows)
 	j.request.Images = nil // megabytes that nobody needs any more
-	return logits, observed, nil
+	return logits, nil
 }
 
-// compress asks the policy what to keep, compacts each layer to it, and shrinks the promise.
-func (e *Engine) compress(j *job, observed *model.Observed, permille int) (Prefill, error) {
-	plan, err := e.opts.Policy.Decide(j.prompt, e.config.Layers, permille, scorer{e.model, observed, j.prompt.Visual})
-	if err != nil {
-		return Prefill{}, err
-	}
-	full := e.shape.Bytes(j.sequence.Pages())
-	for layer, kept := range plan.Kept {
-		if len(kept) == len(j.prompt.Visual) {
-			continue
-		}
-		err := j.sequence.Compact(layer, j.prompt.Kept(kept), func(src kv.Table, rows, dst []int32) error {
-			return e.model.Keep(layer, backend.LayerKV{Pages: src.Pages, Len: src.Rows}, rows, dst)
-		})
-		if err != nil {
-			return Prefill{}, err
-		}
-	}
+// settle shrinks the promise to what is kept and the answer, and reports.
+func (e *Engine) settle(j *job, plan compress.Plan) Prefill {
 	j.promise.Shrink(e.shape.Remaining(j.sequence.RowsByLayer(), answerRows(j.maxTokens)))
-	kept := e.shape.Bytes(j.sequence.Pages())
+	full, kept := e.shape.Bytes(e.config.Layers*e.shape.PagesFor(j.prompt.Rows)), e.shape.Bytes(j.sequence.Pages())
 	j.usage.KVBytesFull, j.usage.KVBytesKept = full, kept
 	j.usage.describe(plan, len(j.prompt.Visual))
-	return Prefill{LayerBudgets: plan.Budgets, EliteRows: plan.Elite, TextTokens: j.prompt.Rows - len(j.prompt.Visual),
-		BytesFreed: full - kept, MinRecallApplied: plan.Applied.Min}, nil
+	return Prefill{Usage: j.usage, LayerBudgets: plan.Budgets, EliteRows: plan.Elite, TextTokens: j.prompt.Rows - len(j.prompt.Visual),
+		BytesFreed: full - kept, MinRecallApplied: plan.Applied.Min}
 }
 
 // describe tells what a plan kept.
@@ -135,21 +105,6 @@ func mean(values []int) float64 {
 		sum += v
 	}
 	return float64(sum) / float64(max(1, len(values)))
-}
-
-// scorer lets a policy ask the model about one prefilled prompt.
-type scorer struct {
-	model    Scorer
-	observed *model.Observed
-	visual   []int32
-}
-
-func (s scorer) Relevance(layer int) ([]float32, error) {
-	return s.model.TextRelevance(s.observed, layer)
-}
-
-func (s scorer) Importance(layer int, elite []int) ([]float32, error) {
-	return s.model.Importance(s.observed, layer, s.visual, elite)
 }
 
 // viewOf shows a sequence to the model.

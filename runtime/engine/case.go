@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/kv"
-	"aircache.dev/aircache/runtime/model"
 )
 
 // Setting is one way to answer a studied prompt.
@@ -22,12 +22,13 @@ type Setting struct {
 type Outcome struct {
 	Tokens []int32 // the greedy answer, without the token that ended it; the first one comes from the prefill, always the same
 
-	KVBytesFull, KVBytesKept, PeakBytes int64 // PeakBytes: the most that a prefill with this setting held at once
-	CompressSeconds, PrefillSeconds     float64
+	KVBytesFull, KVBytesKept, PeakBytes int64   // PeakBytes: the most that a prefill with this setting held at once
+	CompressSeconds, PrefillSeconds     float64 // CompressSeconds: scores, budgets and copies
 
 	Recall      float64 // in the policy's own scores, mean over the layers; 1 where nothing was evicted
 	RecallCurve map[int]float64
-	Kept        [][]int32 // per layer: indices of the kept visual rows, ascending; nil: all
+	LayerRecall []float64 // per layer; nil where nothing was scored
+	Kept        [][]int32 // per layer: indices of the visual rows that any KV head keeps, ascending; nil: all
 	Budgets     []int     // per layer: kept visual rows; nil where nothing was scored
 	Elite       []int     // per layer: rows of the observation window
 	KeptWhole   string    // why a retention under 1000 evicted nothing
@@ -45,7 +46,8 @@ type Case struct {
 	maxTokens int
 
 	full           *kv.Sequence
-	observed       *model.Observed
+	judged         map[compress.Policy]*judgement
+	judging        time.Duration // spent on the policies' rankings
 	prefillSeconds float64
 
 	answer []int32     // of the full cache, the token that ended it included
@@ -109,52 +111,22 @@ func (c *Case) runSome(settings []Setting) (outcomes []Outcome, err error) {
 }
 
 // Close gives the memory back; a second time it does nothing.
-func (c *Case) Close() error {
-	if c.observed != nil {
-		c.observed.Release()
-	}
-	return c.full.Release()
-}
-
-func (c *Case) prefill(r Request, need []compress.Policy) error {
-	m, start := c.study.model, c.study.clock()
-	visual, err := m.EncodeImages(r.Images)
-	if err != nil {
-		return fmt.Errorf("encoding %d pictures: %w", len(r.Images), err)
-	}
-	defer visual.Release()
-	if err := c.full.Room(len(r.Tokens)); err != nil {
-		return err
-	}
-	var observe []int32
-	for _, policy := range need {
-		observe = append(observe, policy.Observes(c.prompt)...)
-	}
-	slices.Sort(observe)
-	logits, observed, err := m.Prefill(r.Tokens, visual, viewOf(c.full), slices.Compact(observe))
-	c.observed = observed
-	if err != nil {
-		return err
-	}
-	c.full.Wrote(len(r.Tokens))
-	c.prefillSeconds = c.study.clock().Sub(start).Seconds()
-	return c.answerFull(logits)
-}
+func (c *Case) Close() error { return c.full.Release() }
 
 // branch copies the rows that a setting keeps.
 func (c *Case) branch(s Setting) (*branch, error) {
 	st := c.study
 	start := st.clock()
-	plan, err := s.Policy.Decide(c.prompt, st.config.Layers, s.Permille, scorer{st.model, c.observed, c.prompt.Visual})
+	d, err := c.decide(s)
 	if err != nil {
 		return nil, err
 	}
 	b := &branch{sequence: st.pool.NewSequence(), tokens: slices.Clone(c.answer[:1])}
-	if err := c.copyKept(b.sequence, plan); err != nil {
+	if err := c.copyKept(b.sequence, d.plan); err != nil {
 		return nil, withCleanup(err, b.sequence.Release)
 	}
-	b.outcome = c.describe(plan)
-	b.outcome.CompressSeconds = st.clock().Sub(start).Seconds()
+	b.outcome = c.describe(d)
+	b.outcome.CompressSeconds += st.clock().Sub(start).Seconds()
 	b.outcome.KVBytesKept = st.shape.Bytes(b.sequence.Pages())
 	if err := b.sequence.Room(c.maxTokens); err != nil {
 		return nil, withCleanup(err, b.sequence.Release)
@@ -165,11 +137,14 @@ func (c *Case) branch(s Setting) (*branch, error) {
 func (c *Case) copyKept(to *kv.Sequence, plan compress.Plan) error {
 	to.Position = c.full.Position
 	for layer, table := range c.full.Tables {
-		rows := c.prompt.All()
+		rows := [][]int32{c.prompt.All()}
 		if plan.Kept != nil {
-			rows = c.prompt.Kept(plan.Kept[layer])
+			rows = rows[:0]
+			for _, visual := range plan.Kept[layer] {
+				rows = append(rows, c.prompt.Kept(visual))
+			}
 		}
-		err := to.Fill(layer, len(rows), func(pages []int32) error {
+		err := to.Fill(layer, len(rows[0]), func(pages []int32) error {
 			return c.study.model.Keep(layer, backend.LayerKV{Pages: table.Pages, Len: c.prompt.Rows}, rows, pages)
 		})
 		if err != nil {
@@ -179,12 +154,16 @@ func (c *Case) copyKept(to *kv.Sequence, plan compress.Plan) error {
 	return nil
 }
 
-func (c *Case) describe(plan compress.Plan) Outcome {
-	full := c.study.shape.Bytes(c.study.config.Layers * c.study.shape.PagesFor(c.prompt.Rows))
+func (c *Case) describe(d decision) Outcome {
 	var u Usage
-	u.describe(plan, len(c.prompt.Visual))
-	return Outcome{KVBytesFull: full, PeakBytes: full, PrefillSeconds: c.prefillSeconds, Recall: u.Recall, RecallCurve: u.RecallCurve,
-		Kept: plan.Kept, Budgets: plan.Budgets, Elite: plan.Elite, KeptWhole: plan.Whole}
+	u.describe(d.plan, len(c.prompt.Visual))
+	o := Outcome{KVBytesFull: c.study.shape.Bytes(c.study.config.Layers * c.study.shape.PagesFor(c.prompt.Rows)),
+		PeakBytes: c.study.shape.Bytes(d.peakPages), PrefillSeconds: c.prefillSeconds, CompressSeconds: d.seconds,
+		Recall: u.Recall, RecallCurve: u.RecallCurve, LayerRecall: d.recall, Budgets: d.plan.Budgets, Elite: d.plan.Elite, KeptWhole: d.plan.Whole}
+	for _, s := range d.plan.Kept {
+		o.Kept = append(o.Kept, s.Any())
+	}
+	return o
 }
 
 func withoutEOS(answer, eos []int32) []int32 {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -12,7 +13,9 @@ func full(o *Options) { o.Policy = compress.Full{} }
 
 // uniform budgets make pages easy to count.
 func uniform(o *Options) {
-	o.Policy = compress.AirCache{Options: compress.Options{Alpha: .9, EliteMin: 1, EliteMax: 64, LayerBudget: compress.Uniform}}
+	options := compress.Defaults()
+	options.LayerBudget = compress.Uniform
+	o.Policy = compress.AirCache{Options: options}
 }
 
 // run answers one request in an engine of its own.
@@ -76,8 +79,9 @@ func TestALowerRetentionLetsMoreAnswersRunAtOnce(t *testing.T) {
 		return slices.Max(w.model.batches)
 	}
 	// 120 pages. A prompt of 90 rows and 29 of answer take 8 a layer, 24 in all: 5 fit. At 500 permille 50 + 29 rows take 5 a
-	// layer, 15 in all: 6 of them, and the 24 that a prompt passes through. At 100 permille 3 a layer, 9 in all: 10 and that.
-	for permille, want := range map[int32]int{1000: 5, 500: 7, 100: 11} {
+	// layer, 15 in all: 6 of them, and the 17 that the next one may pass through. At 100 permille 3 a layer, 9 in all: 12, and 11
+	// for the next.
+	for permille, want := range map[int32]int{1000: 5, 500: 7, 100: 13} {
 		if got := most(permille); got != want {
 			t.Errorf("at %d permille %d answers run at once, want %d", permille, got, want)
 		}
@@ -99,6 +103,43 @@ func TestPromptsThatAreNeverCompressed(t *testing.T) {
 		}
 		if a.usage.KeptWhole != c.why || a.usage.KVBytesKept != a.usage.KVBytesFull {
 			t.Errorf("%s: %+v", c.name, a.usage)
+		}
+	}
+}
+
+// A wrong eviction cannot be undone: where one was asked for and the scores are no numbers, the request fails.
+func TestScoresThatAreNoNumbers(t *testing.T) {
+	request := picturePrompt(1, 8, 5).max(5)
+	for permille, want := range map[int32]FinishReason{1000: FinishLength, 100: FinishError} {
+		w := newWorld(t, retention(permille))
+		w.model.badScores = true
+		h := w.submit(request)
+		w.finishAll()
+		a := w.read(h)
+		if a.finish != want || (want == FinishError) != errors.Is(a.err, compress.ErrScores) {
+			t.Errorf("at %d permille: %s, %v", permille, a.finish, a.err)
+		}
+		if want == FinishLength && !slices.Equal(a.tokens, run(t, request, full).tokens) {
+			t.Errorf("at %d permille the answer changed", permille)
+		}
+		w.expectEmpty()
+	}
+}
+
+func TestEveryPolicyServes(t *testing.T) {
+	request := picturePrompt(1, 8, 5).max(10)
+	for _, name := range compress.Names() {
+		policy, err := compress.ByName(name, compress.Defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := run(t, request, retention(100), func(o *Options) { o.Policy = policy })
+		if name == "Full" {
+			if a.usage.KVTokensKept != 80 || a.usage.KeptWhole != "the policy keeps everything" {
+				t.Errorf("Full: %+v", a.usage)
+			}
+		} else if a.usage.KVTokensKept != 8 || a.usage.KVBytesKept >= a.usage.KVBytesFull/2 {
+			t.Errorf("%s keeps %v of 80 tokens, %d of %d bytes (%s)", name, a.usage.KVTokensKept, a.usage.KVBytesKept, a.usage.KVBytesFull, a.usage.KeptWhole)
 		}
 	}
 }

@@ -4,7 +4,7 @@
 // One goroutine owns the device. Each of its turns does, in this order:
 //
 //	sweep    requests whose caller is gone, or has read enough, give their pages back
-//	admit    at most one waiting request: picture, prefill, scores, compaction, first token
+//	admit    at most one waiting request: picture, prefill with scores and compaction after each layer, first token
 //	decode   one token for every running sequence
 //
 // So a burst of prompts never stops the running answers for longer than one prefill, and a running answer never stops the
@@ -12,10 +12,15 @@
 //
 // # Memory
 //
-// A request is admitted when the pages of its whole prompt, and of the longest answer it may give, can be promised. What can
-// never fit is refused by Submit with a [LimitError]; what does not fit now waits; a full queue answers [ErrQueueFull].
-// Compression shrinks the promise to the kept rows and the answer (package kv has the figures): a lower retention lets more
-// answers run at once. Since promises cover the worst case, no running request is ever preempted.
+// A request is admitted when the pages that its prompt passes through, and those of the longest answer it may give, can be
+// promised. What can never fit is refused by Submit with a [LimitError]; what does not fit now waits; a full queue answers
+// [ErrQueueFull]. A lower retention promises less (package kv has the figures): more answers run at once, and longer prompts
+// fit. Since promises cover the worst case, no running request is ever preempted. A request that fits only at the retention
+// under which it was submitted keeps that one, should a higher one come before it is admitted.
+//
+// # Studies
+//
+// A [Study] answers one prompt under many policies and retentions, on the same model but without the loop: for evaluation.
 //
 // # Failures
 //

@@ -30,19 +30,20 @@ func (c *fakeTime) pass(d time.Duration) { c.nanoseconds.Add(int64(d)) }
 // fakeModel is a model whose every answer depends on every row of its cache: a row that is lost, swapped or taken from
 // another sequence changes all later tokens.
 type fakeModel struct {
-	clock    *fakeTime
-	cells    []uint64 // pages of one layer each
-	observed map[*model.Observed][]backend.LayerKV
+	clock *fakeTime
+	cells []uint64        // pages of one layer each
+	shown backend.LayerKV // the layer that a watcher sees
 
 	beforePrefill func(tokens []int32) error // tests make it fail or panic
 	beforeKeep    func(layer int) error
+	badScores     bool
 	beforeDecode  func(batch []model.DecodeRow) error
 	logits        func(hash uint64, row []float32)
 	batches       []int // sizes of the decode steps
 }
 
 func newFake(clock *fakeTime) *fakeModel {
-	return &fakeModel{clock: clock, observed: map[*model.Observed][]backend.LayerKV{}, logits: spread}
+	return &fakeModel{clock: clock, logits: spread}
 }
 
 func (*fakeModel) Config() model.Config {
@@ -60,56 +61,81 @@ func (m *fakeModel) EncodeImages(px []image.Pixels) (model.Visual, error) {
 	return model.Visual{Tokens: len(px) * fakeVisual}, nil
 }
 
-func (m *fakeModel) Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32) ([]float32, *model.Observed, error) {
+func (m *fakeModel) Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32, w model.Watcher) ([]float32, error) {
 	if m.beforePrefill != nil {
 		if err := m.beforePrefill(tokens); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	m.clock.pass(time.Duration(len(tokens)) * 100 * time.Microsecond)
-	for l, layer := range kv.Layers {
+	hash := uint64(1)
+	for l := range kv.Layers {
+		if err := w.Before(l); err != nil {
+			return nil, err
+		}
+		layer := &kv.Layers[l]
 		if layer.Len != 0 || kv.Position != 0 {
-			return nil, nil, fmt.Errorf("layer %d has %d rows before the prefill", l, layer.Len)
+			return nil, fmt.Errorf("layer %d has %d rows before the prefill", l, layer.Len)
 		}
 		for row, token := range tokens {
-			m.cells[at(layer, row)] = mix(uint64(token), uint64(row), uint64(l))
+			m.cells[at(*layer, row)] = mix(uint64(token), uint64(row), uint64(l))
 		}
-		kv.Layers[l].Len = len(tokens)
-	}
-	var obs *model.Observed
-	if len(observe) > 0 {
-		obs = &model.Observed{}
-		m.observed[obs] = kv.Layers
+		layer.Len = len(tokens)
+		hash = m.readLayer(hash, *layer)
+		m.shown = *layer
+		if err := w.After(&model.Observed{Layer: l}); err != nil {
+			return nil, err
+		}
 	}
 	row := make([]float32, fakeVocab)
-	m.logits(m.read(kv), row)
-	return row, obs, nil
+	m.logits(hash, row)
+	return row, nil
 }
 
-func (m *fakeModel) TextRelevance(obs *model.Observed, layer int) ([]float32, error) {
-	if m.observed[obs] == nil {
-		return nil, fmt.Errorf("layer %d was not observed", layer)
-	}
-	return []float32{.5, .5}, nil
-}
+func (m *fakeModel) Only(o *model.Observed, _ []int32) (*model.Observed, error) { return o, nil }
 
-func (m *fakeModel) Importance(obs *model.Observed, layer int, visual []int32, _ []int) ([]float32, error) {
+func (m *fakeModel) TextRelevance(*model.Observed) ([]float32, error) { return []float32{.5, .5}, nil }
+
+func (m *fakeModel) Importance(_ *model.Observed, visual []int32, _ []int, _ bool) ([]float32, error) {
 	m.clock.pass(100 * time.Microsecond)
 	scores := make([]float32, len(visual))
 	for v, row := range visual {
-		scores[v] = float32(m.cells[at(m.observed[obs][layer], int(row))]%1000) / 1000
+		scores[v] = float32(m.cells[at(m.shown, int(row))]%1000) / 1000
+	}
+	if m.badScores {
+		scores[0] = float32(math.NaN())
 	}
 	return scores, nil
 }
 
-func (m *fakeModel) Keep(layer int, src backend.LayerKV, rows, dst []int32) error {
+func (m *fakeModel) Columns(o *model.Observed, _ []float32) ([]float32, error) {
+	rows := make([]int32, m.shown.Len)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return m.Importance(o, rows, nil, false)
+}
+
+func (m *fakeModel) Density(*model.Observed, float32) ([]float32, error) { return []float32{.5}, nil }
+
+func (m *fakeModel) Rows(_ *model.Observed, rows []int32) (keys, values []float32, err error) {
+	keys = make([]float32, len(rows)*4)
+	for i, row := range rows {
+		for d := range 4 {
+			keys[4*i+d] = float32(mix(m.cells[at(m.shown, int(row))], uint64(d), 3)%1000) - 500
+		}
+	}
+	return keys, keys, nil
+}
+
+func (m *fakeModel) Keep(layer int, src backend.LayerKV, rows [][]int32, dst []int32) error {
 	if m.beforeKeep != nil {
 		if err := m.beforeKeep(layer); err != nil {
 			return err
 		}
 	}
-	to := backend.LayerKV{Pages: dst, Len: len(rows)}
-	for i, row := range rows {
+	to := backend.LayerKV{Pages: dst, Len: len(rows[0])}
+	for i, row := range rows[0] {
 		m.cells[at(to, i)] = m.cells[at(src, int(row))]
 	}
 	return nil
@@ -144,9 +170,14 @@ func at(layer backend.LayerKV, row int) int {
 func (m *fakeModel) read(kv backend.KVView) uint64 {
 	h := uint64(1)
 	for _, layer := range kv.Layers {
-		for row := range layer.Len {
-			h = mix(h, m.cells[at(layer, row)], 7)
-		}
+		h = m.readLayer(h, layer)
+	}
+	return h
+}
+
+func (m *fakeModel) readLayer(h uint64, layer backend.LayerKV) uint64 {
+	for row := range layer.Len {
+		h = mix(h, m.cells[at(layer, row)], 7)
 	}
 	return h
 }

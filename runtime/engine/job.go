@@ -18,9 +18,10 @@ type job struct {
 	unwatch func() bool // stops waking the engine when ctx ends
 
 	prompt    compress.Prompt
-	observe   []int32
+	observe   []int32 // rows whose queries the policy wants to see
+	whole     string  // why the policy leaves the prompt as it is; empty: it is compressed
 	maxTokens int
-	need      int // pages to be promised at admission
+	permille  int // the retention in force when it was submitted: the request fits at this one
 
 	submitted, firstToken, lastToken time.Time
 

@@ -63,7 +63,7 @@ func (e *Engine) measure() Load {
 // every layer. The caller holds the lock.
 func (e *Engine) wants(j *job) int {
 	visual := len(j.prompt.Visual)
-	if len(j.observe) > 0 {
+	if j.whole == "" {
 		visual = visual * int(e.applied.TargetPermille) / control.MaxPermille
 	}
 	return e.config.Layers * e.shape.PagesFor(j.prompt.Rows-len(j.prompt.Visual)+visual)

@@ -18,15 +18,20 @@ type Graph interface {
 	// Reserve allocates the page pool, once.
 	Reserve(pages int) error
 	EncodeImages(px []image.Pixels) (model.Visual, error)
-	// Prefill appends the whole prompt to the pages in kv, saves the queries of the observed rows and returns the last row's logits.
-	Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32) ([]float32, *model.Observed, error)
+	// Prefill appends the whole prompt to the pages in kv, layer by layer, shows each layer with the queries of the observed
+	// rows to the watcher, and returns the last row's logits.
+	Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32, w model.Watcher) ([]float32, error)
 	// Decode appends one token to each sequence and returns a row of logits for each.
 	Decode(batch []model.DecodeRow) ([][]float32, error)
 }
 
-// Scorer tells which rows of a prefilled prompt matter, and compacts a layer to the rows that are kept.
+// Scorer tells which rows of a layer matter, and compacts it to the rows that are kept. Package compress says what each score is.
 type Scorer interface {
-	TextRelevance(obs *model.Observed, layer int) ([]float32, error)
-	Importance(obs *model.Observed, layer int, visual []int32, elite []int) ([]float32, error)
-	Keep(layer int, src backend.LayerKV, rows []int32, dst []int32) error
+	Only(o *model.Observed, rows []int32) (*model.Observed, error)
+	TextRelevance(o *model.Observed) ([]float32, error)
+	Importance(o *model.Observed, visual []int32, elite []int, byHead bool) ([]float32, error)
+	Columns(o *model.Observed, weights []float32) ([]float32, error)
+	Density(o *model.Observed, bar float32) ([]float32, error)
+	Rows(o *model.Observed, rows []int32) (keys, values []float32, err error)
+	Keep(layer int, src backend.LayerKV, rows [][]int32, dst []int32) error
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -35,8 +36,9 @@ func NewStudy(m Model, kvBytes int64, clock func() time.Time) (*Study, error) {
 	return &Study{model: m, config: config, shape: shape, pool: kv.NewPool(shape), clock: clock}, nil
 }
 
-// Prompt prefills a prompt, answers it greedily with its full cache, and keeps what the scores of the given policies need.
-// Close the case before the next prompt where memory is short.
+// Prompt prefills a prompt, answers it greedily with its full cache, and lets the given policies rank its rows;
+// only they can be run later, and they are known by their values: AirCache with other options is another policy. Close the
+// case before the next prompt where memory is short.
 func (s *Study) Prompt(ctx context.Context, tokens []int32, images []image.Pixels, maxTokens int, need ...compress.Policy) (*Case, error) {
 	r := Request{Tokens: tokens, Images: images, MaxTokens: maxTokens}
 	if err := r.validate(s.config); err != nil {
@@ -48,9 +50,41 @@ func (s *Study) Prompt(ctx context.Context, tokens []int32, images []image.Pixel
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &Case{study: s, ctx: ctx, prompt: compress.Survey(tokens, s.config.ImageToken), maxTokens: maxTokens, full: s.pool.NewSequence()}
+	c := &Case{study: s, ctx: ctx, prompt: compress.Survey(tokens, s.config.ImageToken), maxTokens: maxTokens,
+		full: s.pool.NewSequence(), judged: map[compress.Policy]*judgement{}}
 	if err := c.prefill(r, need); err != nil {
 		return nil, fmt.Errorf("studying a prompt of %d tokens: %w", len(tokens), withCleanup(err, c.Close))
 	}
 	return c, nil
+}
+
+func (c *Case) prefill(r Request, need []compress.Policy) error {
+	m, start := c.study.model, c.study.clock()
+	visual, err := m.EncodeImages(r.Images)
+	if err != nil {
+		return fmt.Errorf("encoding %d pictures: %w", len(r.Images), err)
+	}
+	defer visual.Release()
+	if err := c.full.Room(len(r.Tokens)); err != nil {
+		return err
+	}
+	logits, err := m.Prefill(r.Tokens, visual, viewOf(c.full), c.observe(need), c)
+	if err != nil {
+		return err
+	}
+	c.full.Wrote(len(r.Tokens))
+	c.prefillSeconds = (c.study.clock().Sub(start) - c.judging).Seconds()
+	return c.answerFull(logits)
+}
+
+// observe asks each policy what it wants to see, and returns all of it.
+func (c *Case) observe(need []compress.Policy) (rows []int32) {
+	for _, policy := range slices.Concat(need, []compress.Policy{compress.Full{}}) {
+		j := &judgement{}
+		j.observe, j.whole = policy.Observes(c.prompt)
+		c.judged[policy] = j
+		rows = append(rows, j.observe...)
+	}
+	slices.Sort(rows)
+	return slices.Compact(rows)
 }

@@ -51,29 +51,44 @@ func open(t *testing.T, s *engine.Study, r engine.Request, need ...compress.Poli
 	return c
 }
 
-// Every setting of a study answers as an engine that serves with it, and keeps the same bytes.
+// Every setting of a study answers as an engine that serves with it, and keeps the same bytes; also where each KV head keeps
+// rows of its own.
 func TestAStudyAnswersAsTheEngineServes(t *testing.T) {
-	s, p := study(t, 256<<20), processor(t)
-	var settings []engine.Setting
-	for _, permille := range []int{1000, 100, 20} {
-		settings = append(settings, engine.Setting{Policy: airCache, Permille: permille})
-	}
-	for i, setting := range settings {
-		served := start(t, setting.Policy, int32(setting.Permille), 64<<20)
-		for n, q := range someQuestions(t)[:4] {
-			request := q.request(t, p)
-			c := open(t, s, request, airCache)
-			got, err := c.RunAll(settings...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := listen(t, ask(t, served, request))
-			if o := got[i]; !slices.Equal(o.Tokens, want.tokens) || o.KVBytesKept != want.usage.KVBytesKept || o.KVBytesFull != want.usage.KVBytesFull || o.Recall != want.usage.Recall {
-				t.Errorf("question %d at %d permille: %v, %d of %d bytes, recall %v; served %v %+v", n, setting.Permille,
-					o.Tokens, o.KVBytesKept, o.KVBytesFull, o.Recall, want.tokens, want.usage)
-			}
+	byHead := compress.Defaults()
+	byHead.Granularity = compress.ByKVHead
+	s, p := study(t, 64<<20), processor(t)
+	for n, setting := range []engine.Setting{
+		{Policy: airCache, Permille: 1000}, {Policy: airCache, Permille: 20}, {Policy: compress.AirCache{Options: byHead}, Permille: 50},
+		{Policy: compress.H2O{}, Permille: 50}, {Policy: compress.TGV{}, Permille: 20}, {Policy: compress.FlashCache{}, Permille: 100},
+	} {
+		request := someQuestions(t)[n].request(t, p)
+		c := open(t, s, request, setting.Policy)
+		o, err := c.Run(setting.Policy, setting.Permille)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := listen(t, ask(t, start(t, setting.Policy, int32(setting.Permille), 64<<20), request))
+		if !slices.Equal(o.Tokens, want.tokens) || o.KVBytesKept != want.usage.KVBytesKept || o.KVBytesFull != want.usage.KVBytesFull || o.Recall != want.usage.Recall {
+			t.Errorf("%s at %d permille: %v, %d of %d bytes, recall %v; served %v %+v", setting.Policy.Name(), setting.Permille,
+				o.Tokens, o.KVBytesKept, o.KVBytesFull, o.Recall, want.tokens, want.usage)
+		}
+		if sum := floats(o.LayerRecall); math.Abs(sum/8-o.Recall) > 1e-9 {
+			t.Errorf("%s at %d permille: recall %v of the layers %v", setting.Policy.Name(), setting.Permille, o.Recall, o.LayerRecall)
+		}
+		if _, err := c.Run(compress.KeyDiff{}, 100); err == nil {
+			t.Error("a policy that was not named was run")
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
+}
+
+func floats(values []float64) (sum float64) {
+	for _, v := range values {
+		sum += v
+	}
+	return sum
 }
 
 func TestAStudyMeasuresTheDistanceFromTheFullCache(t *testing.T) {

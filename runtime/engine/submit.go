@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sort"
 
 	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/kv"
@@ -17,8 +18,8 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
 	if err := r.validate(e.config); err != nil {
 		return nil, err
 	}
-	j := &job{request: r, ctx: ctx, prompt: compress.Survey(r.Tokens, e.config.ImageToken)}
-	j.observe = e.opts.Policy.Observes(j.prompt)
+	j := &job{request: r, ctx: ctx, prompt: compress.Survey(r.Tokens, e.config.ImageToken), permille: int(e.Applied().TargetPermille)}
+	j.observe, j.whole = e.opts.Policy.Observes(j.prompt)
 	if err := e.fit(j); err != nil {
 		return nil, err
 	}
@@ -48,19 +49,40 @@ func (e *Engine) fit(j *job) error {
 	if j.maxTokens > room {
 		return &LimitError{Param: "max_tokens", Limit: int64(limit), Got: int64(prompt + j.maxTokens), Unit: "tokens of context with the prompt"}
 	}
-	compresses := len(j.observe) > 0
-	if least := e.shape.Admission(prompt, 0, compresses); least > e.shape.Pages {
+	if least := e.need(j, j.permille, 0); least > e.shape.Pages {
 		return &LimitError{Param: "messages", Limit: e.shape.Bytes(e.shape.Pages), Got: e.shape.Bytes(least), Unit: "bytes of KV cache"}
 	}
 	if j.maxTokens == 0 {
-		fits := e.shape.Pages/e.shape.Layers*e.shape.PageTokens - prompt + 1
-		j.maxTokens = min(room, max(1, fits))
+		j.maxTokens = 1 + sort.Search(room-1, func(i int) bool { return e.need(j, j.permille, answerRows(i+2)) > e.shape.Pages })
 	}
-	j.need = e.shape.Admission(prompt, answerRows(j.maxTokens), compresses)
-	if j.need > e.shape.Pages {
-		return &LimitError{Param: "max_tokens", Limit: e.shape.Bytes(e.shape.Pages), Got: e.shape.Bytes(j.need), Unit: "bytes of KV cache with the prompt"}
+	if need := e.need(j, j.permille, answerRows(j.maxTokens)); need > e.shape.Pages {
+		return &LimitError{Param: "max_tokens", Limit: e.shape.Bytes(e.shape.Pages), Got: e.shape.Bytes(need), Unit: "bytes of KV cache with the prompt"}
 	}
 	return nil
+}
+
+// need is the pages that a request takes at most when it is admitted at a retention.
+func (e *Engine) need(j *job, permille, answer int) int {
+	d := kv.Demand{Rows: j.prompt.Rows, Answer: answer}
+	if j.whole == "" {
+		d.Visual, d.Kept = len(j.prompt.Visual), e.quota(j, permille).Total(e.config.Layers)
+	}
+	return e.shape.Admission(d)
+}
+
+func (e *Engine) quota(j *job, permille int) compress.Quota {
+	return compress.Quota{Visual: len(j.prompt.Visual), Layers: e.config.Layers, Permille: permille}
+}
+
+// terms is the retention at which a request is admitted, and its pages. Where the retention has risen so far that the request
+// could never fit, it keeps the one that it was submitted under. The caller holds the lock.
+func (e *Engine) terms(j *job) (permille, need int) {
+	permille = int(e.applied.TargetPermille)
+	if need = e.need(j, permille, answerRows(j.maxTokens)); need > e.shape.Pages {
+		permille = j.permille
+		need = e.need(j, permille, answerRows(j.maxTokens))
+	}
+	return permille, need
 }
 
 func (e *Engine) enqueue(j *job) error {
@@ -103,7 +125,7 @@ func (e *Engine) takeLeavingWaiters() (left []*job) {
 }
 
 // takeFirst takes the first waiting job off the queue if it can run now.
-func (e *Engine) takeFirst() (j *job, permille int32) {
+func (e *Engine) takeFirst() (j *job, permille int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.blocked = false
@@ -111,11 +133,12 @@ func (e *Engine) takeFirst() (j *job, permille int32) {
 		return nil, 0
 	}
 	j = e.waiting[0]
-	if e.ledger.Fit(j.need) != kv.FitsNow {
+	permille, need := e.terms(j)
+	if e.ledger.Fit(need) != kv.FitsNow {
 		e.blocked = true
 		return nil, 0
 	}
 	e.waiting[0] = nil
 	e.waiting = e.waiting[1:]
-	return j, e.applied.TargetPermille
+	return j, permille
 }

@@ -7,14 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
-	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/compress"
-	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
 	"aircache.dev/aircache/runtime/image"
-	"aircache.dev/aircache/runtime/model"
 )
 
 // The model is part of the repository: where it is missing, these tests fail.
@@ -67,37 +63,9 @@ func (q question) request(t *testing.T, p *image.SiglipProcessor) engine.Request
 	return r
 }
 
-// start runs an engine over the real model until the test ends.
 func start(t *testing.T, policy compress.Policy, permille int32, kvBytes int64) *engine.Engine {
 	t.Helper()
-	device, err := cpu.New(cpu.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	llava, err := model.Load(tinyModel, device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(llava, engine.Options{Policy: policy, RetentionPermille: permille,
-		Bounds: control.Bounds{FloorPermille: 1, CeilingPermille: 1000}, KVBytes: kvBytes, MaxQueue: 64, MaxRunning: 16,
-		Clock: time.Now, Seed: func() uint64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { e.Run(ctx); close(done) }()
-	t.Cleanup(func() {
-		stop()
-		<-done
-		if l := e.Snapshot().Load; l.PagesUsed != 0 || l.PagesReserved != 0 {
-			t.Errorf("pages are left: %+v", l)
-		}
-		if err := device.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
+	return startWith(t, policy, permille, kvBytes, engine.Discard{})
 }
 
 type reply struct {

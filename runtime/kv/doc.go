@@ -9,14 +9,19 @@
 //
 // # Promises
 //
-// Pages are taken when rows are written, but promised when a request is admitted: its whole prompt (the transient before
-// compression) and the longest answer it may give. Compression shrinks the promise to what the compressed prompt and that
-// answer need. So a running request never finds the pool empty, nothing is preempted and nothing can deadlock; the price is
-// that an answer which ends early has held pages that nobody used. Used and promised pages are therefore reported apart.
+// Pages are taken when rows are written, but promised when a request is admitted: what its prompt passes through at most, and
+// the longest answer it may give. A prompt is compressed layer by layer while it is prefilled: a layer's pages are taken just
+// before it runs, and those of evicted rows are free right after it, so the most that a prompt holds is what is kept and one
+// whole layer. Then the promise shrinks to what the kept rows and the answer need. So a running request never finds the pool
+// empty, nothing is preempted and nothing can deadlock; the price is that an answer which ends early has held pages that
+// nobody used. Used and promised pages are therefore reported apart.
 //
 // An example with 8 layers, 576 visual and 44 text tokens, 32 new tokens (31 of them cached: the last one is never fed back):
 //
-//	prompt        620 rows = 39 pages a layer                 39*8 = 312
-//	admission     one more layer of 39 while copies are made  39*9 = 351 pages (651 rows uncompressed would take 328)
-//	10 % kept     44 + 58 + 31 = 133 rows = 9 pages a layer    9*8 =  72 pages, so 4.6 times as many sequences fit
+//	whole         620 rows and 31 = 41 pages a layer           41*8 = 328 pages
+//	10 % kept     461 of 4608 visual rows, however they are spread over the layers:
+//	prefill       7 layers: (7*(44+15) + 461+7)/16 = 55        and 39 for the whole one = 94
+//	answer        8 layers: (8*(44+31+15) + 461)/16            = 73
+//	admission     the larger: 94 pages, 3.5 times less than whole
+//	58 rows each  44 + 58 + 31 = 133 rows = 9 pages a layer    9*8 =  72 pages, so 4.6 times as many sequences fit
 package kv

@@ -22,7 +22,7 @@ func FuzzOperations(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) {
 		w := &truth{t: t, pool: NewPool(small), ledger: NewLedger(small)}
 		for i := 0; i+1 < len(script) && i < 400; i += 2 {
-			w.do(script[i]%6, int(script[i+1]))
+			w.do(script[i]%7, int(script[i+1]))
 			w.recount()
 		}
 		for _, s := range w.sequences {
@@ -55,6 +55,8 @@ func (w *truth) do(op byte, arg int) {
 			w.t.Fatal(err)
 		}
 	case 5:
+		w.writeLayer(s, arg)
+	case 6:
 		if p, err := w.ledger.Reserve(arg % 25); err == nil {
 			w.promises = append(w.promises, p)
 		} else if len(w.promises) > 0 {
@@ -73,20 +75,30 @@ func (w *truth) write(s *Sequence, rows int) {
 	}
 }
 
+// writeLayer writes rows to one layer alone.
+func (w *truth) writeLayer(s *Sequence, arg int) {
+	layer, free := arg%small.Layers, w.pool.Free()
+	if err := s.RoomIn(layer, arg%11); err == nil {
+		s.WroteIn(layer, arg%11)
+	} else if !errors.Is(err, ErrNoPages) || w.pool.Free() != free {
+		w.t.Fatalf("room for %d rows in layer %d: %v, free pages went from %d to %d", arg%11, layer, err, free, w.pool.Free())
+	}
+}
+
 func (w *truth) compact(s *Sequence, arg int) {
 	layer, position := arg%small.Layers, s.Position
-	keep := make([]int32, s.Tables[layer].Rows*(arg%5)/4)
+	keep := s.Tables[layer].Rows * (arg % 5) / 4
 	var fail error
 	if arg >= 128 {
 		fail = errors.New("copy failed")
 	}
 	before := s.Tables[layer]
-	err := s.Compact(layer, keep, func(Table, []int32, []int32) error { return fail })
+	err := s.Compact(layer, keep, func(Table, []int32) error { return fail })
 	if s.Position != position {
 		w.t.Fatalf("compaction moved the position from %d to %d", position, s.Position)
 	}
-	if after := s.Tables[layer]; err == nil && after.Rows != len(keep) || err != nil && after.Rows != before.Rows {
-		w.t.Fatalf("kept %d of %d rows with error %v, the table has %d", len(keep), before.Rows, err, after.Rows)
+	if after := s.Tables[layer]; err == nil && after.Rows != keep || err != nil && after.Rows != before.Rows {
+		w.t.Fatalf("kept %d of %d rows with error %v, the table has %d", keep, before.Rows, err, after.Rows)
 	}
 }
 

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -60,39 +61,63 @@ func TestCompactFreesPagesAndKeepsThePosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Wrote(13)
-	err := s.Compact(1, []int32{0, 5, 12}, func(src Table, rows, dst []int32) error {
-		if src.Rows != 13 || len(rows) != 3 || len(dst) != 1 || slices.Contains(src.Pages, dst[0]) {
-			t.Errorf("copying %v of %+v to %v", rows, src, dst)
+	first := s.Tables[1].Pages[0]
+	err := s.Compact(1, 3, func(src Table, dst []int32) error {
+		if src.Rows != 13 || !slices.Equal(dst, src.Pages[:1]) {
+			t.Errorf("moving 3 rows of %+v to %v", src, dst)
 		}
 		return nil
 	})
 	if err != nil || s.Position != 13 || s.Tables[0].Rows != 13 || s.Tables[1].Rows != 3 || p.Used() != 5 {
 		t.Errorf("%v: position %d, tables %+v, %d pages used", err, s.Position, s.Tables, p.Used())
 	}
+	if err := s.Room(2); err != nil || s.Tables[1].Pages[0] != first || len(s.Tables[1].Pages) != 2 {
+		t.Errorf("growing again: %v, %+v", err, s.Tables[1])
+	}
 	if err := s.Release(); err != nil || p.Used() != 0 {
 		t.Errorf("release: %v, %d pages used", err, p.Used())
 	}
 }
 
-func TestAFailedCopyChangesNothing(t *testing.T) {
+func TestAFailedMoveFreesNothing(t *testing.T) {
 	p := NewPool(small)
 	s := p.NewSequence()
 	_ = s.Room(8)
 	s.Wrote(8)
-	before := slices.Clone(s.Tables)
 	broken := errors.New("device lost")
-	if err := s.Compact(0, []int32{1}, func(Table, []int32, []int32) error { return broken }); !errors.Is(err, broken) {
+	if err := s.Compact(0, 1, func(Table, []int32) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 	func() {
 		defer func() { _ = recover() }()
-		_ = s.Compact(0, []int32{1}, func(Table, []int32, []int32) error { panic("kernel") })
+		_ = s.Compact(0, 1, func(Table, []int32) error { panic("kernel") })
 	}()
-	if p.Used() != 4 || !slices.Equal(before[0].Pages, s.Tables[0].Pages) || s.Tables[0].Rows != 8 {
+	if p.Used() != 4 || s.Tables[0].Rows != 8 {
 		t.Errorf("%d pages used, layer 0 is %+v", p.Used(), s.Tables[0])
 	}
-	if err := s.Compact(0, make([]int32, 9), nil); err == nil {
+	if err := s.Compact(0, 9, nil); err == nil {
 		t.Error("9 rows were kept of 8")
+	}
+}
+
+func TestLayersFillOneAfterTheOther(t *testing.T) {
+	p := NewPool(small)
+	s := p.NewSequence()
+	for layer := range 2 {
+		if err := s.RoomIn(layer, 70); err != nil {
+			t.Fatal(err)
+		}
+		s.WroteIn(layer, 70)
+		if err := s.Compact(layer, 5, func(Table, []int32) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Advance(70)
+	if s.Position != 70 || s.Rows() != 10 || p.Used() != 4 {
+		t.Errorf("position %d, %d rows in %d pages of a pool that holds one layer of 70", s.Position, s.Rows(), p.Used())
+	}
+	if err := s.RoomIn(0, 80); !errors.Is(err, ErrNoPages) || p.Used() != 4 {
+		t.Errorf("room that is not there: %v, %d pages used", err, p.Used())
 	}
 }
 
@@ -126,22 +151,55 @@ func TestFillTakesPagesForACopyAndRewindForgetsItsTail(t *testing.T) {
 // The figures of doc.go.
 func TestWorkedExample(t *testing.T) {
 	s := Shape{Pages: 1000, PageTokens: 16, Layers: 8}
-	if got := s.Admission(620, 31, true); got != 351 {
-		t.Errorf("admission with compression: %d, want 351", got)
-	}
-	if got := s.Admission(620, 31, false); got != 328 {
-		t.Errorf("admission without: %d, want 328", got)
+	for want, d := range map[int]Demand{
+		328: {Rows: 620, Answer: 31},
+		94:  {Rows: 620, Answer: 31, Visual: 576, Kept: 461},
+		312: {Rows: 620, Visual: 576, Kept: 8 * 576},
+	} {
+		if got := s.Admission(d); got != want {
+			t.Errorf("admission of %+v: %d pages, want %d", d, got, want)
+		}
 	}
 	if got := s.Remaining(slices.Repeat([]int{102}, 8), 31); got != 72 {
 		t.Errorf("after compression: %d, want 72", got)
 	}
 }
 
+// However the kept rows fall on the layers, and however long the answer gets, the promise holds.
+func TestAdmissionCoversEverySpread(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		s := Shape{PageTokens: 1 + r.IntN(16), Layers: 1 + r.IntN(12)}
+		d := Demand{Visual: 1 + r.IntN(200), Answer: r.IntN(60)}
+		d.Rows = d.Visual + r.IntN(80)
+		d.Kept = s.Layers + r.IntN(s.Layers*d.Visual-s.Layers+1)
+		promise := s.Admission(d)
+		kept, left := make([]int, s.Layers), d.Kept
+		for l := range kept { // at random, but all of it
+			kept[l] = min(left, d.Visual, max(left-(s.Layers-1-l)*d.Visual, r.IntN(left+1)))
+			left -= kept[l]
+		}
+		r.Shuffle(len(kept), func(a, b int) { kept[a], kept[b] = kept[b], kept[a] })
+		text := d.Rows - d.Visual
+		prefill, answer := 0, 0
+		for l, k := range kept {
+			answer += s.PagesFor(text + k + d.Answer)
+			if l < s.Layers-1 {
+				prefill += s.PagesFor(text + min(d.Visual, k+1))
+			}
+		}
+		prefill += s.PagesFor(d.Rows)
+		if promise < answer || promise < prefill {
+			t.Fatalf("%+v in %+v with %v kept: %d pages promised, the prefill takes %d, the answer %d", d, s, kept, promise, prefill, answer)
+		}
+	}
+}
+
 func TestShapeForRefusesAPoolThatHoldsNothing(t *testing.T) {
-	if s, err := ShapeFor(8*16*512+16*512, 8, 16, 512); err != nil || s.Pages != 9 || s.Bytes(9) != 73728 {
+	if s, err := ShapeFor(9*16*512, 8, 16, 512); err != nil || s.Pages != 9 || s.Bytes(9) != 73728 {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	for _, bytes := range []int64{0, -1, 9*16*512 - 1} {
+	for _, bytes := range []int64{0, -1, 8*16*512 - 1} {
 		if s, err := ShapeFor(bytes, 8, 16, 512); err == nil {
 			t.Errorf("%d bytes gave %+v", bytes, s)
 		}

@@ -55,29 +55,37 @@ func (s *Sequence) Wrote(n int) {
 	s.Position += n
 }
 
-// Compact replaces a layer by the copy that `copy` makes of the given rows in fresh pages, and frees the old ones. The
-// position stays. Where copy fails, everything is as before.
-func (s *Sequence) Compact(layer int, rows []int32, copy func(src Table, rows, dst []int32) error) error {
-	old := s.Tables[layer]
-	if len(rows) > old.Rows {
-		return fmt.Errorf("compacting layer %d: %d rows are to be kept, it has %d", layer, len(rows), old.Rows)
-	}
-	fresh, err := s.pool.Take(s.pool.shape.PagesFor(len(rows)))
+// RoomIn makes sure that one layer has pages for n more rows.
+func (s *Sequence) RoomIn(layer, n int) error {
+	t := &s.Tables[layer]
+	pages, err := s.pool.Take(s.shortage(*t, n))
 	if err != nil {
+		return fmt.Errorf("making room in layer %d: %w", layer, err)
+	}
+	t.Pages = append(t.Pages, pages...)
+	return nil
+}
+
+// WroteIn counts n rows that were written to one layer. When all layers have them, Advance counts the position.
+func (s *Sequence) WroteIn(layer, n int) { s.Tables[layer].Rows += n }
+
+// Advance moves the position by n rows that every layer has got.
+func (s *Sequence) Advance(n int) { s.Position += n }
+
+// Compact lets move bring the rows that a layer keeps into its first pages, and frees the others. The position stays. Where
+// move fails no page is freed, and what the layer holds is undefined.
+func (s *Sequence) Compact(layer, rows int, move func(src Table, dst []int32) error) error {
+	t := &s.Tables[layer]
+	if rows > t.Rows {
+		return fmt.Errorf("compacting layer %d: %d rows are to be kept, it has %d", layer, rows, t.Rows)
+	}
+	keep := s.pool.shape.PagesFor(rows)
+	if err := move(*t, t.Pages[:keep]); err != nil {
 		return fmt.Errorf("compacting layer %d: %w", layer, err)
 	}
-	done := false
-	defer func() { // also on a panic of the device's copy
-		if !done {
-			_ = s.pool.Return(fresh)
-		}
-	}()
-	if err := copy(old, rows, fresh); err != nil {
-		return fmt.Errorf("compacting layer %d: %w", layer, err)
-	}
-	done = true
-	s.Tables[layer] = Table{Pages: fresh, Rows: len(rows)}
-	return s.pool.Return(old.Pages)
+	free := t.Pages[keep:]
+	*t = Table{Pages: t.Pages[:keep:keep], Rows: rows}
+	return s.pool.Return(free)
 }
 
 // Fill takes pages for the rows of an empty layer and lets write put them there: a copy of another sequence's rows, say. Where

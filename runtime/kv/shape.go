@@ -17,7 +17,7 @@ func ShapeFor(bytes int64, layers, pageTokens int, bytesPerTokenLayer int64) (Sh
 	}
 	s := Shape{PageTokens: pageTokens, Layers: layers, PageBytes: int64(pageTokens) * bytesPerTokenLayer}
 	pages := bytes / s.PageBytes
-	if least := s.Admission(1, 0, true); pages < int64(least) {
+	if least := s.Admission(Demand{Rows: 1}); pages < int64(least) {
 		return Shape{}, fmt.Errorf("sizing the KV cache: %d bytes hold %d pages of %d bytes, the shortest prompt needs %d", bytes, max(pages, 0), s.PageBytes, least)
 	}
 	const most = 1 << 30 // page numbers are int32 on the device
@@ -31,14 +31,36 @@ func (s Shape) PagesFor(rows int) int { return (rows + s.PageTokens - 1) / s.Pag
 // Bytes of a number of pages.
 func (s Shape) Bytes(pages int) int64 { return int64(pages) * s.PageBytes }
 
-// Admission is what a request may need at most: its prompt and its answer uncompressed, or, where the prompt may be
-// compressed, its prompt in all layers and one layer's copy.
-func (s Shape) Admission(promptRows, answerRows int, compresses bool) int {
-	whole := s.Layers * s.PagesFor(promptRows+answerRows)
-	if !compresses {
+// Demand is what the pages of a request depend on.
+type Demand struct {
+	Rows   int // of the prompt
+	Answer int // rows that follow at most
+	Visual int // rows of the prompt that may be evicted in each layer; 0: nothing is
+	Kept   int // visual rows that stay, over all layers
+}
+
+// Admission is what a request may need at most. A prompt that is compressed layer by layer passes through one whole layer
+// beside the kept rows of the layers before it, each with a row of rounding:
+//
+//	prefill   sum over L-1 layers of the kept rows, + pages(prompt)
+//	answer    sum over L layers of the kept rows and the answer
+//
+// How the kept rows are spread over the layers is not known yet, so each layer may waste most of a page.
+func (s Shape) Admission(d Demand) int {
+	whole := s.Layers * s.PagesFor(d.Rows+d.Answer)
+	if d.Visual == 0 || d.Kept >= d.Visual*s.Layers {
 		return whole
 	}
-	return max(whole, (s.Layers+1)*s.PagesFor(promptRows))
+	text, before := d.Rows-d.Visual, s.Layers-1
+	prefill := s.spread(before, text, min(d.Kept, before*d.Visual)+before) + s.PagesFor(d.Rows)
+	answer := s.spread(s.Layers, text+d.Answer, d.Kept)
+	return min(whole, max(prefill, answer))
+}
+
+// spread is the most pages that layers take with so many rows each, and extra rows divided among them in any way: a layer of n
+// rows takes at most (n + PageTokens-1) / PageTokens.
+func (s Shape) spread(layers, each, extra int) int {
+	return (layers*(each+s.PageTokens-1) + extra) / s.PageTokens
 }
 
 // Remaining is what a sequence needs until its last row, given the rows that each layer holds now.

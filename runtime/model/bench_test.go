@@ -94,7 +94,7 @@ func BenchmarkPrefill(b *testing.B) {
 			var r meter
 			r.start(b)
 			for b.Loop() {
-				if _, _, err := m.Prefill(tokens, v, kv, nil); err != nil {
+				if _, err := m.Prefill(tokens, v, kv, nil, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

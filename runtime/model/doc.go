@@ -14,8 +14,9 @@
 // A decoder layer appends its keys and values to the pages of its own list, so that after eviction every layer may hold
 // another number of rows. Position (for RoPE) comes from the caller and never from a cache length.
 //
-// Prefill can save the query rows of some tokens (Observed); TextRelevance and Importance weigh cached rows with them, and
-// Keep compacts a layer to the rows that were chosen.
+// A [Watcher] stands beside a prefill: it hands out each layer's pages just before the layer runs, sees the layer's keys and
+// some query rows (Observed) just after it, and may compact it there and then (Keep). TextRelevance, Importance, Columns and
+// Density weigh cached rows with the queries; Rows reads the cache itself.
 //
 // A model belongs to one goroutine at a time. Errors of one step leave it usable.
 package model

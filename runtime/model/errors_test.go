@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -16,20 +17,17 @@ func TestBadInputIsAnErrorAndTheModelLivesOn(t *testing.T) {
 	pages := &dealer{}
 	kv := pages.view(3, 32)
 	good := []int32{1, 2, 3}
-	before, obs, err := m.Prefill(good, Visual{}, kv, []int32{1, 2})
+	seen := &stubborn{at: -1}
+	before, err := m.Prefill(good, Visual{}, kv, []int32{1, 2}, seen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range badInputs(m, kv, obs) {
+	for name, c := range badInputs(m, kv, seen.last) {
 		if err := c.run(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, the error should say %q", name, err, c.want)
 		}
 	}
-	obs.Release()
-	if _, err := m.TextRelevance(obs, 0); err == nil || !strings.Contains(err.Error(), "released") {
-		t.Errorf("scoring after release: %v", err)
-	}
-	after, _, err := m.Prefill(good, Visual{}, kv, nil)
+	after, err := m.Prefill(good, Visual{}, kv, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +38,26 @@ func TestBadInputIsAnErrorAndTheModelLivesOn(t *testing.T) {
 	}
 }
 
+// stubborn keeps what it was shown, and refuses a layer.
+type stubborn struct {
+	at   int
+	last *Observed
+}
+
+func (s *stubborn) Before(layer int) error {
+	if layer == s.at {
+		return errors.New("no room in layer 1")
+	}
+	return nil
+}
+
+func (s *stubborn) After(o *Observed) error {
+	if s.last = o; o.Layer+10 == s.at {
+		return errors.New("no order in layer 2")
+	}
+	return nil
+}
+
 type badInput struct {
 	run  func() error
 	want string
@@ -47,7 +65,7 @@ type badInput struct {
 
 func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
 	prefill := func(tokens []int32, kv backend.KVView, observe []int32) func() error {
-		return func() error { _, _, err := m.Prefill(tokens, Visual{}, kv, observe); return err }
+		return func() error { _, err := m.Prefill(tokens, Visual{}, kv, observe, &stubborn{at: -1}); return err }
 	}
 	decode := func(token int32, kv backend.KVView) func() error {
 		return func() error { _, err := m.Decode([]DecodeRow{{Token: token, KV: kv}}); return err }
@@ -55,12 +73,17 @@ func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
 	encode := func(px image.Pixels) func() error {
 		return func() error { _, err := m.EncodeImages([]image.Pixels{px}); return err }
 	}
-	importance := func(layer int, visual []int32, elite []int) func() error {
-		return func() error { _, err := m.Importance(obs, layer, visual, elite); return err }
+	watched := func(at int) func() error {
+		return func() error { _, err := m.Prefill([]int32{1}, Visual{}, kv, nil, &stubborn{at: at}); return err }
+	}
+	importance := func(visual []int32, elite []int) func() error {
+		return func() error { _, err := m.Importance(obs, visual, elite, false); return err }
+	}
+	keep := func(layer int, rows []int32, dst []int32) func() error {
+		return func() error { return m.Keep(layer, obs.kv, [][]int32{rows}, dst) }
 	}
 	late := backend.KVView{Position: 499, Layers: kv.Layers}
 	foreign := backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{200}}, {Pages: []int32{200}}, {Pages: []int32{200}}}}
-	ragged := backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{1}}, {Pages: []int32{2}, Len: 1}, {Pages: []int32{3}}}}
 	return map[string]badInput{
 		"no token":                   {prefill(nil, kv, nil), "there is no token"},
 		"a token above the words":    {prefill([]int32{1, 50}, kv, nil), "token 50 (number 1) is outside 0..49"},
@@ -70,24 +93,27 @@ func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
 		"too few layers":             {prefill([]int32{1}, backend.KVView{Layers: kv.Layers[:2]}, nil), "the cache has 2 layers, the model 3"},
 		"too few pages":              {prefill(make([]int32, 33), kv, nil), "need 3 pages, 2 given"},
 		"a page outside of the pool": {prefill([]int32{1}, foreign, nil), "page 200 (number 0) is outside 0..199"},
-		"observing outside":          {prefill([]int32{1}, kv, []int32{1}), "row 1 (number 0) is outside 0..0"},
-		"observing a compacted one":  {prefill([]int32{1}, ragged, []int32{0}), "cannot be observed"},
+		"observing outside":          {prefill([]int32{1}, kv, []int32{1}), "observed token 1 (number 0)"},
+		"observing out of order":     {prefill([]int32{1, 2}, kv, []int32{1, 0}), "observed token 0 (number 1) does not rise above 1"},
+		"a watcher without pages":    {watched(1), "no room in layer 1"},
+		"a watcher that refuses":     {watched(12), "no order in layer 2"},
 		"decoding a wrong token":     {decode(50, kv), "sequence 0: token 50"},
 		"decoding past the end":      {decode(1, backend.KVView{Position: 500, Layers: kv.Layers}), "position 500"},
 		"decoding with few layers":   {decode(1, backend.KVView{}), "the cache has 0 layers"},
 		"decoding without pages":     {decode(1, backend.KVView{Layers: make([]backend.LayerKV, 3)}), "need 1 pages, 0 given"},
 		"a picture of another size":  {encode(image.Pixels{C: 3, H: 9, W: 10}), "picture 0: the picture is 3 x 9 x 10"},
 		"a picture without values":   {encode(image.Pixels{C: 3, H: 10, W: 10}), "has 0 values, 300 wanted"},
-		"importance of no layer":     {importance(3, []int32{0}, []int{0}), "layer 3"},
-		"importance of no elite":     {importance(0, []int32{0}, nil), "0 elite rows"},
-		"importance of no picture":   {importance(0, nil, []int{0}), "0 visual rows"},
-		"elites that fall":           {importance(0, []int32{0}, []int{1, 0}), "elite index 0"},
-		"visual rows outside":        {importance(0, []int32{3}, []int{1}), "visual row 3 (number 0) is outside 0..2"},
-		"relevance of no layer":      {func() error { _, err := m.TextRelevance(obs, -1); return err }, "layer -1"},
-		"relevance of nothing":       {func() error { _, err := m.TextRelevance(nil, 0); return err }, "not observed"},
-		"keeping rows that fall":     {func() error { return m.Keep(0, obs.layers[0], []int32{1, 1}, []int32{0}) }, "row 1 (number 1) does not rise above 1"},
-		"keeping without pages":      {func() error { return m.Keep(0, obs.layers[0], []int32{1}, nil) }, "1 rows need 1 pages, 0 given"},
-		"keeping in no layer":        {func() error { return m.Keep(3, obs.layers[0], []int32{1}, nil) }, "layer 3 is outside 0..2"},
+		"importance of no elite":     {importance([]int32{0}, nil), "0 elite rows"},
+		"importance of no picture":   {importance(nil, []int{0}), "0 visual rows"},
+		"elites that fall":           {importance([]int32{0}, []int{1, 0}), "elite index 0"},
+		"visual rows outside":        {importance([]int32{3}, []int{1}), "visual row 3 (number 0) is outside 0..2"},
+		"queries that were not seen": {func() error { _, err := m.Only(obs, []int32{0, 1}); return err }, "row 0 was not observed"},
+		"columns of few weights":     {func() error { _, err := m.Columns(obs, []float32{1}); return err }, "the result has 1 values, 2 wanted"},
+		"a density over everything":  {func() error { _, err := m.Density(obs, 2); return err }, "layer 2"},
+		"reading rows outside":       {func() error { _, _, err := m.Rows(obs, []int32{3}); return err }, "row 3"},
+		"keeping rows that fall":     {keep(0, []int32{1, 1}, []int32{0}), "row 1 (number 1) does not rise above 1"},
+		"keeping without pages":      {keep(0, []int32{1}, nil), "1 rows need 1 pages, 0 given"},
+		"keeping in no layer":        {keep(3, []int32{1}, nil), "layer 3 is outside 0..2"},
 		"reserving nothing":          {func() error { return m.Reserve(0) }, "0 pages"},
 		"reserving too much":         {func() error { return m.Reserve(1 << 40) }, "bytes"},
 	}

@@ -17,6 +17,9 @@ type LLaVA struct {
 	projector *projector
 	decoder   *decoder
 
+	queries  workspace // of the observed rows of a layer
+	selected workspace // of some of them
+
 	ids    []int32     // scratch of one step
 	logits []float32   // Decode's result, reused
 	rows   [][]float32 // views of logits
@@ -42,6 +45,8 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 	l := &loader{from: checkpoint, ops: backend.Check(b)}
 	m = &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
+	width := []int{m.config.Heads * m.config.HeadDim}
+	m.queries, m.selected = workspace{ops: l.ops, columns: width}, workspace{ops: l.ops, columns: width}
 	if err := errors.Join(l.err, l.ops.Sync()); err != nil {
 		return nil, fmt.Errorf("loading model %s: %w", dir, err)
 	}

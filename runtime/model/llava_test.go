@@ -87,22 +87,26 @@ func (j *journey) run() {
 	observe := []int32{int32(n - 5), int32(n - 4), int32(n - 3), int32(n - 1)}
 
 	kv, p := j.pages.view(j.r.layers, n+8), j.r.begin()
-	logits, obs, err := j.m.Prefill(tokens, visual, kv, observe)
+	want := j.feed(p, tokens, rows)
+	deal := &dealt{view: kv, pages: slices.Clone(kv.Layers)}
+	for l := range kv.Layers {
+		kv.Layers[l].Pages = nil // they come layer by layer
+	}
+	deal.after = func(o *Observed) { j.scores(o, p, tokens, observe) }
+	logits, err := j.m.Prefill(tokens, visual, kv, observe, deal)
 	if err != nil {
 		j.Fatal(err)
 	}
-	j.expect("prompt", logits, j.feed(p, tokens, rows))
+	if deal.layers != j.r.layers {
+		j.Errorf("%d layers were watched, want %d", deal.layers, j.r.layers)
+	}
+	j.expect("prompt", logits, want)
 	advance(&kv, n)
 	visual.Release()
-	held := slices.Clone(kv.Layers[0].Pages)
-	clear(kv.Layers[0].Pages) // an observation keeps its own list
-	j.scores(obs, p, tokens, observe)
-	copy(kv.Layers[0].Pages, held)
-	obs.Release()
 	j.compact(&kv, p)
 
 	other, q := j.pages.view(j.r.layers, 8), j.r.begin() // a second sequence, text only, not compacted
-	if logits, _, err = j.m.Prefill([]int32{5}, Visual{}, other, nil); err != nil {
+	if logits, err = j.m.Prefill([]int32{5}, Visual{}, other, nil, nil); err != nil {
 		j.Fatal(err)
 	}
 	j.expect("prompt of one token", logits, j.feed(q, []int32{5}, nil))
@@ -117,6 +121,28 @@ func (j *journey) run() {
 		advance(&other, 1)
 		advance(&kv, 1)
 	}
+}
+
+// dealt hands out a layer's pages just before it runs, as a cascade does.
+type dealt struct {
+	view   backend.KVView
+	pages  []backend.LayerKV
+	layers int
+	after  func(*Observed)
+}
+
+func (d *dealt) Before(layer int) error {
+	d.view.Layers[layer].Pages = d.pages[layer].Pages
+	return nil
+}
+
+func (d *dealt) After(o *Observed) error {
+	if o.Layer != d.layers {
+		return fmt.Errorf("layer %d came after %d others", o.Layer, d.layers)
+	}
+	d.layers++
+	d.after(o)
+	return nil
 }
 
 func (j *journey) expect(what string, got []float32, want []float64) {
@@ -171,8 +197,8 @@ func (j *journey) feed(p *past, tokens []int32, visual [][]float64) (logits []fl
 	return logits
 }
 
-// scores compares text relevance and visual importance of every layer.
-func (j *journey) scores(obs *Observed, p *past, tokens, observe []int32) {
+// scores compares what a layer tells: all queries, and some of them.
+func (j *journey) scores(o *Observed, p *past, tokens, observe []int32) {
 	j.Helper()
 	var visual []int32
 	for i, id := range tokens {
@@ -181,32 +207,62 @@ func (j *journey) scores(obs *Observed, p *past, tokens, observe []int32) {
 		}
 	}
 	elite := []int{1, 3}
-	for layer := range j.r.layers {
-		relevance, err := j.m.TextRelevance(obs, layer)
-		if err != nil {
-			j.Fatal(err)
+	relevance, err := j.m.TextRelevance(o)
+	j.must(err)
+	importance, err := j.m.Importance(o, visual, elite, false)
+	j.must(err)
+	wantText, wantVisual := make([]float64, len(observe)), make([]float64, len(visual))
+	for head := range j.r.heads {
+		for i, w := range j.weights(p, o.Layer, head, observe[len(observe)-1], observe) {
+			wantText[i] += w / float64(j.r.heads)
 		}
-		importance, err := j.m.Importance(obs, layer, visual, elite)
-		if err != nil {
-			j.Fatal(err)
+		for e, index := range elite {
+			keys := slices.Clone(visual)
+			for _, earlier := range elite[:e+1] {
+				keys = append(keys, observe[earlier])
+			}
+			for i, w := range j.weights(p, o.Layer, head, observe[index], keys)[:len(visual)] {
+				wantVisual[i] += w / float64(j.r.heads*len(elite))
+			}
 		}
-		wantText, wantVisual := make([]float64, len(observe)), make([]float64, len(visual))
+	}
+	j.expect("text relevance", relevance, wantText)
+	j.expect("importance", importance, wantVisual)
+	j.columns(o, p, observe[1:3])
+	keys, values, err := j.m.Rows(o, visual[:3])
+	j.must(err)
+	j.expect("keys", keys, slices.Concat(p.keys[o.Layer][visual[0]], p.keys[o.Layer][visual[1]], p.keys[o.Layer][visual[2]]))
+	j.expect("values", values, slices.Concat(p.values[o.Layer][visual[0]], p.values[o.Layer][visual[1]], p.values[o.Layer][visual[2]]))
+}
+
+func (j *journey) columns(o *Observed, p *past, rows []int32) {
+	j.Helper()
+	some, err := j.m.Only(o, rows)
+	j.must(err)
+	got, err := j.m.Columns(some, []float32{1, 2})
+	j.must(err)
+	density, err := j.m.Density(some, 1e-9)
+	j.must(err)
+	want := make([]float64, len(p.keys[o.Layer]))
+	for i, row := range rows {
+		var keys []int32
+		for r := range row + 1 {
+			keys = append(keys, r)
+		}
 		for head := range j.r.heads {
-			for i, w := range j.weights(p, layer, head, observe[len(observe)-1], observe) {
-				wantText[i] += w / float64(j.r.heads)
-			}
-			for e, index := range elite {
-				keys := append([]int32(nil), visual...)
-				for _, earlier := range elite[:e+1] {
-					keys = append(keys, observe[earlier])
-				}
-				for i, w := range j.weights(p, layer, head, observe[index], keys)[:len(visual)] {
-					wantVisual[i] += w / float64(j.r.heads*len(elite))
-				}
+			for k, w := range j.weights(p, o.Layer, head, row, keys) {
+				want[k] += float64(i+1) * w / float64(j.r.heads)
 			}
 		}
-		j.expect("text relevance", relevance, wantText)
-		j.expect("importance", importance, wantVisual)
+	}
+	j.expect("columns", got, want)
+	j.expect("density", density, []float64{1, 1})
+}
+
+func (j *journey) must(err error) {
+	j.Helper()
+	if err != nil {
+		j.Fatal(err)
 	}
 }
 
@@ -235,7 +291,7 @@ func (j *journey) compact(kv *backend.KVView, p *past) {
 		if layer%2 == 1 {
 			dst = kv.Layers[layer].Pages
 		}
-		if err := j.m.Keep(layer, kv.Layers[layer], rows, dst); err != nil {
+		if err := j.m.Keep(layer, kv.Layers[layer], [][]int32{rows}, dst); err != nil {
 			j.Fatal(err)
 		}
 		kv.Layers[layer] = backend.LayerKV{Pages: dst, Len: len(rows)}

@@ -182,7 +182,7 @@ func compareStages(t *testing.T, m *LLaVA, id string, c golden, truth *weights.C
 	}
 	compare("projector", c.Patches, v.rows)
 	pages := &dealer{}
-	if _, _, err := m.Prefill(c.Tokens, v, pages.view(m.config.Layers, len(c.Tokens)), nil); err != nil {
+	if _, err := m.Prefill(c.Tokens, v, pages.view(m.config.Layers, len(c.Tokens)), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	all := make([]int32, last.Rows)
@@ -250,7 +250,7 @@ func compareAnswers(t *testing.T, m *LLaVA, cases []golden, logits []float32) (w
 			t.Fatal(err)
 		}
 		kv := pages.view(m.config.Layers, len(c.Tokens)+len(c.Greedy))
-		got, _, err := m.Prefill(c.Tokens, v, kv, nil)
+		got, err := m.Prefill(c.Tokens, v, kv, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

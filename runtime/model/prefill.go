@@ -1,29 +1,45 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 
 	"aircache.dev/aircache/runtime/backend"
 )
 
 // Prefill runs the prompt of one sequence, image tokens replaced by the rows of v in order, and appends K and V of every row
-// to kv's pages. It saves the queries of the tokens in observe (ascending indices into tokens) for every layer, and returns
-// the logits of the last row. Without observe the second result is nil.
-func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32) ([]float32, *Observed, error) {
+// to kv's pages. It returns the logits of the last row. The watcher, if there is one, sees each layer with the queries of
+// the tokens in observe (ascending indices into tokens).
+func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32, w Watcher) ([]float32, error) {
 	images, err := m.checkPrompt(tokens, v, kv)
+	if err == nil {
+		err = checkObserve(observe, len(tokens))
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
+		return nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
 	}
 	logits := make([]float32, m.config.Vocab)
-	obs, err := m.prefill(tokens, images, v, kv, observe, logits)
-	if err != nil {
-		obs.Release()
-		return nil, nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
+	if err := m.prefill(tokens, images, v, kv, &watch{w, observe}, logits); err != nil {
+		return nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
 	}
-	if len(observe) == 0 {
-		obs = nil
+	return logits, nil
+}
+
+// watch is a watcher and the tokens it wants to see.
+type watch struct {
+	Watcher
+	observe []int32
+}
+
+func checkObserve(observe []int32, tokens int) error {
+	last := int32(-1)
+	for i, row := range observe {
+		if row <= last || int(row) >= tokens {
+			return fmt.Errorf("observed token %d (number %d) does not rise above %d or is not below %d", row, i, last, tokens)
+		}
+		last = row
 	}
-	return logits, obs, nil
+	return nil
 }
 
 // checkPrompt returns the rows of the image tokens.
@@ -51,29 +67,53 @@ func (m *LLaVA) checkPrompt(tokens []int32, v Visual, kv backend.KVView) (images
 	return images, nil
 }
 
-func (m *LLaVA) prefill(tokens, images []int32, v Visual, kv backend.KVView, observe []int32, logits []float32) (*Observed, error) {
-	obs, err := m.observation(len(tokens), kv, observe)
-	if err != nil {
-		return obs, err
-	}
+func (m *LLaVA) prefill(tokens, images []int32, v Visual, kv backend.KVView, w *watch, logits []float32) error {
 	s, err := m.decoder.start([]backend.Sequence{{Rows: len(tokens), KV: kv}})
 	if err != nil {
-		return obs, err
+		return err
 	}
 	m.embed(&s, tokens, images, v)
 	for layer := range m.config.Layers {
+		if w.Watcher != nil {
+			if err := w.Before(layer); err != nil {
+				return errors.Join(err, m.ops.Sync())
+			}
+		}
 		m.decoder.block(layer, &s)
 		m.note("text", layer+1, s.x)
-		if len(observe) > 0 {
-			m.ops.Gather(obs.queries[layer], s.qkv, observe)
+		if w.Watcher != nil {
+			if err := m.show(w, layer, &s); err != nil {
+				return errors.Join(err, m.ops.Sync())
+			}
 		}
 	}
 	last, err := m.decoder.predict(s.x.Slice(s.x.Rows-1, s.x.Rows))
 	if err != nil {
-		return obs, err
+		return err
 	}
 	m.ops.Read(logits, last)
-	return obs, m.ops.Sync()
+	return m.ops.Sync()
+}
+
+// show lets the watcher see a layer that has run. All layers' queries lie in the same memory, one after the other.
+func (m *LLaVA) show(w *watch, layer int, s *step) error {
+	before := s.sequences[0].KV.Layers[layer]
+	o := &Observed{Layer: layer, kv: backend.LayerKV{Pages: before.Pages, Len: before.Len + s.x.Rows}}
+	if len(w.observe) > 0 {
+		var q [1]backend.Tensor
+		if err := m.queries.top(q[:], len(w.observe)); err != nil {
+			return err
+		}
+		o.queries = q[0]
+		m.ops.Gather(o.queries, s.qkv, w.observe)
+		for _, row := range w.observe {
+			o.rows = append(o.rows, int32(before.Len)+row)
+		}
+	}
+	if err := m.ops.Sync(); err != nil {
+		return err
+	}
+	return w.After(o)
 }
 
 // embed looks up the tokens; image tokens, which may lie outside of the vocabulary, become the pictures' rows.
@@ -87,31 +127,4 @@ func (m *LLaVA) embed(s *step, tokens, images []int32, v Visual) {
 		m.ops.Scatter(s.x, v.rows, images)
 	}
 	m.note("text", 0, s.x)
-}
-
-// observation makes room for the queries of the observed rows, and remembers where the keys will lie. The page lists are
-// copied: the caller may change its own.
-func (m *LLaVA) observation(tokens int, kv backend.KVView, observe []int32) (*Observed, error) {
-	o := &Observed{free: m.ops.Free}
-	if len(observe) == 0 {
-		return o, nil
-	}
-	before := kv.Layers[0].Len
-	for _, layer := range kv.Layers {
-		if layer.Len != before {
-			return o, fmt.Errorf("the layers hold %d and %d rows: a compacted sequence cannot be observed", before, layer.Len)
-		}
-		o.layers = append(o.layers, backend.LayerKV{Pages: append([]int32(nil), layer.Pages...), Len: before + tokens})
-	}
-	for _, row := range observe {
-		o.rows = append(o.rows, int32(before)+row)
-	}
-	for range kv.Layers {
-		q, err := m.ops.Alloc(len(observe), m.config.Heads*m.config.HeadDim)
-		if err != nil {
-			return o, err
-		}
-		o.queries = append(o.queries, q)
-	}
-	return o, nil
 }

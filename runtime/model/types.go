@@ -30,20 +30,22 @@ func (v Visual) Release() {
 	}
 }
 
-// Observed keeps what scoring needs of a prefill: the query rows of every layer, and where the keys lie.
-type Observed struct {
-	rows    []int32           // cache rows whose queries were saved, ascending
-	queries []backend.Tensor  // per layer: [len(rows), Heads*HeadDim], rotated
-	layers  []backend.LayerKV // per layer: the whole prompt
-	free    func(backend.Tensor)
+// Watcher stands beside a prefill. An error of it ends the prefill.
+type Watcher interface {
+	// Before a layer runs its pages must lie in the prefill's KVView.
+	Before(layer int) error
+	// After a layer its rows are in its pages; the watcher may compact them, because no later layer reads them. o is valid
+	// during the call.
+	After(o *Observed) error
 }
 
-// Release gives the query rows back. It may be called twice.
-func (o *Observed) Release() {
-	for _, q := range o.queries {
-		o.free(q)
-	}
-	o.queries = nil
+// Observed is what scoring needs of one prefilled layer: some query rows, and where the keys lie.
+type Observed struct {
+	Layer int
+
+	rows    []int32        // cache rows whose queries were saved, ascending
+	queries backend.Tensor // [len(rows), Heads*HeadDim], rotated
+	kv      backend.LayerKV
 }
 
 // DecodeRow is one sequence's part of a decode step: the token to feed, and its cache with room for one more row a layer.

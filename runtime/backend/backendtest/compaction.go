@@ -1,6 +1,10 @@
 package backendtest
 
-import "aircache.dev/aircache/runtime/backend"
+import (
+	"slices"
+
+	"aircache.dev/aircache/runtime/backend"
+)
 
 // prompt fills a cache of one layer and returns its queries too.
 func (s *suite) prompt(n int, h backend.Heads, p *pages) (backend.Sequence, *history, []float32) {
@@ -33,7 +37,7 @@ func (s *suite) keep() {
 				if !inPlace {
 					dst = p.take(backend.Pages(len(rows) + 8))
 				}
-				s.b.Keep(*kv, rows, dst)
+				s.b.Keep(*kv, [][]int32{rows}, dst)
 				*kv = backend.LayerKV{Pages: dst, Len: len(rows)}
 				seq.Rows = 1
 				s.step("decode after keep "+shape(n, len(rows), h.Query, h.KV, h.Dim), h, 0, []backend.Sequence{seq}, []*history{kept})
@@ -42,72 +46,38 @@ func (s *suite) keep() {
 	}
 }
 
-func (s *suite) scores() {
+// keepByHead lets every KV head keep rows of its own.
+func (s *suite) keepByHead() {
 	for _, h := range headShapes {
-		for _, n := range []int{2, 33, 600} {
-			p := s.reserve(64, h)
-			seq, past, x := s.prompt(n, h, p)
-			visual := make([]int32, 0, n)
-			var observed []int32
-			for r := range n {
-				if r < n*3/4 {
-					visual = append(visual, int32(r))
-				} else if r%2 == (n-1)%2 {
-					observed = append(observed, int32(r))
+		for _, inPlace := range []bool{false, true} {
+			for _, n := range []int{31, 257} {
+				p := s.reserve(64, h)
+				seq, past, _ := s.prompt(n, h, p)
+				kv := &seq.KV.Layers[0]
+				count := n/2 + 1
+				rows, kept := make([][]int32, h.KV), &history{heads: h}
+				for range count {
+					kept.keys, kept.values = append(kept.keys, make([]float64, h.KV*h.Dim)), append(kept.values, make([]float64, h.KV*h.Dim))
 				}
-			}
-			s.scoreCase(h, seq.KV.Layers[0], past, x, visual, observed)
-		}
-	}
-}
-
-func (s *suite) scoreCase(h backend.Heads, kv backend.LayerKV, past *history, x []float32, visual, observed []int32) {
-	var saved []float32
-	for _, r := range observed {
-		saved = append(saved, x[int(r)*h.Width():][:h.Query*h.Dim]...)
-	}
-	q := s.tensor(len(observed), h.Query*h.Dim, saved)
-	name := shape(len(visual), len(observed), h.Query, h.KV, h.Dim)
-
-	relevance := make([]float32, len(observed))
-	s.b.Relevance(relevance, q, kv, observed, h)
-	want := make([]float64, len(observed))
-	for head := range h.Query {
-		last := double(saved[(len(observed)-1)*h.Query*h.Dim+head*h.Dim:][:h.Dim])
-		for j, w := range past.weights(last, head, integers(observed)) {
-			want[j] += w / float64(h.Query)
-		}
-	}
-	s.compare("relevance "+name, relevance, want)
-
-	var elite []int
-	for i := range observed {
-		if i%3 == 0 || i == len(observed)-1 {
-			elite = append(elite, i)
-		}
-	}
-	importance := make([]float32, len(visual))
-	s.b.Importance(importance, q, kv, backend.Window{Rows: observed, Elite: elite, Visual: visual}, h)
-	want = make([]float64, len(visual))
-	for i, e := range elite {
-		keys := integers(visual)
-		for _, earlier := range elite[:i+1] {
-			keys = append(keys, int(observed[earlier]))
-		}
-		for head := range h.Query {
-			w := past.weights(double(saved[e*h.Query*h.Dim+head*h.Dim:][:h.Dim]), head, keys)
-			for v := range want {
-				want[v] += w[v] / float64(h.Query*len(elite))
+				for head := range rows {
+					for _, r := range s.random.Perm(n)[:count] {
+						rows[head] = append(rows[head], int32(r))
+					}
+					slices.Sort(rows[head])
+					for i, r := range rows[head] {
+						copy(kept.keys[i][head*h.Dim:(head+1)*h.Dim], past.keys[r][head*h.Dim:])
+						copy(kept.values[i][head*h.Dim:(head+1)*h.Dim], past.values[r][head*h.Dim:])
+					}
+				}
+				dst := kv.Pages
+				if !inPlace {
+					dst = p.take(backend.Pages(count + 8))
+				}
+				s.b.Keep(*kv, rows, dst)
+				*kv = backend.LayerKV{Pages: dst, Len: count}
+				seq.Rows = 1
+				s.step("decode after each head kept its own "+shape(n, count, h.Query, h.KV, h.Dim), h, 0, []backend.Sequence{seq}, []*history{kept})
 			}
 		}
 	}
-	s.compare("importance "+name, importance, want)
-}
-
-func integers(rows []int32) []int {
-	out := make([]int, len(rows))
-	for i, r := range rows {
-		out[i] = int(r)
-	}
-	return out
 }

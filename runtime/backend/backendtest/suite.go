@@ -23,6 +23,7 @@ func Run(t *testing.T, tolerance float64, open func(testing.TB) backend.Backend)
 		{"attention among all rows", (*suite).mix},
 		{"prompts and decode steps over ragged caches", (*suite).cache},
 		{"a compacted cache", (*suite).keep},
+		{"a cache that each head compacted for itself", (*suite).keepByHead},
 		{"scores", (*suite).scores},
 	}
 	for _, group := range groups {

@@ -42,6 +42,8 @@ type Backend struct {
 	attend     attendWork
 	gather     gatherWork
 	importance importanceWork
+	columns    columnsWork
+	density    densityWork
 }
 
 var _ backend.Backend = (*Backend)(nil)

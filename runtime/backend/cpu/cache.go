@@ -105,14 +105,31 @@ func (a *appendWork) part(head, _ int) {
 }
 
 // Keep copies forwards, so that dst may be the leading pages of src: row i of the result never comes after its source.
-func (b *Backend) Keep(src backend.LayerKV, rows, dst []int32) {
+func (b *Backend) Keep(src backend.LayerKV, rows [][]int32, dst []int32) {
 	dim := b.cache.heads.Dim
 	for head := range b.cache.heads.KV {
-		for i, row := range rows {
+		list := rows[0]
+		if len(rows) > 1 {
+			list = rows[head]
+		}
+		for i, row := range list {
 			from, to := int(row)%backend.PageTokens*dim, i%backend.PageTokens*dim
 			page, target := src.Pages[row/backend.PageTokens], dst[i/backend.PageTokens]
 			copy(b.cache.keys(target, head)[to:to+dim], b.cache.keys(page, head)[from:])
 			copy(b.cache.values(target, head)[to:to+dim], b.cache.values(page, head)[from:])
+		}
+	}
+}
+
+// ReadRows gathers the heads of each row side by side.
+func (b *Backend) ReadRows(keys, values []float32, kv backend.LayerKV, rows []int32) {
+	dim := b.cache.heads.Dim
+	for _, row := range rows {
+		page, slot := kv.Pages[row/backend.PageTokens], int(row)%backend.PageTokens*dim
+		for head := range b.cache.heads.KV {
+			copy(keys[:dim], b.cache.keys(page, head)[slot:])
+			copy(values[:dim], b.cache.values(page, head)[slot:])
+			keys, values = keys[dim:], values[dim:]
 		}
 	}
 }

@@ -40,9 +40,14 @@ func (b *Backend) Importance(dst []float32, q backend.Tensor, kv backend.LayerKV
 	*i = importanceWork{b: b, q: panel{values(q), q.Cols}, kv: kv, window: w, heads: h, sums: sums}
 	b.pool.run(i, h.Query)
 	clear(dst)
-	share := 1 / float32(h.Query*len(w.Elite))
+	lists, n := 1, len(w.Visual)
+	if w.ByHead {
+		lists = h.KV
+	}
+	group := h.Query / lists
+	share := 1 / float32(group*len(w.Elite))
 	for head := range h.Query {
-		axpy(share, sums[head*len(dst):][:len(dst)], dst)
+		axpy(share, sums[head*n:][:n], dst[head/group*n:][:n])
 	}
 }
 

@@ -2,11 +2,9 @@ package lens
 
 import (
 	"image/color"
-	"math"
 	"strings"
 	"testing"
 
-	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/image"
 )
 
@@ -60,49 +58,5 @@ func TestAPatchOutsideThePictureIsRefused(t *testing.T) {
 	_, err := Draw(View{Picture: plainPicture(1, 2, 3), Grid: 4, Layers: []Layer{{}, {Kept: []int32{16}}}})
 	if err == nil || !strings.Contains(err.Error(), "layer 1 keeps patch 16 of 16") {
 		t.Errorf("got %v", err)
-	}
-}
-
-// rising gives row v of layer l the importance l+v.
-type rising struct{ compress.Scorer }
-
-func (rising) Relevance(int) ([]float32, error) { return []float32{1, 2}, nil }
-
-func (rising) Importance(layer int, _ []int) ([]float32, error) {
-	scores := make([]float32, 100)
-	for v := range scores {
-		scores[v] = float32(layer + v)
-	}
-	return scores, nil
-}
-
-func TestAWatchedPolicyDecidesAsBeforeAndItsRecallIsKnown(t *testing.T) {
-	tokens := make([]int32, 102)
-	for i := range 100 {
-		tokens[i] = 9
-	}
-	prompt, policy := compress.Survey(tokens, 9), compress.AirCache{Options: compress.Defaults()}
-	want, err := policy.Decide(prompt, 2, 100, rising{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	watched := Watch(policy)
-	got, err := watched.Decide(prompt, 2, 100, rising{})
-	if err != nil || len(got.Kept) != 2 || len(got.Kept[0]) != len(want.Kept[0]) {
-		t.Fatalf("%v, %v", got, err)
-	}
-	mean := 0.0
-	for l, kept := range got.Kept {
-		recall, known := watched.Recall(l, kept)
-		if !known {
-			t.Fatalf("layer %d: no recall", l)
-		}
-		mean += recall / 2
-	}
-	if math.Abs(mean-want.Applied.Mean) > 1e-6 {
-		t.Errorf("mean recall %v, the plan says %v", mean, want.Applied.Mean)
-	}
-	if _, known := watched.Recall(7, nil); known {
-		t.Error("layer 7 was never scored")
 	}
 }
