@@ -96,6 +96,7 @@ images: lab-program native-libraries build ## Write the operator, the runtime an
 # A cluster of the user's own is used when KUBECONFIG was set in the environment or on the command line.
 ifdef KUBECONFIG
 ON_CLUSTER := env
+$(info using the cluster of KUBECONFIG=$(KUBECONFIG); its nodes must be able to pull $(OPERATOR_IMAGE), $(RUNTIME_IMAGE) and $(MODEL_IMAGE))
 CLUSTER_NEEDS := build helm
 else
 ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar --
