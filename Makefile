@@ -96,14 +96,17 @@ images: lab-program native-libraries build ## Write the operator, the runtime an
 # A cluster of the user's own is used when KUBECONFIG was set in the environment or on the command line.
 ifdef KUBECONFIG
 ON_CLUSTER := env
-$(info using the cluster of KUBECONFIG=$(KUBECONFIG); its nodes must be able to pull $(OPERATOR_IMAGE), $(RUNTIME_IMAGE) and $(MODEL_IMAGE))
-CLUSTER_NEEDS := build helm
+CLUSTER_NEEDS := own-cluster build helm
 else
 ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar --
 CLUSTER_NEEDS := lab-build helm images
 E2E_NEEDS := lab-smoke
 endif
 IMAGE_FLAGS = -operator-image $(OPERATOR_IMAGE) -runtime-image $(RUNTIME_IMAGE) -model-image $(MODEL_IMAGE)
+
+.PHONY: own-cluster
+own-cluster:
+	@echo "using the cluster of KUBECONFIG=$(KUBECONFIG); its nodes must be able to pull $(OPERATOR_IMAGE), $(RUNTIME_IMAGE) and $(MODEL_IMAGE)"
 
 .PHONY: demo
 demo: $(CLUSTER_NEEDS) ## Show the product on a real local Kubernetes; KEEP=1 leaves it up; KUBECONFIG=... uses that cluster
