@@ -27,6 +27,7 @@ type modelFlags struct {
 	maxPixels    int64
 	maxQueue     int
 	maxRunning   int
+	shadow       int
 
 	retention, floor, ceiling int32
 }
@@ -67,6 +68,7 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.IntVar(&f.maxImages, "max-images", 16, "pictures that a request may have, 1 to 1024")
 	set.Int64Var(&f.maxPixels, "max-image-pixels", 0, fmt.Sprintf("pixels that a picture may have, width times height, 1 to 2147483648; 0 takes %d", image.DefaultLimits.Pixels))
 	set.IntVar(&f.maxQueue, "max-queue", 256, "requests that may wait, 1 to 65536; more are answered 503")
+	set.IntVar(&f.shadow, "shadow-sample-permille", 0, "share of the compressed requests whose first 16 steps are also decoded with the whole cache, to compare; 0: none")
 	set.IntVar(&f.maxRunning, "max-running", 64, "requests that decode at once, 1 to 4096")
 	set.StringVar(&f.servedName, "served-name", "", "name of the model in the API; empty takes the folder's name")
 	set.StringVar(&f.addr, "addr", ":8000", "address of the API, as host:port")
@@ -115,6 +117,7 @@ func (f *serveFlags) check() error {
 		within("max-images", int64(f.maxImages), 1, 1024),
 		within("max-image-pixels", f.maxPixels, 0, 1<<31),
 		within("max-queue", int64(f.maxQueue), 1, 1<<16),
+		within("shadow-sample-permille", int64(f.shadow), 0, 1000),
 		within("max-running", int64(f.maxRunning), 1, 1<<12),
 		within("drain-seconds", int64(f.drainSeconds), 0, 86400),
 		within("shutdown-linger-seconds", int64(f.lingerSeconds), 0, 3600),

@@ -37,6 +37,7 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 		{"serve --model m --max-images 0", "--max-images is 0, it must be from 1 to 1024"},
 		{"serve --model m --max-image-pixels -1", "--max-image-pixels"},
 		{"serve --model m --max-queue 0", "--max-queue is 0"},
+		{"serve --model m --shadow-sample-permille 1001", "--shadow-sample-permille is 1001"},
 		{"serve --model m --max-running 0", "--max-running is 0"},
 		{"serve --model m --drain-seconds -1", "--drain-seconds is -1"},
 		{"serve --model m --shutdown-linger-seconds -1", "--shutdown-linger-seconds is -1, it must be from 0 to 3600"},

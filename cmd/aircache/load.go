@@ -117,7 +117,8 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 	e, err := engine.New(network, engine.Options{
 		Policy: l.policy(), RetentionPermille: l.flags.retention, Bounds: l.bounds,
 		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning,
-		Clock: time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
+		ShadowPermille: int32(l.flags.shadow),
+		Clock:          time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
 	})
 	if err != nil {
 		return nil, err

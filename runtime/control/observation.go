@@ -56,8 +56,14 @@ type StepObservation struct {
 	BatchTotal    float64 `json:"batchTotal"`
 }
 
-// QualityObservation sums the applied recall over the compressed requests.
+// QualityObservation sums the applied recall over the compressed requests. Shadow
+// steps are decode steps that were also taken with the whole cache: those at which
+// both put the same token first, and the divergence in nats, summed over steps.
 type QualityObservation struct {
 	RecallCount int64   `json:"recallCount"`
 	RecallSum   float64 `json:"recallSum"`
+
+	ShadowStepsTotal       int64   `json:"shadowStepsTotal"`
+	ShadowStepsAgreedTotal int64   `json:"shadowStepsAgreedTotal"`
+	ShadowKLTotal          float64 `json:"shadowKLTotal"`
 }

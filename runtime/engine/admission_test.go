@@ -192,6 +192,7 @@ func TestOptionsAreCheckedByName(t *testing.T) {
 		{"more context than the model has", func(o *Options) { o.MaxModelLen = 2049 }, "2048"},
 		{"no queue", func(o *Options) { o.MaxQueue = 0 }, "maxQueue"},
 		{"nothing may run", func(o *Options) { o.MaxRunning = 0 }, "maxRunning"},
+		{"more shadows than requests", func(o *Options) { o.ShadowPermille = 1001 }, "shadowPermille"},
 		{"a start under the floor", retention(49), "this pod allows 50 to 1000"},
 	} {
 		clock := &fakeTime{}

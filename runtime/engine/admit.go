@@ -13,6 +13,10 @@ import (
 // admitNext brings the first waiting request into the running batch, and reports whether it took one off the queue.
 func (e *Engine) admitNext() bool {
 	j, permille := e.takeFirst()
+	if j == nil && e.blocked && e.shadow != nil {
+		e.endShadow() // it holds pages that a request waits for
+		j, permille = e.takeFirst()
+	}
 	if j == nil {
 		return false
 	}
@@ -45,6 +49,12 @@ func (e *Engine) prefill(j *job, permille int) (first sampling.Choice, err error
 	}
 	j.sequence = e.pool.NewSequence()
 	f := e.newFilling(j, permille)
+	f.shadow = e.wantsShadow(j, permille)
+	defer func() {
+		if f.shadow != nil && e.shadow == nil { // the prefill failed
+			f.shadow.Release()
+		}
+	}()
 	logits, err := e.runPrompt(j, f)
 	if err != nil {
 		return first, err
@@ -54,7 +64,13 @@ func (e *Engine) prefill(j *job, permille int) (first sampling.Choice, err error
 	}
 	j.usage.CompressSeconds = f.scoring.Seconds()
 	j.usage.PrefillSeconds = (e.opts.Clock().Sub(start) - f.scoring).Seconds()
-	e.opts.Recorder.Prefilled(e.settle(j, f.plan()))
+	plan := f.plan()
+	if f.shadow != nil {
+		if err := e.split(j, f.shadow, plan); err != nil {
+			return first, err
+		}
+	}
+	e.opts.Recorder.Prefilled(e.settle(j, plan))
 	return first, nil
 }
 

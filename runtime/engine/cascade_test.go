@@ -134,7 +134,7 @@ func TestThePeakIsWhatIsKeptAndOneLayer(t *testing.T) {
 }
 
 // startWith runs an engine over the real model until the test ends.
-func startWith(t *testing.T, policy compress.Policy, permille int32, kvBytes int64, r engine.Recorder) *engine.Engine {
+func startWith(t testing.TB, policy compress.Policy, permille int32, kvBytes int64, r engine.Recorder, edits ...func(*engine.Options)) *engine.Engine {
 	t.Helper()
 	device, err := cpu.New(cpu.Options{})
 	if err != nil {
@@ -144,9 +144,13 @@ func startWith(t *testing.T, policy compress.Policy, permille int32, kvBytes int
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(llava, engine.Options{Policy: policy, RetentionPermille: permille,
+	opts := engine.Options{Policy: policy, RetentionPermille: permille,
 		Bounds: control.Bounds{FloorPermille: 1, CeilingPermille: 1000}, KVBytes: kvBytes, MaxQueue: 64, MaxRunning: 16,
-		Clock: time.Now, Seed: func() uint64 { return 1 }, Recorder: r})
+		Clock: time.Now, Seed: func() uint64 { return 1 }, Recorder: r}
+	for _, edit := range edits {
+		edit(&opts)
+	}
+	e, err := engine.New(llava, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

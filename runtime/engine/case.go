@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/kv"
 )
@@ -122,7 +121,7 @@ func (c *Case) branch(s Setting) (*branch, error) {
 		return nil, err
 	}
 	b := &branch{sequence: st.pool.NewSequence(), tokens: slices.Clone(c.answer[:1])}
-	if err := c.copyKept(b.sequence, d.plan); err != nil {
+	if err := copyKept(st.model, c.prompt, c.full, b.sequence, d.plan); err != nil {
 		return nil, withCleanup(err, b.sequence.Release)
 	}
 	b.outcome = c.describe(d)
@@ -132,26 +131,6 @@ func (c *Case) branch(s Setting) (*branch, error) {
 		return nil, withCleanup(err, b.sequence.Release)
 	}
 	return b, nil
-}
-
-func (c *Case) copyKept(to *kv.Sequence, plan compress.Plan) error {
-	to.Position = c.full.Position
-	for layer, table := range c.full.Tables {
-		rows := [][]int32{c.prompt.All()}
-		if plan.Kept != nil {
-			rows = rows[:0]
-			for _, visual := range plan.Kept[layer] {
-				rows = append(rows, c.prompt.Kept(visual))
-			}
-		}
-		err := to.Fill(layer, len(rows[0]), func(pages []int32) error {
-			return c.study.model.Keep(layer, backend.LayerKV{Pages: table.Pages, Len: c.prompt.Rows}, rows, pages)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *Case) describe(d decision) Outcome {

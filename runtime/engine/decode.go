@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/kv"
 	"aircache.dev/aircache/runtime/model"
 	"aircache.dev/aircache/runtime/sampling"
 )
@@ -20,8 +21,11 @@ func (e *Engine) decode() {
 	if len(e.running) == 0 {
 		return
 	}
+	if e.shadow != nil && e.shadow.sequence.Room(1) != nil {
+		e.endShadow()
+	}
 	start := e.opts.Clock()
-	logits, err := e.step(e.running)
+	logits, err := e.step(e.running, e.shadow)
 	now := e.opts.Clock()
 	if err != nil {
 		e.opts.Log.Error("a decode step failed; its sequences are decoded one by one", "sequences", len(e.running), "reason", err)
@@ -33,6 +37,7 @@ func (e *Engine) decode() {
 		rows += j.sequence.Rows()
 	}
 	e.opts.Recorder.Stepped(Step{Seconds: now.Sub(start).Seconds(), KVTokens: float64(rows) / float64(e.config.Layers), Batch: len(e.running)})
+	e.compareShadow(logits)
 	row := 0
 	e.endRunning(func(j *job) ending {
 		row++
@@ -43,8 +48,11 @@ func (e *Engine) decode() {
 // decodeAlone repeats a failed step for each sequence by itself. Nothing of the failed step counts: rows that it wrote lie
 // behind the sequences' ends and are written again.
 func (e *Engine) decodeAlone() {
+	if e.shadow != nil {
+		e.endShadow()
+	}
 	e.endRunning(func(j *job) ending {
-		logits, err := e.step([]*job{j})
+		logits, err := e.step([]*job{j}, nil)
 		if err != nil {
 			return failed(err)
 		}
@@ -52,25 +60,36 @@ func (e *Engine) decodeAlone() {
 	})
 }
 
-// step runs the model over some jobs. The views are built in one reused array.
-func (e *Engine) step(jobs []*job) (logits [][]float32, err error) {
-	layers := e.config.Layers
+// step runs the model over some jobs, and over a shadow behind them if there is one. The views are built in one reused array.
+func (e *Engine) step(jobs []*job, s *shadow) (logits [][]float32, err error) {
 	e.views, e.batch = e.views[:0], e.batch[:0]
 	for _, j := range jobs {
 		e.views = appendLayers(e.views, j.sequence)
 	}
-	for i, j := range jobs {
-		view := backend.KVView{Position: j.sequence.Position, Layers: e.views[i*layers : (i+1)*layers]}
-		e.batch = append(e.batch, model.DecodeRow{Token: j.next, KV: view})
+	if s != nil {
+		e.views = appendLayers(e.views, s.sequence)
+	}
+	for _, j := range jobs {
+		e.addRow(j.next, j.sequence)
+	}
+	if s != nil {
+		e.addRow(s.job.next, s.sequence)
 	}
 	err = e.contain("decoding", func() (err error) {
 		logits, err = e.model.Decode(e.batch)
 		return err
 	})
-	if err == nil && len(logits) != len(jobs) {
-		err = fmt.Errorf("decoding %d sequences: the model returned %d rows of logits", len(jobs), len(logits))
+	if err == nil && len(logits) != len(e.batch) {
+		err = fmt.Errorf("decoding %d sequences: the model returned %d rows of logits", len(e.batch), len(logits))
 	}
 	return logits, err
+}
+
+// addRow puts the next sequence of e.views into the batch.
+func (e *Engine) addRow(token int32, s *kv.Sequence) {
+	layers, i := e.config.Layers, len(e.batch)
+	view := backend.KVView{Position: s.Position, Layers: e.views[i*layers : (i+1)*layers]}
+	e.batch = append(e.batch, model.DecodeRow{Token: token, KV: view})
 }
 
 // advance chooses a job's next token.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 
@@ -26,6 +27,8 @@ type Engine struct {
 	running []*job
 	filling int  // 1 while a request is on its way into running
 	blocked bool // the first waiting request waits for pages
+	shadow  *shadow
+	draw    *rand.Rand // which requests get one
 	batch   []model.DecodeRow
 	views   []backend.LayerKV // what batch points into; reused, so that a steady step allocates nothing
 
@@ -56,6 +59,9 @@ func New(m Model, opts Options) (*Engine, error) {
 	}
 	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),
 		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape)}
+	if opts.ShadowPermille > 0 {
+		e.draw = rand.New(rand.NewPCG(opts.Seed(), uint64(opts.ShadowPermille)))
+	}
 	e.applied = control.Tuning{TargetPermille: opts.RetentionPermille}.Accepted(opts.Clock())
 	opts.Recorder.Tuned(e.applied)
 	e.publish()

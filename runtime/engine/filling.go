@@ -20,6 +20,7 @@ type filling struct {
 	view    backend.KVView
 	cascade *compress.Cascade // nil: everything stays
 	whole   string            // why
+	shadow  *kv.Promise       // of the pages that keep the whole prompt for a comparison; nil: what is evicted is gone
 	held    [][][]int32       // per layer: the prompt rows that its cache holds, one list or one for each KV head; nil: all
 	scoring time.Duration
 }
@@ -39,7 +40,9 @@ func (f *filling) Before(layer int) error {
 		return err
 	}
 	f.view.Layers[layer].Pages = s.Tables[layer].Pages
-	f.engine.publish() // with the last layer's pages comes the prompt's true peak
+	if f.shadow == nil { // what a shadow keeps is no load
+		f.engine.publish() // with the last layer's pages comes the prompt's true peak
+	}
 	return nil
 }
 
@@ -60,7 +63,7 @@ func (f *filling) After(o *model.Observed) error {
 		return fmt.Errorf("scoring layer %d: %w", o.Layer, err)
 	}
 	for layer, kept := range f.cascade.Add(ranking) {
-		if kept < len(f.job.prompt.Visual) {
+		if kept < len(f.job.prompt.Visual) && f.shadow == nil {
 			if err := f.shrink(layer, o.Layer == f.engine.config.Layers-1); err != nil {
 				return err
 			}

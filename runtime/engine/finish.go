@@ -22,6 +22,9 @@ func (e *Engine) endRunning(ends func(*job) ending) {
 // finish frees what a job holds and sends its last event. The job is in no list any more, or about to leave it.
 func (e *Engine) finish(j *job, end ending) {
 	j.unwatch()
+	if e.shadow != nil && e.shadow.job == j {
+		e.endShadow()
+	}
 	if j.sequence != nil {
 		if err := j.sequence.Release(); err != nil { // the books are wrong: say so loudly, serve on
 			e.opts.Log.Error("releasing a request's pages failed", "request", j.handle.id, "reason", err)

@@ -46,10 +46,11 @@ func (e *Engine) publish() {
 
 // measure is the part that belongs to the device goroutine.
 func (e *Engine) measure() Load {
-	used := e.pool.Used()
+	used, reserved := e.shadowPages()
+	used, reserved = e.pool.Used()-used, e.ledger.Reserved()-reserved
 	l := Load{Running: len(e.running) + e.filling, BlockedOnMemory: e.blocked,
-		PagesUsed: used, PagesFree: e.pool.Free(), PagesReserved: e.ledger.Reserved(),
-		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(e.ledger.Reserved()),
+		PagesUsed: used, PagesFree: e.shape.Pages - used, PagesReserved: reserved,
+		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(reserved),
 		UsageRatio: float64(used) / float64(e.shape.Pages)}
 	for _, j := range e.running {
 		rows := j.sequence.Rows()

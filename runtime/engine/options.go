@@ -22,6 +22,8 @@ type Options struct {
 	MaxQueue    int   // waiting requests
 	MaxRunning  int   // sequences in a decode step
 
+	ShadowPermille int32 // share of the compressed requests whose first steps are also decoded with their whole cache; 0: none
+
 	Clock    func() time.Time
 	Seed     func() uint64 // for requests that bring none
 	Recorder Recorder      // default: Discard
@@ -48,6 +50,8 @@ func (o Options) complete(c model.Config) (Options, error) {
 		return o, fmt.Errorf("maxModelLen is %d, it must be from 2 to the model's %d", o.MaxModelLen, c.MaxPosition)
 	case o.MaxQueue < 1:
 		return o, fmt.Errorf("maxQueue is %d, it must be at least 1", o.MaxQueue)
+	case o.ShadowPermille < 0 || o.ShadowPermille > control.MaxPermille:
+		return o, fmt.Errorf("shadowPermille is %d, it must be from 0 to %d", o.ShadowPermille, control.MaxPermille)
 	case o.MaxRunning < 1:
 		return o, fmt.Errorf("maxRunning is %d, it must be at least 1", o.MaxRunning)
 	}

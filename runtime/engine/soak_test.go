@@ -43,7 +43,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 
-	w := newWorld(t, pages(150), func(o *Options) { o.MaxQueue = 10 })
+	w := newWorld(t, pages(150), func(o *Options) { o.MaxQueue, o.ShadowPermille = 10, 300 })
 	w.model.logits = spread
 	w.model.beforePrefill = func(tokens []int32) error {
 		if slices.Contains(tokens, poison) {

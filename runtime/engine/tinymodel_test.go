@@ -27,7 +27,7 @@ type question struct {
 }
 
 // someQuestions has every kind of task, and a prompt with two pictures.
-func someQuestions(t *testing.T) []question {
+func someQuestions(t testing.TB) []question {
 	t.Helper()
 	var file struct {
 		Cases []question `json:"cases"`
@@ -42,7 +42,7 @@ func someQuestions(t *testing.T) []question {
 	return append(slices.Clone(file.Cases[:6]), file.Cases[66])
 }
 
-func (q question) request(t *testing.T, p *image.SiglipProcessor) engine.Request {
+func (q question) request(t testing.TB, p *image.SiglipProcessor) engine.Request {
 	t.Helper()
 	r := engine.Request{Tokens: q.Tokens, MaxTokens: 24}
 	for _, name := range q.Pictures {
@@ -74,7 +74,7 @@ type reply struct {
 	usage    engine.Usage
 }
 
-func ask(t *testing.T, e *engine.Engine, r engine.Request) *engine.Handle {
+func ask(t testing.TB, e *engine.Engine, r engine.Request) *engine.Handle {
 	t.Helper()
 	h, err := e.Submit(context.Background(), r)
 	if err != nil {
@@ -83,7 +83,7 @@ func ask(t *testing.T, e *engine.Engine, r engine.Request) *engine.Handle {
 	return h
 }
 
-func listen(t *testing.T, h *engine.Handle) (r reply) {
+func listen(t testing.TB, h *engine.Handle) (r reply) {
 	t.Helper()
 	for event := range h.Events() {
 		switch event.Finish {
@@ -98,7 +98,7 @@ func listen(t *testing.T, h *engine.Handle) (r reply) {
 	return r
 }
 
-func processor(t *testing.T) *image.SiglipProcessor {
+func processor(t testing.TB) *image.SiglipProcessor {
 	t.Helper()
 	p, err := image.LoadProcessor(tinyModel)
 	if err != nil {

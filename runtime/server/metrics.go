@@ -21,6 +21,8 @@ type Metrics struct {
 	elite          prometheus.Histogram
 	recallAt       *prometheus.HistogramVec
 	appliedRecall  prometheus.Histogram
+	agreement      prometheus.Histogram
+	divergence     prometheus.Histogram
 	compression    prometheus.Histogram
 	decodeStep     prometheus.Histogram
 	success        *prometheus.CounterVec
@@ -41,6 +43,7 @@ var (
 	firstTokenBuckets = []float64{.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160}
 	interTokenBuckets = []float64{.001, .002, .003, .004, .005, .006, .008, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80}
 	requestBuckets    = []float64{.01, .03, .1, .3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920}
+	klBuckets         = []float64{1e-6, 1e-5, 1e-4, .001, .003, .01, .03, .1, .3, 1, 3, 10}
 	eliteBuckets      = []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}
 )
 
@@ -60,6 +63,8 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		elite:          own.histogram("aircache_elite_tokens", "Elite text rows that scored the pictures, mean over layers.", eliteBuckets),
 		recallAt:       own.histograms("aircache_recall", "Share of the pictures' importance that a retention would hold, mean over layers.", shareBuckets, "retention_percent"),
 		appliedRecall:  own.histogram("aircache_applied_recall", "Share of the pictures' importance that the applied retention holds.", shareBuckets),
+		agreement:      own.histogram("aircache_agreement", "Share of a shadowed request's steps at which the whole cache puts the same token first.", shareBuckets),
+		divergence:     own.histogram("aircache_agreement_kl", "Mean divergence from the whole cache's distribution over a shadowed request's steps, in nats.", klBuckets),
 		compression:    own.histogram("aircache_compression_seconds", "Time to score and compact one request's cache.", fineSeconds),
 		decodeStep:     own.histogram("aircache_decode_step_seconds", "Time of one decode step over all running sequences.", fineSeconds),
 		prepareSeconds: own.histogram("aircache_prepare_seconds", "Time to decode pictures and encode the prompt, before the queue.", fineSeconds),

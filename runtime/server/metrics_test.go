@@ -51,6 +51,8 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		KVTokensSeen: 576, KVTokensKept: 57.5, Elite: 3, Recall: .8, RecallCurve: map[int]float64{10: .8, 50: .95},
 		QueueSeconds: .25, PrefillSeconds: .5, CompressSeconds: .01}})
 	m.Prefilled(engine.Prefill{TextTokens: 5}) // without a picture: no recall
+	m.Agreed(engine.Agreement{RetentionPermille: 100, Steps: 16, Agreed: 12, KL: .5})
+	m.Agreed(engine.Agreement{RetentionPermille: 100, Steps: 4, Agreed: 4})
 	m.Token(true, .75)
 	m.Token(false, .002)
 	m.Stepped(engine.Step{Seconds: .002, KVTokens: 100, Batch: 2})
@@ -69,6 +71,7 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_layer_budget_tokens{layer=0}": 50, "aircache_layer_budget_tokens{layer=1}": 70,
 		"aircache_elite_tokens_sum": 3, "aircache_applied_recall_count": 1, "aircache_applied_recall_sum": .8,
 		"aircache_recall_sum{retention_percent=10}": .8, "aircache_recall_sum{retention_percent=50}": .95,
+		"aircache_shadow_steps_total": 20, "aircache_shadow_steps_agreed_total": 16, "aircache_agreement_sum": 1.75, "aircache_agreement_kl_sum": .5,
 		"aircache_compression_seconds_sum": .01, "aircache_decode_step_seconds_sum": .002,
 		"aircache_decode_step_kv_tokens_total": 100, "aircache_decode_step_batch_total": 2,
 		"aircache_kv_pages{state=used}": 4, "aircache_kv_pages{state=free}": 4, "aircache_kv_bytes{state=used}": 40, "aircache_kv_bytes{state=total}": 80,

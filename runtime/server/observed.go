@@ -50,6 +50,8 @@ func newObserved(servedName string, read func() (control.Observation, bool)) *ob
 			of("aircache_decode_step_kv_tokens_total", "KV tokens that the decode steps read, mean over layers.", nil, counter, func(o control.Observation) float64 { return o.Steps.KVTokensTotal }),
 			of("aircache_decode_step_batch_total", "Sequences that the decode steps advanced.", nil, counter, func(o control.Observation) float64 { return o.Steps.BatchTotal }),
 			of("aircache_kv_bytes_freed_total", "Bytes of KV cache that compression gave back.", nil, counter, func(o control.Observation) float64 { return float64(o.KV.BytesFreedTotal) }),
+			of("aircache_shadow_steps_total", "Decode steps that were also taken with the whole cache, to compare.", nil, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsTotal) }),
+			of("aircache_shadow_steps_agreed_total", "Those at which both caches put the same token first.", nil, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsAgreedTotal) }),
 			of("aircache_kv_usage_peak_ratio", "Highest KV usage of the last 15 s, 0 to 1; 1 when a request waited for pages.", nil, gauge, func(o control.Observation) float64 { return o.KV.UsagePeakRatio }),
 			of("aircache_kv_admission_blocked", "1 while the first waiting request waits for KV pages, not for compute.", nil, gauge, func(o control.Observation) float64 { return oneIf(o.KV.AdmissionBlocked) }),
 			of("vllm:prompt_tokens_total", "Prompt tokens prefilled, pictures included.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.VisualSeenTotal + o.Tokens.TextTotal }),

@@ -9,7 +9,10 @@ import (
 
 // Metrics is the engine's recorder. Each call is a few atomic additions: the
 // engine's device goroutine makes them between two steps.
-var _ engine.Recorder = (*Metrics)(nil)
+var (
+	_ engine.Recorder          = (*Metrics)(nil)
+	_ engine.AgreementRecorder = (*Metrics)(nil)
+)
 
 // Prefilled records a prompt's way into the cache, and what compression kept of it.
 func (m *Metrics) Prefilled(p engine.Prefill) {
@@ -62,6 +65,14 @@ func (m *Metrics) Finished(f engine.Finished) {
 func (m *Metrics) Load(l engine.Load) {
 	m.kvPeak.report(max(l.UsageRatio, l.DemandRatio))
 	m.totals.load(l)
+}
+
+// Agreed records what a shadow found: how a compressed cache compares with the
+// whole one at the same words.
+func (m *Metrics) Agreed(a engine.Agreement) {
+	m.totals.agreed(a)
+	m.agreement.Observe(float64(a.Agreed) / float64(a.Steps))
+	m.divergence.Observe(a.KL)
 }
 
 // Tuned is read from the engine at each scrape; there is nothing to add up.

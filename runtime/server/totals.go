@@ -36,6 +36,14 @@ func (t *totals) prefilled(p engine.Prefill) {
 	}
 }
 
+func (t *totals) agreed(a engine.Agreement) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen.Quality.ShadowStepsTotal += int64(a.Steps)
+	t.seen.Quality.ShadowStepsAgreedTotal += int64(a.Agreed)
+	t.seen.Quality.ShadowKLTotal += a.KL * float64(a.Steps)
+}
+
 func (t *totals) token() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
