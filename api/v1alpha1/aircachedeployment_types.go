@@ -82,7 +82,7 @@ type AirCacheDeployment struct {
 
 	Spec AirCacheDeploymentSpec `json:"spec"`
 	// +optional
-	// +kubebuilder:default={observedGeneration:-1}
+	// +kubebuilder:default={observedGeneration:-1,replicas:0,readyReplicas:0,desiredReplicas:0}
 	Status AirCacheDeploymentStatus `json:"status,omitzero"`
 }
 
