@@ -87,7 +87,7 @@ func curves(report eval.Report, task string) (*plot.Plot, error) {
 			continue
 		}
 		if full != nil {
-			line.add(100, full.Score)
+			line.add(100, eval.Mean{Value: full.Score.Value, Low: full.Score.Value, High: full.Score.Value}) // one interval is enough: the table has it
 		}
 		if err := line.draw(p, name, i); err != nil {
 			return nil, err
