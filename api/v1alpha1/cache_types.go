@@ -2,10 +2,11 @@ package v1alpha1
 
 // CacheSpec says how the KV cache is compressed.
 type CacheSpec struct {
-	// Full keeps every token; the others choose which visual tokens stay.
+	// Full keeps every token; the others choose which visual tokens stay. TGV and SnapKV are not supported yet.
 	// +optional
 	// +kubebuilder:default=AirCache
 	Policy CachePolicy `json:"policy,omitempty"`
+	// The share of visual tokens that stay.
 	// +optional
 	// +kubebuilder:default={minPercent:10,maxPercent:100}
 	Retention Retention `json:"retention,omitzero"`
@@ -14,7 +15,7 @@ type CacheSpec struct {
 	// +kubebuilder:default=Adaptive
 	// +kubebuilder:validation:Enum=Adaptive;Uniform
 	LayerBudget string `json:"layerBudget,omitempty"`
-	// KV cache of one pod in MiB; derived from the device's or the container's memory when left out.
+	// KV cache of one pod in MiB. When left out: half of the container's memory limit in a CPU pool, else what the runtime derives.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1048576
@@ -43,12 +44,13 @@ type Retention struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Percent *int32 `json:"percent,omitempty"`
-	// Pods refuse a lower value, whoever sends it.
+	// The floor. Pods refuse a lower value, whoever sends it. A change of it rolls the pods.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	MinPercent int32 `json:"minPercent,omitempty"`
+	// The ceiling, and the value of a pod that no tuning has reached. A change of it rolls the pods.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=1
@@ -60,17 +62,18 @@ type Retention struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type ObjectivesSpec struct {
-	// Time to first token, 95th percentile.
+	// Time to first token, 95th percentile. Reported, and retention does not rise while it is broken; it is not lowered for it yet.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600000
 	TTFTP95Milliseconds *int32 `json:"ttftP95Milliseconds,omitempty"`
-	// Time between two tokens of an answer, 95th percentile.
+	// Time between two tokens of an answer, 95th percentile. Reported, and retention does not rise while it is broken; it is
+	// not lowered for it yet.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600000
 	ITLP95Milliseconds *int32 `json:"itlP95Milliseconds,omitempty"`
-	// Highest use of the KV cache.
+	// Highest use of the fullest pod's KV cache, with the demand of requests that wait for room in it; 85 when left out.
 	// +optional
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=98
@@ -79,24 +82,26 @@ type ObjectivesSpec struct {
 
 // QualitySpec guards the answers while retention is tuned.
 type QualitySpec struct {
-	// Least share of the attention mass that the kept tokens must hold; 0 switches this guard off.
+	// Least share of the attention mass that the kept tokens must hold, as a mean over requests; retention rises to where it
+	// holds. 0 switches this guard off.
 	// +optional
 	// +kubebuilder:default=85
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MinRecallPercent *int32 `json:"minRecallPercent,omitempty"`
-	// Share of requests that are checked against the full cache; 0 switches this guard off.
+	// Share of requests that are checked against the full cache; 0 switches this guard off. Not acted on yet.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	ShadowSamplePermille *int32 `json:"shadowSamplePermille,omitempty"`
-	// Least share of next tokens that must agree with the full cache.
+	// Least share of next tokens that must agree with the full cache. Not acted on yet.
 	// +optional
 	// +kubebuilder:default=97
 	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=100
 	MinAgreementPercent int32 `json:"minAgreementPercent,omitempty"`
+	// What happens when a guard is broken. Not acted on yet: retention is raised.
 	// +optional
 	// +kubebuilder:default=RaiseRetention
 	// +kubebuilder:validation:Enum=RaiseRetention;FullCache;Hold
@@ -119,6 +124,7 @@ const (
 
 // TuningSpec says how fast retention may move.
 type TuningSpec struct {
+	// Fixed keeps cache.retention.percent; Recommend decides and only reports; Auto changes the retention of running pods.
 	// +optional
 	// +kubebuilder:default=Auto
 	Mode TuningMode `json:"mode,omitempty"`
@@ -134,13 +140,13 @@ type TuningSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	StabilizationSeconds *int32 `json:"stabilizationSeconds,omitempty"`
-	// Largest change of one decision, in points of percent.
+	// Largest cut of one decision, in points of percent; a raise takes at most half of it.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=50
 	MaxStepPercent int32 `json:"maxStepPercent,omitempty"`
-	// Share of the pods that try a lower value first; 0 changes all at once.
+	// Share of the pods that try a lower value first; 0 changes all at once. Not acted on yet: all pods change at once.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=0

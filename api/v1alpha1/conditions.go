@@ -1,7 +1,7 @@
 package v1alpha1
 
 // Condition types of an AirCacheDeployment. Reconciling and Stalled exist only while they are true, as kstatus expects; every
-// other one stays once it was set. Tuning never changes Ready.
+// other one stays once it was set. Tuning never changes Ready. A comment "not set yet" marks what this version never sets.
 const (
 	// ConditionReady is true when the model answers (or is meant to be idle).
 	ConditionReady = "Ready"
@@ -17,11 +17,11 @@ const (
 	ConditionMetricsAvailable = "MetricsAvailable"
 	// ConditionObjectivesMet is true when every objective of the spec holds.
 	ConditionObjectivesMet = "ObjectivesMet"
-	// ConditionQualityHealthy is true when answers agree with the full cache.
+	// ConditionQualityHealthy is true when answers agree with the full cache; not set yet.
 	ConditionQualityHealthy = "QualityHealthy"
-	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child.
+	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child; not set yet.
 	ConditionAutoscalerConflict = "AutoscalerConflict"
-	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator.
+	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator; not set yet.
 	ConditionUpgradeAvailable = "UpgradeAvailable"
 )
 
@@ -31,11 +31,11 @@ const (
 	ReasonAvailable = "Available"
 	// ReasonIdle: no pod is wanted.
 	ReasonIdle = "Idle"
-	// ReasonDegraded: some wanted pods are ready; the model answers.
+	// ReasonDegraded: some wanted pods are ready, or pods that are about to go still serve; the model answers.
 	ReasonDegraded = "Degraded"
 	// ReasonNotServing: no pod is ready.
 	ReasonNotServing = "NotServing"
-	// ReasonPaused: spec.paused is true and the pods were left as they are.
+	// ReasonPaused: spec.paused is true and the pods were left as they are. Of Reconciling: spec says something else by now.
 	ReasonPaused = "Paused"
 )
 
@@ -63,7 +63,7 @@ const (
 	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonModelNotFound: the model's image or claim does not exist.
 	ReasonModelNotFound = "ModelNotFound"
-	// ReasonModelTooLarge: the model does not fit a pod's memory.
+	// ReasonModelTooLarge: the model does not fit a pod's memory; not set yet.
 	ReasonModelTooLarge = "ModelTooLarge"
 	// ReasonProgressDeadlineExceeded: a rollout made no progress for rollout.progressDeadlineSeconds.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
@@ -75,7 +75,7 @@ const (
 	ReasonPodsRejected = "PodsRejected"
 	// ReasonNotYetSupported: spec asks for something that this version accepts and cannot do.
 	ReasonNotYetSupported = "NotYetSupported"
-	// ReasonNameConflict: an object with a child's name exists and belongs to someone else.
+	// ReasonNameConflict: an object with a child's name exists, and was not made for this object.
 	ReasonNameConflict = "NameConflict"
 	// ReasonInvalidChild: the API server refuses an object that was made from spec.
 	ReasonInvalidChild = "InvalidChild"
@@ -87,9 +87,9 @@ const (
 	ReasonAllScheduled = "AllScheduled"
 	// ReasonWaitingForNode: a pod has no node yet.
 	ReasonWaitingForNode = "WaitingForNode"
-	// ReasonFallbackActive: replicas run on a later GPU type.
+	// ReasonFallbackActive: replicas run on a later GPU type; not set yet.
 	ReasonFallbackActive = "FallbackActive"
-	// ReasonSpotInterrupted: spot nodes were taken away.
+	// ReasonSpotInterrupted: spot nodes were taken away; not set yet.
 	ReasonSpotInterrupted = "SpotInterrupted"
 	// ReasonUnschedulable: no node fits a pod.
 	ReasonUnschedulable = "Unschedulable"
@@ -133,7 +133,7 @@ const (
 	ReasonCompressionCannotHelp = "CompressionCannotHelp"
 )
 
-// Reasons of QualityHealthy.
+// Reasons of QualityHealthy, which is not set yet.
 const (
 	// ReasonAgreeing: answers agree with the full cache.
 	ReasonAgreeing = "Agreeing"

@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +33,27 @@ var _ = Describe("the API server", func() {
 		sparse.Namespace, sparse.Name = namespace, "docs"
 		Expect(env.Client.Create(ctx, sparse)).To(Succeed())
 		Expect(cmp.Diff(testkit.Deployment(namespace, "docs").Spec, sparse.Spec)).To(BeEmpty())
+	})
+
+	It("lets an autoscaler read and write the scale of an object whose manifest has no replicas", func(ctx SpecContext) {
+		d := testkit.Deployment(env.Namespace(ctx), "docs")
+		d.Spec.Replicas = nil
+		Expect(env.Client.Create(ctx, d)).To(Succeed())
+		scale := &autoscalingv1.Scale{}
+		Expect(env.Client.SubResource("scale").Get(ctx, d, scale)).To(Succeed())
+		Expect(scale.Spec.Replicas).To(BeEquivalentTo(1))
+		scale.Spec.Replicas = 3
+		Expect(env.Client.SubResource("scale").Update(ctx, d, client.WithSubResourceBody(scale))).To(Succeed())
+
+		manifest := testkit.Deployment(d.Namespace, "docs")
+		manifest.Spec.Replicas = nil
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(manifest)
+		Expect(err).NotTo(HaveOccurred())
+		unstructured.RemoveNestedField(fields, "status")
+		applied := &unstructured.Unstructured{Object: fields}
+		Expect(env.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("git"), client.ForceOwnership)).To(Succeed())
+		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
+		Expect(d.Spec.Replicas).To(HaveValue(BeEquivalentTo(3)), "the manifest is applied again and leaves the autoscaler's number alone")
 	})
 
 	It("gives a type one GPU when count is left out", func(ctx SpecContext) {

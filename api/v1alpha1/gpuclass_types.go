@@ -15,6 +15,7 @@ type GPUClassSpec struct {
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=8
 	NodeSelector map[string]string `json:"nodeSelector"`
+	// Tolerations of the nodes' taints.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
@@ -25,28 +26,29 @@ type GPUClassSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9.-]+/[A-Za-z0-9._-]+$`
 	ResourceName string `json:"resourceName,omitempty"`
-	// DeviceClass of dynamic resource allocation, used instead of resourceName.
+	// DeviceClass of dynamic resource allocation, used instead of resourceName. Not supported yet: reported as Stalled.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	DeviceClassName string `json:"deviceClassName,omitempty"`
-	// Memory of one GPU.
+	// Memory of one GPU. For people to read; nothing is derived from it yet.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4096
 	MemoryGiB int32 `json:"memoryGiB"`
-	// Price of one GPU for an hour, in thousandths of the currency of your choice.
+	// Price of one GPU for an hour, in thousandths of the currency of your choice. For people to read; nothing follows from it yet.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	HourlyCostMilli *int32 `json:"hourlyCostMilli,omitempty"`
-	// Products that pods may find there; another one is reported.
+	// Products that pods may find there. Not acted on yet: status names the product that they found.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=128
 	ExpectedProducts []string `json:"expectedProducts,omitempty"`
-	// Labels of the namespaces that may use this class; all namespaces when left out.
+	// Labels of the namespaces that may use this class; all namespaces when left out. Only the label kubernetes.io/metadata.name is
+	// supported: the operator may not read namespaces, and refuses a class that asks for other labels.
 	// +optional
 	AllowedNamespaces *metav1.LabelSelector `json:"allowedNamespaces,omitempty"`
-	// No deployment on this class goes below.
+	// Floor of the retention of all pools on this class, above what their specs say.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

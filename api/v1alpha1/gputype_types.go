@@ -18,6 +18,7 @@ type GPUType struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	GPUClassName string `json:"gpuClassName,omitempty"`
+	// Labels of the nodes, in place of a GPUClass.
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=8
@@ -43,6 +44,7 @@ type GPUType struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+	// Bounds of the retention that hold for this type alone.
 	// +optional
 	Retention *TypeRetention `json:"retention,omitempty"`
 }

@@ -4,12 +4,16 @@ package v1alpha1
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.huggingFace),has(self.image),has(self.pvc),has(self.s3)].filter(x,x).size() == 1",message="model needs exactly one of huggingFace, image, pvc and s3"
 type ModelSpec struct {
+	// Not supported yet: reported as Stalled.
 	// +optional
 	HuggingFace *HuggingFaceSource `json:"huggingFace,omitempty"`
+	// An OCI image whose files are the model.
 	// +optional
 	Image *ImageSource `json:"image,omitempty"`
+	// A claim that holds the model.
 	// +optional
 	PVC *PVCSource `json:"pvc,omitempty"`
+	// Not supported yet: reported as Stalled.
 	// +optional
 	S3 *S3Source `json:"s3,omitempty"`
 	// Name of the model in the OpenAI API; the object's name when left out.
@@ -22,6 +26,7 @@ type ModelSpec struct {
 	// +kubebuilder:validation:Minimum=256
 	// +kubebuilder:validation:Maximum=1048576
 	MaxModelLen *int32 `json:"maxModelLen,omitempty"`
+	// Most pictures in one request.
 	// +optional
 	// +kubebuilder:default=16
 	// +kubebuilder:validation:Minimum=1
@@ -36,6 +41,7 @@ type ModelSpec struct {
 
 // HuggingFaceSource is a repository of the Hugging Face hub, pinned to a commit.
 type HuggingFaceSource struct {
+	// owner/name, such as llava-hf/llava-onevision-qwen2-7b-ov-hf.
 	// +kubebuilder:validation:MaxLength=192
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`
 	Repo string `json:"repo"`
@@ -43,6 +49,7 @@ type HuggingFaceSource struct {
 	// +kubebuilder:validation:Pattern=`^[a-f0-9]{40}$`
 	// +kubebuilder:validation:MaxLength=40
 	Revision string `json:"revision"`
+	// The access token for repositories that are not public.
 	// +optional
 	TokenSecretRef *SecretKeyReference `json:"tokenSecretRef,omitempty"`
 }
@@ -64,6 +71,7 @@ type ImageSource struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^\S+$`
 	Reference string `json:"reference"`
+	// The model's folder in it; the root when left out.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="subPath must be relative and must not contain '..'"
@@ -75,6 +83,7 @@ type PVCSource struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	ClaimName string `json:"claimName"`
+	// The model's folder in it; the root when left out.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="subPath must be relative and must not contain '..'"

@@ -10,13 +10,15 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",message="autoscaling.minReplicas must not exceed maxReplicas"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleSeconds) || (self.mode == 'Managed' && has(self.minReplicas) && self.minReplicas == 0)",message="autoscaling.idleSeconds needs mode Managed and minReplicas 0"
 type AutoscalingSpec struct {
-	// External: spec.replicas or an autoscaler through the scale subresource. Managed: the tuner's recommendation.
+	// External: spec.replicas or an autoscaler through the scale subresource. Managed: the tuner; not supported yet, reported as Stalled.
 	// +kubebuilder:validation:Enum=External;Managed
 	Mode string `json:"mode"`
+	// Least number of pods of mode Managed.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// Most pods of mode Managed.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
@@ -30,18 +32,18 @@ type AutoscalingSpec struct {
 
 // PlacementSpec says how replicas spread over the GPU types.
 type PlacementSpec struct {
-	// Ordered fills the first type before the next; Any takes what the cluster has.
+	// Ordered fills each type up to its maxReplicas before the next; Any takes what the cluster has, and is not supported yet.
 	// +optional
 	// +kubebuilder:default=Ordered
 	// +kubebuilder:validation:Enum=Ordered;Any
 	Strategy string `json:"strategy,omitempty"`
-	// How long a pod may wait for a node before its replica moves to the next type.
+	// How long a pod may wait for a node before its replica moves to the next type. Not acted on yet: it waits.
 	// +optional
 	// +kubebuilder:default=180
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	FallbackAfterSeconds *int32 `json:"fallbackAfterSeconds,omitempty"`
-	// How long to wait before an earlier type is tried again.
+	// How long to wait before an earlier type is tried again. Not acted on yet.
 	// +optional
 	// +kubebuilder:default=1800
 	// +kubebuilder:validation:Minimum=60
@@ -51,12 +53,13 @@ type PlacementSpec struct {
 
 // RolloutSpec says how a changed template reaches the pods.
 type RolloutSpec struct {
-	// Surge adds a pod before one goes; InPlace takes one away first; Adaptive tries Surge and falls back to InPlace.
+	// Surge adds a pod before one goes; InPlace takes one away first; Adaptive tries Surge and falls back to InPlace, which it
+	// does not do yet: it is the same as Surge.
 	// +optional
 	// +kubebuilder:default=Adaptive
 	// +kubebuilder:validation:Enum=Adaptive;Surge;InPlace
 	Strategy string `json:"strategy,omitempty"`
-	// How long Adaptive waits for a node for the surge pod.
+	// How long Adaptive waits for a node for the surge pod. Not acted on yet.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=0
@@ -68,7 +71,8 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=604800
 	ProgressDeadlineSeconds int32 `json:"progressDeadlineSeconds,omitempty"`
-	// Pinned keeps running pods as they are when the operator is upgraded; Latest rolls them.
+	// Pinned keeps running pods as they are when the operator is upgraded; Latest rolls them. Not acted on yet: an operator that
+	// renders another template rolls them.
 	// +optional
 	// +kubebuilder:default=Pinned
 	// +kubebuilder:validation:Enum=Pinned;Latest
@@ -99,18 +103,21 @@ type LifecycleSpec struct {
 
 // RuntimeSpec is the container that serves the model.
 type RuntimeSpec struct {
-	// The operator's default when left out.
+	// The runtime's image; the operator's --runtime-image when left out.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^\S+$`
 	Image string `json:"image,omitempty"`
+	// For the runtime's image and a model image.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=4
 	ImagePullSecrets []ImagePullSecret `json:"imagePullSecrets,omitempty"`
+	// CPU and memory of a pod.
 	// +optional
 	Resources ResourcesSpec `json:"resources,omitzero"`
+	// The pods' account, for pull secrets and policies; no token of it is mounted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
@@ -135,10 +142,12 @@ type ResourcesSpec struct {
 
 // NetworkSpec says who may reach the pods.
 type NetworkSpec struct {
+	// Restricted lets requests in from the object's namespace and the namespaces below; Off lets everything in. Not acted on yet.
 	// +optional
 	// +kubebuilder:default=Restricted
 	// +kubebuilder:validation:Enum=Restricted;Off
 	Policy string `json:"policy,omitempty"`
+	// Labels of further namespaces that may send requests. Not acted on yet.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=8
 	AllowFromNamespaceLabels map[string]string `json:"allowFromNamespaceLabels,omitempty"`

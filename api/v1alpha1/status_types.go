@@ -9,6 +9,7 @@ type AirCacheDeploymentStatus struct {
 	// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Ready, Reconciling and Stalled follow kstatus; Reconciling and Stalled are there only while they are true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -17,8 +18,10 @@ type AirCacheDeploymentStatus struct {
 	// Pods that exist, ready or not.
 	// +optional
 	Replicas int32 `json:"replicas"`
+	// Pods that serve.
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
+	// Pods that spec wants, also those that no GPU type may take.
 	// +optional
 	DesiredReplicas int32 `json:"desiredReplicas"`
 	// Label selector of the pods, for autoscalers.
@@ -34,14 +37,15 @@ type AirCacheDeploymentStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Retention string `json:"retention,omitempty"`
-	// Observed latency, as text.
+	// Observed latency, as text; renewed with decisions and conditions, so it may be older than they are.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Latency string `json:"latency,omitempty"`
-	// Observed quality, as text.
+	// Observed quality, as text; renewed like latency.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Quality string `json:"quality,omitempty"`
+	// One entry for each GPU type of spec.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -51,21 +55,26 @@ type AirCacheDeploymentStatus struct {
 
 // PoolStatus is the state of the pods of one GPU type.
 type PoolStatus struct {
+	// The GPU type's name.
 	Name string `json:"name"`
-	// What the pods say they run on.
+	// The accelerator that the pods say they run on.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Product string `json:"product,omitempty"`
+	// Pods that the type is given.
 	// +optional
 	DesiredReplicas int32 `json:"desiredReplicas"`
+	// Pods that serve.
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
 	// Pods that no node has room for.
 	// +optional
 	PendingReplicas int32 `json:"pendingReplicas"`
+	// Why pods have no node, as in condition CapacityAvailable.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	CapacityReason string `json:"capacityReason,omitempty"`
+	// The retention of the pool.
 	// +optional
 	Tuning PoolTuning `json:"tuning,omitzero"`
 	// The newest decisions of the tuner, oldest first.
@@ -81,13 +90,16 @@ const MaxDecisions = 10
 // PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why. After a restart of the operator
 // the tuner goes on from targetPermille, (epoch, revision) and lastKnownGoodPermille.
 type PoolTuning struct {
+	// The retention that the pods are asked for.
 	// +optional
 	TargetPermille int32 `json:"targetPermille,omitempty"`
-	// Bounds of the tuner's confidence; always within the floor and the ceiling of the spec.
+	// The lowest value that the tuner may choose: the floor of the spec, raised by the quality guard.
 	// +optional
 	LowerBoundPermille int32 `json:"lowerBoundPermille,omitempty"`
+	// The highest value that the tuner may choose.
 	// +optional
 	UpperBoundPermille int32 `json:"upperBoundPermille,omitempty"`
+	// The newest value that had headroom for the stabilisation time.
 	// +optional
 	LastKnownGoodPermille int32 `json:"lastKnownGoodPermille,omitempty"`
 	// What mode Recommend would set.
@@ -102,24 +114,32 @@ type PoolTuning struct {
 	// Ready pods that run this revision.
 	// +optional
 	AckedReplicas int32 `json:"ackedReplicas"`
+	// Why the target is what it is: the reason of the decision that set it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`
+	// When the target changed last.
 	// +optional
 	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
 }
 
 // Decision is one change that the tuner made (or, in mode Recommend, would make) with the numbers that caused it.
 type Decision struct {
+	// When it was decided.
 	Time metav1.Time `json:"time"`
+	// Lower, Raise or Recommend.
 	// +kubebuilder:validation:MaxLength=32
 	Action string `json:"action"`
+	// The retention before.
 	// +optional
 	FromPermille int32 `json:"fromPermille,omitempty"`
+	// The retention after.
 	// +optional
 	ToPermille int32 `json:"toPermille,omitempty"`
+	// What caused it, in one word.
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason"`
+	// What caused it, with the numbers.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`

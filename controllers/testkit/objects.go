@@ -41,7 +41,8 @@ func Deployment(namespace, name string, edits ...func(*v1alpha1.AirCacheDeployme
 			Lifecycle: v1alpha1.LifecycleSpec{
 				StartupTimeoutSeconds: 3600, DrainSeconds: ptr.To(int32(100)), ProtectStartupSeconds: ptr.To(int32(1800)),
 			},
-			Network: v1alpha1.NetworkSpec{Policy: "Restricted"},
+			Replicas: ptr.To(int32(1)),
+			Network:  v1alpha1.NetworkSpec{Policy: "Restricted"},
 		},
 	}
 	for _, edit := range edits {
