@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,64 +14,77 @@ import (
 	"aircache.dev/aircache/controllers/render"
 )
 
-// apply makes the children what the plan says and keeps the answers in seen, so that the report speaks of the newest state. The ConfigMap
-// comes first: a pod that starts then finds its directive.
-func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world, p *plan) error {
+// child is one object that spec asks for, beside what exists of it.
+type child struct {
+	live   client.Object // nil while it does not exist
+	wanted client.Object
+	answer client.Object // apply puts the result there
+}
+
+func (c child) String() string { return kindOf(c.wanted) + " " + c.wanted.GetName() }
+
+// children are in the order in which they are applied. The ConfigMap comes first: a pod that starts then finds its directive.
+func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]child, error) {
 	directives := make([]render.PoolTuning, 0, len(p.pools))
 	for _, pool := range p.pools {
 		directives = append(directives, render.PoolTuning{Pool: pool.Type.Name, Tuning: pool.tuning, FloorPermille: pool.bounds.FloorPermille})
 	}
 	tuning, err := render.TuningConfigMap(object, directives)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := r.applyChild(ctx, object, orNil(seen.tuning), tuning, &corev1.ConfigMap{}); err != nil {
-		return err
+	list := []child{
+		{orNil(seen.tuning), tuning, &corev1.ConfigMap{}},
+		{orNil(seen.service), render.Service(object), &corev1.Service{}},
 	}
-	if _, err := r.applyChild(ctx, object, orNil(seen.service), render.Service(object), &corev1.Service{}); err != nil {
+	for _, pool := range p.pools {
+		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, p.image)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, child{orNil(seen.deployments[pool.name]), wanted, &appsv1.Deployment{}})
+	}
+	return list, nil
+}
+
+// apply makes the children what the plan says and keeps the answers in seen, so that the report speaks of the newest state.
+func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world, p *plan) error {
+	list, err := children(object, seen, p)
+	if err != nil {
 		return err
 	}
 	inUse := images(seen.deployments)
-	for _, pool := range p.pools {
-		wanted, answer := render.Deployment(object, pool.Pool, pool.replicas, p.image), &appsv1.Deployment{}
-		changed, err := r.applyChild(ctx, object, orNil(seen.deployments[pool.name]), wanted, answer)
+	for _, c := range list {
+		changed, err := r.applyChild(ctx, object, c)
 		if err != nil {
 			return err
 		}
-		if changed {
-			seen.deployments[pool.name] = answer
+		if d, isPool := c.answer.(*appsv1.Deployment); isPool && changed {
+			seen.deployments[d.Name] = d
 		}
 	}
 	r.warnOfTags(object, inUse)
-	for _, d := range p.stale {
-		if err := r.prune(ctx, d); err != nil {
-			return err
-		}
-		delete(seen.deployments, d.Name)
-		r.Events.Eventf(object, nil, corev1.EventTypeNormal, "PoolRemoved", "Delete", "deleted Deployment %s: its GPU type is not in spec any more", d.Name)
-	}
-	return nil
+	return r.retire(ctx, object, seen, p)
 }
 
 // applyChild calls the API server only when live lacks something of wanted or another manifest was applied last; answer then has the
 // result. A call that changes nothing would write nothing either, so a stale cache costs a call and no more.
-func (r *Reconciler) applyChild(ctx context.Context, object *v1alpha1.AirCacheDeployment, live, wanted, answer client.Object) (changed bool, err error) {
-	what := kindOf(wanted) + " " + wanted.GetName()
-	manifest, err := render.Manifest(wanted)
+func (r *Reconciler) applyChild(ctx context.Context, object *v1alpha1.AirCacheDeployment, c child) (changed bool, err error) {
+	manifest, err := render.Manifest(c.wanted)
 	if err != nil {
 		return false, err
 	}
-	if covered, err := isCovered(live, manifest); err != nil || covered {
+	if covered, err := isCovered(c.live, manifest); err != nil || covered {
 		return false, err
 	}
 	applied := manifest.DeepCopy() // Apply puts the answer there
 	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return false, fmt.Errorf("applying %s: %w", what, err)
+		return false, fmt.Errorf("applying %s: %w", c, err)
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(applied.Object, answer); err != nil {
-		return false, fmt.Errorf("reading the applied %s: %w", what, err)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(applied.Object, c.answer); err != nil {
+		return false, fmt.Errorf("reading the applied %s: %w", c, err)
 	}
-	r.announce(object, live, manifest, what)
+	r.announce(object, c, manifest)
 	return true, nil
 }
 
@@ -88,27 +100,46 @@ func isCovered(live client.Object, manifest *unstructured.Unstructured) (bool, e
 	return render.Covers(fields, manifest.Object), nil
 }
 
-// announce tells what was done to a child. A new directive is no news here: the tuner's decision is the event.
-func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, live client.Object, manifest *unstructured.Unstructured, what string) {
+// announce tells what was done to a child. A new directive is no news here: the tuner's decision is the event. The child is named as the
+// related object, for events of one moment that differ in their text alone are counted as one.
+func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, manifest *unstructured.Unstructured) {
 	say := func(reason, format string) {
-		r.Events.Eventf(object, nil, corev1.EventTypeNormal, reason, "Apply", format, what)
+		r.Events.Eventf(object, c.answer, corev1.EventTypeNormal, reason, "Apply", format, c)
 	}
 	switch {
-	case live == nil:
+	case c.live == nil:
 		say("Created", "created %s")
-	case live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:
+	case c.live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:
 		say("Repaired", "repaired %s: someone had changed it")
 	case manifest.GetKind() != "ConfigMap":
 		say("Updated", "updated %s")
 	}
 }
 
-func (r *Reconciler) prune(ctx context.Context, d *appsv1.Deployment) error {
-	err := r.Client.Delete(ctx, d, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &d.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting stale Deployment %s: %w", d.Name, err)
+// pending names the children that are not what spec says, for an object that is paused.
+func pending(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]string, error) {
+	list, err := children(object, seen, p)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	var names []string
+	for _, c := range list {
+		manifest, err := render.Manifest(c.wanted)
+		if err != nil {
+			return nil, err
+		}
+		covered, err := isCovered(c.live, manifest)
+		if err != nil {
+			return nil, err
+		}
+		if !covered {
+			names = append(names, c.String())
+		}
+	}
+	for _, d := range p.stale {
+		names = append(names, "Deployment "+d.Name)
+	}
+	return names, nil
 }
 
 // orNil turns a nil pointer into a nil interface.

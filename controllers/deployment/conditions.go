@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
 )
 
 // poolState is a pool as it is, beside what is wanted of it.
@@ -29,9 +30,13 @@ func (s poolState) ready() int32 {
 func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 	list := make([]poolState, 0, len(p.pools))
 	for _, pool := range p.pools {
+		live, template := seen.deployments[pool.name], ""
+		if live != nil {
+			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
+		}
 		list = append(list, poolState{
-			name: pool.Type.Name, wanted: pool.replicas, live: seen.deployments[pool.name],
-			podState: summarize(seen.pods, pool.Type.Name, model),
+			name: pool.Type.Name, wanted: pool.replicas, live: live,
+			podState: summarize(seen.pods, pool.Type.Name, template, model),
 		})
 	}
 	return list
@@ -43,7 +48,7 @@ func stalledBy(p *plan, pools []poolState) *finding {
 		return p.stalled
 	}
 	for _, pool := range pools {
-		if pool.podState.problem != nil && pool.ready() < pool.wanted {
+		if pool.podState.problem != nil && poolProgress(pool) != nil {
 			return pool.podState.problem
 		}
 		if found := deploymentProblem(pool.live); found != nil {
@@ -79,12 +84,21 @@ func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType)
 	return nil
 }
 
-// reconcilingBy is what the first pool that is not done is doing; nil when all are done.
-func reconcilingBy(pools []poolState) *finding {
+// reconcilingBy is what a pause holds up, else what the first pool that is not done is doing; nil when all are done.
+func reconcilingBy(p *plan, pools []poolState, old leaving) *finding {
+	if len(p.pending) > 0 {
+		return &finding{v1alpha1.ReasonPaused, "spec.paused is true; not yet what spec says: " + strings.Join(p.pending, ", ")}
+	}
 	for _, pool := range pools {
 		if found := poolProgress(pool); found != nil {
 			return found
 		}
+	}
+	switch {
+	case len(old.pools) > 0:
+		return &finding{v1alpha1.ReasonRollingOut, fmt.Sprintf("%s left spec and is about to go", strings.Join(old.pools, ", "))}
+	case old.pods > 0:
+		return &finding{v1alpha1.ReasonDraining, fmt.Sprintf("pods of GPU types that left spec finish their requests: %d", old.pods)}
 	}
 	return nil
 }
@@ -104,7 +118,7 @@ func poolProgress(pool poolState) *finding {
 	case s.ObservedGeneration < d.Generation:
 		return say(v1alpha1.ReasonRollingOut, "the change has not been taken up yet")
 	case s.Replicas > s.UpdatedReplicas:
-		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have the newest template", s.UpdatedReplicas, pool.wanted)
+		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have an older template", s.Replicas-s.UpdatedReplicas, s.Replicas)
 	case s.Replicas != pool.wanted:
 		return say(v1alpha1.ReasonScaling, "%d of %d pods exist", s.Replicas, pool.wanted)
 	case pods.unscheduled > 0:
@@ -112,44 +126,52 @@ func poolProgress(pool poolState) *finding {
 	case s.ReadyReplicas < pool.wanted:
 		return say(v1alpha1.ReasonLoadingModel, "%d of %d pods are ready", s.ReadyReplicas, pool.wanted)
 	case pods.terminating > 0:
-		return say(v1alpha1.ReasonDraining, "%d pods finish their requests", pods.terminating)
+		return say(v1alpha1.ReasonDraining, "pods that finish their requests: %d", pods.terminating)
 	}
 	return nil
 }
 
 // readiness speaks of answering requests: one ready pod is enough to be Ready, the reason tells the rest.
-func readiness(p *plan, pools []poolState) (metav1.ConditionStatus, finding) {
+func readiness(p *plan, pools []poolState, old leaving) (metav1.ConditionStatus, finding) {
 	var ready int32
 	for _, pool := range pools {
 		ready += min(pool.ready(), pool.wanted)
 	}
-	message := fmt.Sprintf("%d of %d pods are ready", ready, p.replicas)
+	message := fmt.Sprintf("%d of %d pods are ready", ready, p.wanted())
 	if p.unplaced > 0 {
-		message += fmt.Sprintf("; gpuTypes[].maxReplicas leaves no room for %d more", p.unplaced)
+		message += fmt.Sprintf("; gpuTypes[].maxReplicas leaves no room for %d", p.unplaced)
 	}
-	status := metav1.ConditionTrue
-	if ready == 0 && p.replicas > 0 {
-		status = metav1.ConditionFalse
+	if old.ready > 0 {
+		message += fmt.Sprintf("; pods of GPU types that left spec still serve: %d", old.ready)
+	}
+	serves := metav1.ConditionTrue
+	if p.wanted() > 0 && ready+old.ready == 0 {
+		serves = metav1.ConditionFalse
 	}
 	switch {
 	case p.paused:
-		return status, finding{v1alpha1.ReasonPaused, "spec.paused is true; " + message}
-	case p.replicas == 0 && p.unplaced == 0:
-		return status, finding{v1alpha1.ReasonIdle, "no pod is wanted"}
-	case ready == 0:
-		return metav1.ConditionFalse, finding{v1alpha1.ReasonNotServing, message}
-	case ready < p.replicas:
-		return status, finding{v1alpha1.ReasonDegraded, message}
+		return serves, finding{v1alpha1.ReasonPaused, "spec.paused is true; " + message}
+	case p.wanted() == 0:
+		return serves, finding{v1alpha1.ReasonIdle, "no pod is wanted"}
+	case serves == metav1.ConditionFalse:
+		return serves, finding{v1alpha1.ReasonNotServing, message}
+	case ready < p.wanted():
+		return serves, finding{v1alpha1.ReasonDegraded, message}
 	}
-	return status, finding{v1alpha1.ReasonAvailable, message}
+	return serves, finding{v1alpha1.ReasonAvailable, message}
 }
 
 // capacity tells whether every pod has a node, in the scheduler's words.
-func capacity(pools []poolState) (metav1.ConditionStatus, finding) {
+func capacity(p *plan, pools []poolState) (metav1.ConditionStatus, finding) {
+	exist := false
 	for _, pool := range pools {
 		if s := pool.podState; s.unscheduled > 0 {
 			return metav1.ConditionFalse, finding{capacityReason(s), fmt.Sprintf("pool %s: %s", pool.name, s.capacity)}
 		}
+		exist = exist || pool.live != nil && pool.live.Status.Replicas > 0
+	}
+	if p.replicas > 0 && !exist {
+		return metav1.ConditionUnknown, finding{v1alpha1.ReasonUnknown, "no pod exists yet"}
 	}
 	return metav1.ConditionTrue, finding{v1alpha1.ReasonAllScheduled, "every pod has a node"}
 }

@@ -111,11 +111,18 @@ func (r *Reconciler) child(ctx context.Context, object *v1alpha1.AirCacheDeploym
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("getting %T %s: %w", into, name, err)
-	case metav1.IsControlledBy(into, object):
+	case metav1.IsControlledBy(into, object), isOrphan(into, object):
 		return true, nil
 	}
 	w.foreign = append(w.foreign, fmt.Sprintf("%s %s", kindOf(into), name))
 	return false, nil
+}
+
+// isOrphan tells whether o was a child of an object of this name that was deleted without its children (kubectl delete
+// --cascade=orphan): applying gives it its new owner.
+func isOrphan(o client.Object, object *v1alpha1.AirCacheDeployment) bool {
+	l := o.GetLabels()
+	return metav1.GetControllerOf(o) == nil && l[render.LabelManagedBy] == render.ManagedBy && l[render.LabelDeployment] == object.Name
 }
 
 func (r *Reconciler) gatherPods(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {

@@ -60,7 +60,7 @@ var _ = Describe("an object", func() {
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRollingOut)
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
 		expectKStatus(ctx, d, status.InProgressStatus)
-		Expect(s.happened()).To(ContainElements("Normal Updated updated Deployment docs-cpu", HavePrefix("Warning ImageByTag runtime.image ")))
+		Expect(s.happened()).To(ContainElements("Normal Updated updated Deployment docs-cpu", HavePrefix("Warning ImageByTag a tag names runtime.image registry.example/aircache:next")))
 
 		s.poolBecomes(ctx, "docs-cpu", 1)
 		testkit.ExpectReconciled(ctx, s, d)
@@ -101,6 +101,7 @@ var _ = Describe("an object", func() {
 
 		Expect(env.Client.SubResource("scale").Get(ctx, d, scale)).To(Succeed())
 		Expect(scale.Status.Replicas).To(BeEquivalentTo(3))
+		Expect(scale.Spec.Replicas).To(BeEquivalentTo(3))
 		Expect(scale.Status.Selector).To(Equal("aircache.dev/deployment=docs,app.kubernetes.io/name=aircache"))
 
 		d.Spec.Replicas = ptr.To(int32(0))
@@ -118,9 +119,18 @@ var _ = Describe("an object", func() {
 		d := s.applied(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(first, second), testkit.WithReplicas(6)))
 		Expect(s.pool(ctx, "docs-first").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
 		Expect(s.pool(ctx, "docs-second").Spec.Replicas).To(HaveValue(BeEquivalentTo(3)))
-		Expect(d.Status.DesiredReplicas).To(BeEquivalentTo(5))
+		Expect(d.Status.DesiredReplicas).To(BeEquivalentTo(6))
 		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotServing)).
-			To(Equal("0 of 5 pods are ready; gpuTypes[].maxReplicas leaves no room for 1 more"))
+			To(Equal("0 of 6 pods are ready; gpuTypes[].maxReplicas leaves no room for 1"))
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionCapacityAvailable, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)
+
+		s.poolBecomes(ctx, "docs-first", 2)
+		s.poolBecomes(ctx, "docs-second", 3)
+		testkit.ExpectReconciled(ctx, s, d)
+		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonDegraded)).
+			To(Equal("5 of 6 pods are ready; gpuTypes[].maxReplicas leaves no room for 1"), "one that was asked for is missing")
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionCapacityAvailable, metav1.ConditionTrue, v1alpha1.ReasonAllScheduled)
+		expectKStatus(ctx, d, status.CurrentStatus)
 	})
 
 	It("loses the pool of a GPU type that left its spec, and nothing else", func(ctx SpecContext) {
@@ -138,16 +148,63 @@ var _ = Describe("an object", func() {
 		Expect(s.happened()).To(ContainElement("Normal PoolRemoved deleted Deployment docs-b: its GPU type is not in spec any more"))
 	})
 
-	It("stays as it is while paused", func(ctx SpecContext) {
+	It("keeps the pool of a GPU type that left its spec until the one in its place serves", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("old"))))
+		d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.CPUType("new")}
+		s.applied(ctx, d)
+		s.pool(ctx, "docs-old")
+		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonDegraded)).
+			To(Equal("0 of 1 pods are ready; pods of GPU types that left spec still serve: 1"))
+		expectKStatus(ctx, d, status.InProgressStatus)
+
+		s.podWith(ctx, "docs-old", func(*corev1.Pod) {})
+		s.poolBecomes(ctx, "docs-new", 1)
+		testkit.ExpectReconciled(ctx, s, d)
+		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-old", &appsv1.Deployment{})
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonDraining)
+		expectKStatus(ctx, d, status.InProgressStatus)
+
+		Expect(env.Client.Delete(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs-old-x"}}, client.GracePeriodSeconds(0))).To(Succeed())
+		testkit.ExpectReconciled(ctx, s, d)
+		expectKStatus(ctx, d, status.CurrentStatus)
+	})
+
+	It("gives up the pool of a GPU type that left its spec when the new pods find no node", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("old"))))
+		d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.CPUType("new")}
+		s.applied(ctx, d)
+		s.poolBecomes(ctx, "docs-new", 0)
+		s.podWith(ctx, "docs-new", unschedulable)
+		testkit.ExpectReconciled(ctx, s, d)
+		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-old", &appsv1.Deployment{})
+	})
+
+	It("stays as it is while paused, and says what it does not do", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
-		d.Spec.Paused, d.Spec.Replicas = true, ptr.To(int32(4))
+		s.tuning.decide(d, lowered(500, 2, now))
+		testkit.ExpectReconciled(ctx, s, d)
+		d.Spec.Paused = true
 		s.applied(ctx, d)
-		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPaused)
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionTuningActive, metav1.ConditionFalse, v1alpha1.ReasonHeld)
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionMetricsAvailable, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)
+		expectKStatus(ctx, d, status.CurrentStatus)
+
+		d.Spec.Runtime.Image = "registry.example/aircache:next"
+		s.applied(ctx, d)
+		Expect(s.pool(ctx, "docs-cpu").Spec.Template.Spec.Containers[0].Image).To(Equal(testkit.RuntimeImage))
+		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonPaused)).
+			To(Equal("spec.paused is true; not yet what spec says: Deployment docs-cpu"))
+		expectKStatus(ctx, d, status.InProgressStatus)
+
 		d.Spec.Paused = false
 		s.applied(ctx, d)
-		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)))
+		Expect(s.pool(ctx, "docs-cpu").Spec.Template.Spec.Containers[0].Image).To(Equal(d.Spec.Runtime.Image))
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionTuningActive, metav1.ConditionTrue, v1alpha1.ReasonAdjusting)
 	})
 })
 

@@ -47,7 +47,9 @@ var _ = Describe("the operator's ownership", func() {
 		pool.Spec.Template.Spec.Containers[0].Args = append(args[:len(args):len(args)], "--retention-floor-permille=1")
 		pool.Labels["team"] = "vision"
 		Expect(env.Client.Update(ctx, pool)).To(Succeed())
-		Expect(env.Client.Delete(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"}})).To(Succeed())
+		service := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{})
+		service.Spec.Selector["version"] = "no-pod-has-it"
+		Expect(env.Client.Update(ctx, service)).To(Succeed())
 		tuning := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
 		tuning.Labels, tuning.Data["cpu.json"] = nil, "{}"
 		Expect(env.Client.Update(ctx, tuning)).To(Succeed())
@@ -57,13 +59,32 @@ var _ = Describe("the operator's ownership", func() {
 		Expect(pool.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
 		Expect(pool.Spec.Template.Spec.Containers[0].Args).To(Equal(args))
 		Expect(pool.Labels).To(HaveKeyWithValue("team", "vision"))
-		testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{})
+		service = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{})
+		Expect(service.Spec.Selector).To(Equal(map[string]string{"app.kubernetes.io/name": "aircache", "aircache.dev/deployment": "docs"}))
 		tuning = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
 		Expect(tuning.Labels).To(HaveKeyWithValue("aircache.dev/deployment", "docs"))
 		Expect(tuning.Data["cpu.json"]).To(ContainSubstring(`"targetPermille":1000`))
 		Expect(s.happened()).To(ContainElements(
-			"Normal Repaired repaired Deployment docs-cpu: someone had changed it", "Normal Created created Service docs",
+			"Normal Repaired repaired Deployment docs-cpu: someone had changed it", "Normal Repaired repaired Service docs: someone had changed it",
 			"Normal Repaired repaired ConfigMap docs-tuning: someone had changed it"))
+	})
+
+	It("takes the children of an object that was deleted without them", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		before := s.pool(ctx, "docs-cpu").UID
+		for _, child := range []client.Object{s.pool(ctx, "docs-cpu"),
+			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}),
+			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{}),
+		} {
+			child.SetOwnerReferences(nil) // as the garbage collector does on --cascade=orphan
+			Expect(env.Client.Update(ctx, child)).To(Succeed())
+		}
+		Expect(env.Client.Delete(ctx, d)).To(Succeed())
+
+		d = s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		Expect(metav1.IsControlledBy(s.pool(ctx, "docs-cpu"), d)).To(BeTrue())
+		Expect(s.pool(ctx, "docs-cpu").UID).To(Equal(before))
 	})
 
 	It("never writes spec", func(ctx SpecContext) {
@@ -88,7 +109,7 @@ var _ = Describe("the operator's ownership", func() {
 		testkit.ExpectApplied(ctx, env.Client, d)
 		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(BeNumerically(">", 0), "the stranger's object is not watched")
 		message := testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameConflict)
-		Expect(message).To(HavePrefix("Service docs exists and does not belong to this object"))
+		Expect(message).To(HavePrefix("not made for this object, and in its way: Service docs;"))
 		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}).Spec.Ports).To(ConsistOf(HaveField("Port", BeEquivalentTo(5432))))
 
 		Expect(env.Client.Delete(ctx, foreign)).To(Succeed())

@@ -15,11 +15,12 @@ import (
 // plan is what one reconcile decided; it is made of the object and the world alone.
 type plan struct {
 	pools    []poolPlan
-	replicas int32 // placed over the pools
-	unplaced int32 // wanted, but no type may take them
-	stale    []*appsv1.Deployment
-	stalled  *finding // nothing is applied while set
-	paused   bool
+	replicas int32                // placed over the pools
+	unplaced int32                // wanted, but no type may take them
+	stale    []*appsv1.Deployment // of GPU types that left spec
+	stalled  *finding             // nothing is applied while set
+	paused   bool                 // nor while true
+	pending  []string             // what a pause keeps from being applied
 	image    string
 }
 
@@ -32,8 +33,8 @@ type poolPlan struct {
 	tuning   v1alpha1.PoolTuning
 }
 
-// applies tells whether the children are made what spec says.
-func (p *plan) applies() bool { return p.stalled == nil && !p.paused }
+// wanted is what spec asks for.
+func (p *plan) wanted() int32 { return p.replicas + p.unplaced }
 
 func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, runtimeImage string) *plan {
 	p := &plan{

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"aircache.dev/aircache/api/v1alpha1"
@@ -21,10 +21,9 @@ type podSummary struct {
 	problem       *finding
 }
 
-// summarize looks for problems only among pods of the newest template: a broken template is forgotten as soon as the next one has a pod.
-func summarize(pods []corev1.Pod, pool string, model *v1alpha1.ModelSpec) podSummary {
+// summarize looks for problems only among pods of the template that is in force: a broken one is forgotten as soon as it is mended.
+func summarize(pods []corev1.Pod, pool, template string, model *v1alpha1.ModelSpec) podSummary {
 	var s podSummary
-	newest := newestTemplate(pods, pool)
 	for i := range pods {
 		pod := &pods[i]
 		if pod.Labels[render.LabelPool] != pool {
@@ -40,23 +39,11 @@ func summarize(pods []corev1.Pod, pool string, model *v1alpha1.ModelSpec) podSum
 				s.capacity, s.unschedulable = c.Message, c.Reason == corev1.PodReasonUnschedulable
 			}
 		}
-		if s.problem == nil && pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey] == newest {
+		if s.problem == nil && pod.Annotations[render.TemplateAnnotation] == template {
 			s.problem = podProblem(pod, model)
 		}
 	}
 	return s
-}
-
-func newestTemplate(pods []corev1.Pod, pool string) string {
-	hash := ""
-	var newest *corev1.Pod
-	for i := range pods {
-		pod := &pods[i]
-		if pod.Labels[render.LabelPool] == pool && (newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
-			newest, hash = pod, pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
-		}
-	}
-	return hash
 }
 
 var pullReasons = []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
@@ -67,33 +54,64 @@ func podProblem(pod *corev1.Pod, model *v1alpha1.ModelSpec) *finding {
 		c.Status == corev1.ConditionFalse && strings.Contains(c.Message, fmt.Sprintf("persistentvolumeclaim %q not found", model.PVC.ClaimName)) {
 		return &finding{v1alpha1.ReasonModelNotFound, fmt.Sprintf("pod %s: %s", pod.Name, c.Message)}
 	}
-	for _, c := range pod.Status.ContainerStatuses {
-		waiting := c.State.Waiting
-		switch {
-		case waiting == nil:
-		case slices.Contains(pullReasons, waiting.Reason):
-			reason := v1alpha1.ReasonImagePullFailed
-			if model.Image != nil && strings.Contains(waiting.Message, model.Image.Reference) {
-				reason = v1alpha1.ReasonModelNotFound // an image volume fails under the container's name
-			}
-			return &finding{reason, fmt.Sprintf("pod %s: %s: %s", pod.Name, waiting.Reason, waiting.Message)}
-		case waiting.Reason == "CrashLoopBackOff":
-			return &finding{v1alpha1.ReasonCrashLooping, fmt.Sprintf("pod %s ended %d times, last with %s", pod.Name, c.RestartCount, lastEnd(c))}
-		case waiting.Reason == "CreateContainerConfigError" || waiting.Reason == "CreateContainerError":
-			return &finding{v1alpha1.ReasonPodsRejected, fmt.Sprintf("pod %s: %s: %s", pod.Name, waiting.Reason, waiting.Message)}
+	for i := range pod.Status.ContainerStatuses {
+		if found := containerProblem(pod.Name, &pod.Status.ContainerStatuses[i], model); found != nil {
+			return found
 		}
 	}
 	return nil
 }
 
-func lastEnd(c corev1.ContainerStatus) string {
+func containerProblem(pod string, c *corev1.ContainerStatus, model *v1alpha1.ModelSpec) *finding {
+	if isCrashLooping(c) {
+		return &finding{v1alpha1.ReasonCrashLooping, fmt.Sprintf("pod %s ends again and again (restarts: %d), last with %s", pod, c.RestartCount, lastEnd(c))}
+	}
+	waiting := c.State.Waiting
+	switch {
+	case waiting == nil:
+		return nil
+	case slices.Contains(pullReasons, waiting.Reason):
+		reason := v1alpha1.ReasonImagePullFailed
+		if model.Image != nil && strings.Contains(waiting.Message, model.Image.Reference) {
+			reason = v1alpha1.ReasonModelNotFound // an image volume fails under the container's name
+		}
+		return &finding{reason, fmt.Sprintf("pod %s: %s", pod, pullError(waiting))}
+	case waiting.Reason == "CreateContainerConfigError", waiting.Reason == "CreateContainerError":
+		return &finding{v1alpha1.ReasonPodsRejected, fmt.Sprintf("pod %s: %s: %s", pod, waiting.Reason, waiting.Message)}
+	}
+	return nil
+}
+
+// pullError says the same during a try and between two: "Back-off pulling image ...: ErrImagePull: cause" becomes "ErrImagePull: cause".
+func pullError(waiting *corev1.ContainerStateWaiting) string {
+	const cause = "ErrImagePull: "
+	if at := strings.Index(waiting.Message, cause); at >= 0 {
+		return waiting.Message[at:]
+	}
+	return waiting.Reason + ": " + waiting.Message
+}
+
+// healthyRun is how long a container must run for the kubelet to forget its earlier ends.
+const healthyRun = 10 * time.Minute
+
+// isCrashLooping holds between two back-offs too, while the container tries again: else status would change with every try.
+func isCrashLooping(c *corev1.ContainerStatus) bool {
+	if c.State.Waiting != nil {
+		return c.State.Waiting.Reason == "CrashLoopBackOff"
+	}
+	end := c.LastTerminationState.Terminated
+	return !c.Ready && c.RestartCount > 1 && end != nil && end.ExitCode != 0 && end.FinishedAt.Sub(end.StartedAt.Time) < healthyRun
+}
+
+// lastEnd ends with the last line that the container wrote, which says why.
+func lastEnd(c *corev1.ContainerStatus) string {
 	end := c.LastTerminationState.Terminated
 	if end == nil {
 		return "an unknown exit code"
 	}
 	text := fmt.Sprintf("exit code %d (%s)", end.ExitCode, end.Reason)
-	if end.Message != "" {
-		text += ": " + strings.TrimSpace(end.Message)
+	if lines := strings.Split(strings.TrimSpace(end.Message), "\n"); lines[len(lines)-1] != "" {
+		text += ": " + lines[len(lines)-1]
 	}
 	return text
 }

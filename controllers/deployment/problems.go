@@ -141,7 +141,7 @@ func nameIsTaken(in input) *finding {
 	}
 	names := slices.Sorted(slices.Values(in.seen.foreign))
 	return &finding{v1alpha1.ReasonNameConflict,
-		fmt.Sprintf("%s exists and does not belong to this object; rename this object or delete it", strings.Join(names, " and "))}
+		fmt.Sprintf("not made for this object, and in its way: %s; rename this object, or delete what is in its way", strings.Join(names, ", "))}
 }
 
 func notYet(what, instead string) *finding {

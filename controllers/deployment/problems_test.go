@@ -110,19 +110,36 @@ var _ = Describe("a problem of the pods", func() {
 	},
 		Entry("the runtime's image", waiting("ImagePullBackOff", "no such host"), v1alpha1.ReasonImagePullFailed, "ImagePullBackOff: no such host"),
 		Entry("the model's image", waiting("ErrImagePull", testkit.ModelDigest+": not found"), v1alpha1.ReasonModelNotFound, "not found"),
-		Entry("a pod that ends again and again", waiting("CrashLoopBackOff", "back-off"), v1alpha1.ReasonCrashLooping, "ended 4 times, last with exit code 137 (OOMKilled)"),
+		Entry("a pod that ends again and again", waiting("CrashLoopBackOff", "back-off"), v1alpha1.ReasonCrashLooping, "ends again and again (restarts: 4), last with exit code 137 (OOMKilled)"),
 		Entry("a container that cannot be made", waiting("CreateContainerConfigError", "no user"), v1alpha1.ReasonPodsRejected, "no user"),
 	)
+
+	It("is reported of the new pod of a rollout, though the old one serves, and goes away with the spec that caused it", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		d.Spec.Runtime.Image = "registry.example/aircache:broken"
+		s.applied(ctx, d)
+		pool := s.pool(ctx, "docs-cpu")
+		pool.Status = appsv1.DeploymentStatus{ObservedGeneration: pool.Generation, Replicas: 2, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1, UnavailableReplicas: 1}
+		Expect(env.Client.Status().Update(ctx, pool)).To(Succeed())
+		s.podWith(ctx, "docs-cpu", waiting("ImagePullBackOff", `Back-off pulling image "registry.example/aircache:broken": ErrImagePull: not found`))
+		testkit.ExpectReconciled(ctx, s, d)
+		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonImagePullFailed)).
+			To(Equal("pod docs-cpu-x: ErrImagePull: not found"))
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
+		expectKStatus(ctx, d, status.FailedStatus)
+
+		d.Spec.Runtime.Image = testkit.RuntimeImage
+		s.applied(ctx, d)
+		testkit.ExpectNoCondition(ctx, env.Client, d, v1alpha1.ConditionStalled)
+		expectKStatus(ctx, d, status.InProgressStatus)
+	})
 
 	It("is a missing node: in progress, with the scheduler's words", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.applied(ctx, testkit.Deployment(s.namespace, "docs"))
 		s.poolBecomes(ctx, "docs-cpu", 0)
-		s.podWith(ctx, "docs-cpu", func(p *corev1.Pod) {
-			p.Status.Conditions = []corev1.PodCondition{{
-				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available: 3 Insufficient memory.",
-			}}
-		})
+		s.podWith(ctx, "docs-cpu", unschedulable)
 		testkit.ExpectReconciled(ctx, s, d)
 		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForNodes)).
 			To(ContainSubstring("3 Insufficient memory"))
@@ -145,6 +162,13 @@ var _ = Describe("a problem of the pods", func() {
 		Entry("no admission", appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "violates PodSecurity"}, v1alpha1.ReasonPodsRejected),
 	)
 })
+
+// unschedulable is what the scheduler says of a pod that no node has room for.
+func unschedulable(p *corev1.Pod) {
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available: 3 Insufficient memory.",
+	}}
+}
 
 // podWith creates a pod of a pool as the deployment controller would, with a status of the test's choice.
 func (s *story) podWith(ctx context.Context, pool string, edit func(*corev1.Pod)) {

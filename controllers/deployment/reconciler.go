@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,7 +49,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	p := makePlan(object, seen, r.RuntimeImage)
-	if p.applies() {
+	switch {
+	case p.stalled != nil: // the children stay as they are
+	case p.paused:
+		p.pending, err = pending(object, seen, p)
+	default:
 		err = r.apply(ctx, object, seen, p)
 	}
 	if refused := refusal(err); refused != nil {
@@ -56,7 +61,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	} else if err != nil {
 		return reconcile.Result{}, err // observedGeneration stays behind, which says that we are not done
 	}
-	reportErr := r.report(ctx, object, seen, p)
+	reportErr := client.IgnoreNotFound(r.report(ctx, object, seen, p)) // not found: it was deleted meanwhile
 	if apierrors.IsConflict(reportErr) {
 		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	}
@@ -69,7 +74,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 
 // refusal is the finding that belongs to an error of the API server which no retry cures by itself.
 func refusal(err error) *finding {
-	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+	switch {
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+		return &finding{v1alpha1.ReasonQuotaExceeded, err.Error()}
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		return &finding{v1alpha1.ReasonInvalidChild, fmt.Sprintf("the API server refuses a child: %v", err)}
 	}
 	return nil

@@ -8,9 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
 )
 
 // report writes status when it changed, and then says what changed as events. The write is refused when the object was read before our
@@ -27,19 +29,23 @@ func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeploy
 		return fmt.Errorf("writing status: %w", err)
 	}
 	for _, e := range transitions(&before.Status, &status) {
-		r.Events.Eventf(object, nil, e.kind, e.reason, e.action, "%s", e.message)
+		var related runtime.Object
+		if d := seen.deployments[render.DeploymentName(object.Name, e.pool)]; d != nil {
+			related = d // two pools may say the same in one moment, and events that differ in their text alone are counted as one
+		}
+		r.Events.Eventf(object, related, e.kind, e.reason, e.action, "%s", e.message)
 	}
 	return nil
 }
 
-// notice is one event about the object.
-type notice struct{ kind, reason, action, message string }
+// notice is one event about the object, or about one of its pools.
+type notice struct{ kind, reason, action, message, pool string }
 
 // transitions are the events between two statuses: one per change, with the words of the condition or the decision.
 func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 	var list []notice
 	if c := changed(before, after, v1alpha1.ConditionStalled); c != nil {
-		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message})
+		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
 	}
 	if c := changed(before, after, v1alpha1.ConditionReady); c != nil {
 		kind := corev1.EventTypeNormal
@@ -47,12 +53,12 @@ func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 		if c.Status == metav1.ConditionFalse && lost {
 			kind = corev1.EventTypeWarning
 		}
-		list = append(list, notice{kind, c.Reason, "Reconcile", c.Message})
+		list = append(list, notice{kind, c.Reason, "Reconcile", c.Message, ""})
 	}
 	for i := range after.Pools {
 		pool := &after.Pools[i]
 		for _, d := range newDecisions(poolStatus(before.Pools, pool.Name), pool.Decisions) {
-			list = append(list, notice{corev1.EventTypeNormal, d.Reason, "Tune", fmt.Sprintf("pool %s: %s", pool.Name, d.Message)})
+			list = append(list, notice{corev1.EventTypeNormal, d.Reason, "Tune", fmt.Sprintf("pool %s: %s", pool.Name, d.Message), pool.Name})
 		}
 	}
 	return list

@@ -20,7 +20,7 @@ func newStatus(object *v1alpha1.AirCacheDeployment, seen *world, p *plan, now me
 	status := v1alpha1.AirCacheDeploymentStatus{
 		ObservedGeneration: object.Generation,
 		Conditions:         slices.Clone(before.Conditions),
-		DesiredReplicas:    p.replicas,
+		DesiredReplicas:    p.wanted(),
 		Selector:           render.PodSelector(object.Name).String(),
 		URL:                render.URL(object),
 		ModelDigest:        modelDigest(&object.Spec.Model),
@@ -89,26 +89,20 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 		}
 		set(kind, metav1.ConditionTrue, *f)
 	}
-	value, why := readiness(p, pools)
+	old := leavers(p, seen)
+	value, why := readiness(p, pools, old)
 	set(v1alpha1.ConditionReady, value, why)
 	stalled := stalledBy(p, pools)
 	setWhileTrue(v1alpha1.ConditionStalled, stalled)
 	if stalled == nil {
-		setWhileTrue(v1alpha1.ConditionReconciling, reconcilingBy(pools))
+		setWhileTrue(v1alpha1.ConditionReconciling, reconcilingBy(p, pools, old))
 	} else {
 		setWhileTrue(v1alpha1.ConditionReconciling, nil) // it will not get there by itself
 	}
-	value, why = capacity(pools)
+	value, why = capacity(p, pools)
 	set(v1alpha1.ConditionCapacityAvailable, value, why)
 
-	for _, c := range []struct {
-		kind   string
-		result ConditionResult
-	}{
-		{v1alpha1.ConditionTuningActive, seen.tuned.TuningActive},
-		{v1alpha1.ConditionMetricsAvailable, seen.tuned.MetricsAvailable},
-		{v1alpha1.ConditionObjectivesMet, seen.tuned.ObjectivesMet},
-	} {
+	for _, c := range tunerConditions(p, &seen.tuned) {
 		if c.result.Status == "" {
 			c.result = kept(status.Conditions, c.kind, object)
 		}
@@ -117,6 +111,28 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 	slices.SortStableFunc(status.Conditions, func(a, b metav1.Condition) int {
 		return conditionOrder(a.Type) - conditionOrder(b.Type)
 	})
+}
+
+// tunerCondition is a condition that the tuner has the say in.
+type tunerCondition struct {
+	kind   string
+	result ConditionResult
+}
+
+// tunerConditions are the tuner's newest words; while the object is paused nobody looks at its pods.
+func tunerConditions(p *plan, tuned *TuningResult) []tunerCondition {
+	list := []tunerCondition{
+		{v1alpha1.ConditionTuningActive, tuned.TuningActive},
+		{v1alpha1.ConditionMetricsAvailable, tuned.MetricsAvailable},
+		{v1alpha1.ConditionObjectivesMet, tuned.ObjectivesMet},
+	}
+	if p.paused {
+		const why = "spec.paused is true: pods keep their retention, and their metrics are not read"
+		list[0].result = ConditionResult{metav1.ConditionFalse, v1alpha1.ReasonHeld, why}
+		list[1].result = ConditionResult{metav1.ConditionUnknown, v1alpha1.ReasonUnknown, why}
+		list[2].result = ConditionResult{metav1.ConditionUnknown, v1alpha1.ReasonUnknown, why}
+	}
+	return list
 }
 
 // kept is what status says already, for a condition about which the tuner has no word yet.

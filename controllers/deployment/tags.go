@@ -13,16 +13,19 @@ import (
 // warnOfTags says which images of spec are named by tag, once for each that comes into use: pods that start at different times may get
 // different images.
 func (r *Reconciler) warnOfTags(object *v1alpha1.AirCacheDeployment, inUse []string) {
-	warn := func(field, reference string) {
-		if reference == "" || strings.Contains(reference, "@sha256:") || slices.Contains(inUse, reference) {
-			return
+	var tags []string
+	look := func(field, reference string) {
+		if reference != "" && !strings.Contains(reference, "@sha256:") && !slices.Contains(inUse, reference) {
+			tags = append(tags, field+" "+reference)
 		}
-		r.Events.Eventf(object, nil, corev1.EventTypeWarning, v1alpha1.EventImageByTag, "Reconcile",
-			"%s %s is a tag, so pods may differ; pin it as name@sha256:...", field, reference)
 	}
-	warn("runtime.image", object.Spec.Runtime.Image)
+	look("runtime.image", object.Spec.Runtime.Image)
 	if m := object.Spec.Model.Image; m != nil {
-		warn("model.image.reference", m.Reference)
+		look("model.image.reference", m.Reference)
+	}
+	if len(tags) > 0 {
+		r.Events.Eventf(object, nil, corev1.EventTypeWarning, v1alpha1.EventImageByTag, "Reconcile",
+			"a tag names %s, so pods may differ; pin it as name@sha256:...", strings.Join(tags, " and "))
 	}
 }
 

@@ -78,7 +78,9 @@ func readProduct(s *Snapshot, m *dto.Metric) error {
 	if v, err := number(m); err != nil || v == 0 {
 		return err
 	}
-	s.Product = label(m, "product")
+	if product := label(m, "product"); product != "none" { // a pod on the CPU has no accelerator
+		s.Product = product
+	}
 	return nil
 }
 

@@ -4,8 +4,11 @@ import (
 	"reflect"
 )
 
+// wholes are maps that the API server takes as one value: one more label in a Service's selector loses it every pod.
+var wholes = map[string]bool{"selector": true, "nodeSelector": true, "matchLabels": true}
+
 // Covers tells whether live has every field of wanted with its value; fields that wanted does not name belong to others (defaults of
-// the API server, foreign labels). Objects in lists are found by their key (name, uid, containerPort, port), as the API server merges
+// the API server, foreign labels), but for wholes. Objects in lists are found by their key (name, uid, containerPort, port), as the API server merges
 // them; other lists must be equal in length and order.
 func Covers(live, wanted any) bool {
 	switch wanted := wanted.(type) {
@@ -16,7 +19,7 @@ func Covers(live, wanted any) bool {
 		}
 		for key, field := range wanted {
 			have, exists := live[key]
-			if !exists || !Covers(have, field) {
+			if !exists || !Covers(have, field) || wholes[key] && !reflect.DeepEqual(have, field) {
 				return false
 			}
 		}

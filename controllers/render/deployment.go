@@ -1,7 +1,11 @@
 package render
 
 import (
+	"encoding/json"
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -9,9 +13,16 @@ import (
 	"aircache.dev/aircache/api/v1alpha1"
 )
 
+// TemplateAnnotation holds the hash of the pod template, in the template and so in its pods: it tells which pods are of the newest one.
+const TemplateAnnotation = "aircache.dev/template-hash"
+
 // Deployment is the pool of one GPU type. The model's source must be an image or a claim; defaultImage serves where spec names none.
-func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defaultImage string) *appsv1.Deployment {
+func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defaultImage string) (*appsv1.Deployment, error) {
 	name := pool.Type.Name
+	template := podTemplate(d, pool, defaultImage)
+	if err := stamp(&template); err != nil {
+		return nil, err
+	}
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: childMeta(d, DeploymentName(d.Name, name), poolLabels(d.Name, name)),
@@ -21,9 +32,18 @@ func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defau
 			ProgressDeadlineSeconds: ptr.To(d.Spec.Rollout.ProgressDeadlineSeconds),
 			Selector:                &metav1.LabelSelector{MatchLabels: poolSelector(d.Name, name)},
 			Strategy:                rollingUpdate(d.Spec.Rollout.Strategy),
-			Template:                podTemplate(d, pool, defaultImage),
+			Template:                template,
 		},
+	}, nil
+}
+
+func stamp(template *corev1.PodTemplateSpec) error {
+	encoded, err := json.Marshal(template)
+	if err != nil {
+		return fmt.Errorf("encoding the pod template: %w", err)
 	}
+	metav1.SetMetaDataAnnotation(&template.ObjectMeta, TemplateAnnotation, hash(encoded))
+	return nil
 }
 
 func poolSelector(object, pool string) map[string]string {

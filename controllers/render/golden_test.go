@@ -71,7 +71,11 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, c.file, render.Deployment(d, pool, 3, testkit.RuntimeImage), render.Service(d), tuning)
+			deployment, err := render.Deployment(d, pool, 3, testkit.RuntimeImage)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, c.file, deployment, render.Service(d), tuning)
 		})
 	}
 }

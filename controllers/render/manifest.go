@@ -25,14 +25,18 @@ func Manifest(object runtime.Object) (*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding %T: %w", object, err)
 	}
-	sum := sha256.Sum256(encoded)
 	annotations := manifest.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[HashAnnotation] = hex.EncodeToString(sum[:8])
+	annotations[HashAnnotation] = hash(encoded)
 	manifest.SetAnnotations(annotations)
 	return manifest, nil
+}
+
+func hash(encoded []byte) string {
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
 }
 
 // withoutEmptyResources drops nulls and the empty structs that Go types print without a wish behind them. Other empty objects stay: an

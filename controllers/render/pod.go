@@ -73,6 +73,8 @@ func container(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string) c
 		ReadinessProbe: probe("/readyz", 5, 2),
 		LivenessProbe:  probe("/livez", 10, 6), // a minute: a long prefill on a busy CPU is no reason to lose the cache
 		VolumeMounts:   volumeMounts(&d.Spec.Model),
+		// The last words of a runtime that ends are the reason in status.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

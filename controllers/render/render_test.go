@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -58,7 +59,7 @@ func TestPoolBounds(t *testing.T) {
 func TestTemplateIgnoresTuning(t *testing.T) {
 	template := func(edit func(*v1alpha1.AirCacheDeployment)) string {
 		d := testkit.Deployment("vision", "docs", testkit.WithUID(uid), edit)
-		text, err := json.Marshal(render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.RuntimeImage).Spec.Template)
+		text, err := json.Marshal(deployment(t, d).Spec.Template)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func TestTemplateIgnoresTuning(t *testing.T) {
 }
 
 func TestCovers(t *testing.T) {
-	const live = `{"metadata":{"labels":{"a":"1","foreign":"x"}},"spec":{"replicas":2,"args":["x","y"],"paused":false,
+	const live = `{"metadata":{"labels":{"a":"1","foreign":"x"}},"spec":{"replicas":2,"args":["x","y"],"paused":false,"selector":{"a":"1","b":"2"},
 		"containers":[{"name":"sidecar"},{"name":"runtime","image":"i","terminationMessagePath":"/dev/log"}]}}`
 	for _, c := range []struct {
 		name, wanted string
@@ -92,6 +93,8 @@ func TestCovers(t *testing.T) {
 	}{
 		{"a part of it is covered", `{"spec":{"replicas":2}}`, true},
 		{"foreign labels and defaults are left alone", `{"metadata":{"labels":{"a":"1"}},"spec":{"containers":[{"name":"runtime","image":"i"}]}}`, true},
+		{"an added label of a selector is drift", `{"spec":{"selector":{"a":"1"}}}`, false},
+		{"the same selector is covered", `{"spec":{"selector":{"a":"1","b":"2"}}}`, true},
 		{"an edited number is drift", `{"spec":{"replicas":3}}`, false},
 		{"an edited label is drift", `{"metadata":{"labels":{"a":"2"}}}`, false},
 		{"a removed label is drift", `{"metadata":{"labels":{"b":"1"}}}`, false},
@@ -112,7 +115,7 @@ func TestCovers(t *testing.T) {
 func TestManifestHashFollowsEveryField(t *testing.T) {
 	hash := func(edits ...func(*v1alpha1.AirCacheDeployment)) string {
 		d := testkit.Deployment("vision", "docs", edits...)
-		return manifest(t, render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.RuntimeImage)).GetAnnotations()[render.HashAnnotation]
+		return manifest(t, deployment(t, d)).GetAnnotations()[render.HashAnnotation]
 	}
 	same := hash()
 	if same == "" || same != hash() {
@@ -121,6 +124,15 @@ func TestManifestHashFollowsEveryField(t *testing.T) {
 	if other := hash(func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache.LayerBudget = "Uniform" }); other == same {
 		t.Error("a changed object has the same hash")
 	}
+}
+
+func deployment(t *testing.T, d *v1alpha1.AirCacheDeployment) *appsv1.Deployment {
+	t.Helper()
+	pool, err := render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.RuntimeImage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pool
 }
 
 func manifest(t *testing.T, object runtime.Object) *unstructured.Unstructured {
