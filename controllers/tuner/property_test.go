@@ -140,7 +140,7 @@ func checkInvariants(t *testing.T, data []byte) {
 			t.Fatalf("order %d/%d changed its meaning from %d to %d", s.Epoch, s.Revision, before.TargetPermille, s.TargetPermille)
 		}
 		adopted := s.adopted(sample.Applied) != s || s.Applied() != before.Applied() && d.Action == Hold
-		if n.Mode != Fixed && !d.Metrics.OK && before.Version == StateVersion && !adopted && d.Reason != ReasonBoundsChanged && d.Action != Hold {
+		if n.Mode != Fixed && !d.Metrics.OK && before.Seeded && !adopted && d.Reason != ReasonBoundsChanged && d.Action != Hold {
 			t.Fatalf("moved without metrics: %+v", d)
 		}
 		if d.Action == Lower && d.Reason == ReasonKVPressure && d.PreviousPermille-d.TargetPermille > n.MaxStepPermille {

@@ -1,48 +1,39 @@
 package tuner
 
-import (
-	"encoding/json"
-	"fmt"
-)
-
-// StateVersion is the schema of State; a State of another version keeps only what
-// every version has: target, order and last good value.
-const StateVersion = 1
-
 // State is what the tuner remembers of a pool between two calls. The zero State is
-// a new pool. It is small and survives a restart as JSON or, shortened, as status.
+// a new pool. It is small; after a restart Seed makes one from what status says.
 type State struct { // see doc.go for x, F and p
-	Version          int32 `json:"version"`
-	TargetPermille   int32 `json:"targetPermille"`
-	Epoch            int64 `json:"epoch"`
-	Revision         int64 `json:"revision"`
-	LastGoodPermille int32 `json:"lastGoodPermille,omitempty"`
+	Seeded           bool // not the zero State
+	TargetPermille   int32
+	Epoch            int64
+	Revision         int64
+	LastGoodPermille int32
 
-	SinceChangeSeconds float64 `json:"sinceChangeSeconds,omitempty"`
-	Settled            bool    `json:"settled,omitempty"` // the pool's requests have the target, and since when
-	SettledSeconds     float64 `json:"settledSeconds,omitempty"`
-	CalmSeconds        float64 `json:"calmSeconds,omitempty"`    // headroom without a break
-	PeriodSeconds      float64 `json:"periodSeconds,omitempty"`  // of that, in the present stabilisation period
-	PeriodLoad         float64 `json:"periodLoad,omitempty"`     // highest F of the present period
-	LastPeriodLoad     float64 `json:"lastPeriodLoad,omitempty"` // and of the one before
+	SinceChangeSeconds float64
+	Settled            bool // the pool's requests have the target, and since when
+	SettledSeconds     float64
+	CalmSeconds        float64 // headroom without a break
+	PeriodSeconds      float64 // of that, in the present stabilisation period
+	PeriodLoad         float64 // highest F of the present period
+	LastPeriodLoad     float64 // and of the one before
 
-	TextShare        float64 `json:"textShare,omitempty"` // x of the model; 0 = not known yet
-	ResidentPermille float64 `json:"residentPermille,omitempty"`
-	GuardPermille    int32   `json:"guardPermille,omitempty"` // smallest retention that holds the recall objective
-	WantPermille     int32   `json:"wantPermille,omitempty"`  // what the model would choose
+	TextShare        float64 // x of the model; 0 = not known yet
+	ResidentPermille float64
+	GuardPermille    int32 // smallest retention that holds the recall objective
+	WantPermille     int32 // what the model would choose
 
-	Probing        bool    `json:"probing,omitempty"` // the last change was a raise that is still being judged
-	ProbePredicted float64 `json:"probePredicted,omitempty"`
-	ProbeLoad      float64 `json:"probeLoad,omitempty"`
-	ProbeRate      float64 `json:"probeRate,omitempty"`
-	Caution        float64 `json:"caution,omitempty"` // measured / predicted demand of a raise that failed
-	CautionLoad    float64 `json:"cautionLoad,omitempty"`
+	Probing        bool // the last change was a raise that is still being judged
+	ProbePredicted float64
+	ProbeLoad      float64
+	ProbeRate      float64
+	Caution        float64 // measured / predicted demand of a raise that failed
+	CautionLoad    float64
 }
 
 // Seed is the State of a pool whose status says what was in force before a restart.
 func Seed(last Applied, lastGoodPermille int32) State {
 	return State{
-		Version: StateVersion, TargetPermille: last.TargetPermille,
+		Seeded: true, TargetPermille: last.TargetPermille,
 		Epoch: max(last.Epoch, 0), Revision: max(last.Revision, 0), LastGoodPermille: lastGoodPermille,
 		Settled: true, SettledSeconds: peakMemorySeconds, // nothing was changed: the peak gauge can be believed at once
 	}
@@ -53,26 +44,14 @@ func (s State) Applied() Applied {
 	return Applied{Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.TargetPermille}
 }
 
-// DecodeState reads a State that json.Marshal wrote.
-func DecodeState(b []byte) (State, error) {
-	var s State
-	if err := json.Unmarshal(b, &s); err != nil {
-		return State{}, fmt.Errorf("reading the tuner's state: %w", err)
-	}
-	if s.Version != StateVersion {
-		return State{}, fmt.Errorf("reading the tuner's state: version is %d, this program knows %d", s.Version, StateVersion)
-	}
-	return s, nil
-}
-
 // maxOrder bounds epochs and revisions, so that counting on from any of them cannot
 // overflow and JSON readers that use doubles see the same number.
 const maxOrder = 1 << 53
 
-// prepared makes s usable: a version that is known, an order that is at least that of the
+// prepared makes s usable: sound numbers, an order that is at least that of the
 // pods, and a target.
 func (s State) prepared(t Target, m Sample) State {
-	if s.Version != StateVersion || !s.isSound() {
+	if !s.Seeded || !s.isSound() {
 		s = Seed(s.Applied(), s.LastGoodPermille)
 	}
 	s.Epoch, s.Revision = clampOrder(s.Epoch), clampOrder(s.Revision)

@@ -1,7 +1,6 @@
 package tuner
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -156,21 +155,5 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("the decisions differ from %s (go test ./controllers/tuner -update, then review):\n%s", file, got)
-	}
-}
-
-func TestStateSurvivesARestartAsJSON(t *testing.T) {
-	d := &drive{t: t, target: demoTarget(), plant: newPlant()}
-	d.spend(60, 11)
-	b, err := json.Marshal(d.state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := DecodeState(b)
-	if err != nil || back != d.state {
-		t.Errorf("came back as %+v, %v; was %+v", back, err, d.state)
-	}
-	if len(b) > 512 {
-		t.Errorf("the state has %d bytes, it is to stay small (512)", len(b))
 	}
 }

@@ -126,6 +126,24 @@ func TestPodsThatKnowBetterThanStatusWin(t *testing.T) {
 	}
 }
 
+func TestRecommendingWhatIsInForceIsNoDecision(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Tuning.Mode = v1alpha1.TuningRecommend })
+	p := s.pod(d, "cpu", "docs-1")
+	p.set(calm)
+	s.look(3)
+	result, _ := s.loop.Get(d.UID)
+	if pool := result.Pools["cpu"]; pool.Tuning.RecommendedPermille != 1000 || len(pool.Decisions) != 0 {
+		t.Errorf("status would say %+v", pool)
+	}
+	p.set(busy)
+	s.look(3)
+	result, _ = s.loop.Get(d.UID)
+	if pool := result.Pools["cpu"]; pool.Tuning.RecommendedPermille != 789 || len(pool.Decisions) != 1 {
+		t.Errorf("under pressure status would say %+v", pool)
+	}
+}
+
 func TestModeFollowsSpec(t *testing.T) {
 	s := newStory(t)
 	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Tuning.Mode = v1alpha1.TuningRecommend })
@@ -213,6 +231,9 @@ func TestPoolsAreTunedApart(t *testing.T) {
 	}
 	if _, scrapes, puts := lost.get(); scrapes+puts != 0 {
 		t.Error("a pool whose class is missing was touched")
+	}
+	if _, _, err := s.loop.look(context.Background(), d, s.loop.objects[d.UID]); err != nil {
+		t.Errorf("the missing class, which status reports, is an error of every look too: %v", err)
 	}
 	result, _ := s.loop.Get(d.UID)
 	if !strings.HasPrefix(result.ObjectivesMet.Message, "pool gpu: ") || result.ObjectivesMet.Reason != "CompressionCannotHelp" {

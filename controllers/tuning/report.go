@@ -72,7 +72,7 @@ func (r *report) recommend(s seen) (moved bool) {
 	}
 	before := t.RecommendedPermille
 	t.RecommendedPermille = stick(before, s.decision.WantPermille, s.bounds.FloorPermille, s.bounds.CeilingPermille)
-	if t.RecommendedPermille == before {
+	if t.RecommendedPermille == before || before == 0 && t.RecommendedPermille == t.TargetPermille {
 		return false
 	}
 	r.decided(s, "Recommend", t.TargetPermille, t.RecommendedPermille)

@@ -57,6 +57,9 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 			o.pools[t.Name] = p
 		}
 		s, err := l.lookAtPool(ctx, d, t, p)
+		if apierrors.IsNotFound(err) {
+			continue // the GPU class: the reconciler says so in status
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: %w", t.Name, err))
 			continue
@@ -110,9 +113,6 @@ func (l *Loop) bounds(ctx context.Context, d *v1alpha1.AirCacheDeployment, t *v1
 	if t.GPUClassName != "" {
 		class := &v1alpha1.GPUClass{}
 		if err := l.Reader.Get(ctx, types.NamespacedName{Name: t.GPUClassName}, class); err != nil {
-			if apierrors.IsNotFound(err) {
-				return render.Bounds{}, fmt.Errorf("GPUClass %s does not exist", t.GPUClassName)
-			}
 			return render.Bounds{}, fmt.Errorf("getting GPUClass %s: %w", t.GPUClassName, err)
 		}
 		p.Class = &class.Spec
