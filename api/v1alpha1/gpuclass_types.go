@@ -59,7 +59,7 @@ type GPUClassSpec struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=gpuc,categories=aircache,scope=Cluster
-// +kubebuilder:printcolumn:name="Memory",type=integer,JSONPath=`.spec.memoryGiB`
+// +kubebuilder:printcolumn:name="GiB",type=integer,JSONPath=`.spec.memoryGiB`
 // +kubebuilder:printcolumn:name="Resource",type=string,JSONPath=`.spec.resourceName`
 // +kubebuilder:printcolumn:name="Floor",type=integer,JSONPath=`.spec.minRetentionPercent`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
