@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/image"
 )
@@ -54,8 +55,9 @@ func (f *modelFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.model, "model", "", "folder of the model in Hugging Face's layout (required)")
 	set.StringVar(&f.backend, "backend", "auto", "auto or cpu; auto takes the best one that this machine has")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
-	set.StringVar(&f.policy, "policy", "AirCache", "AirCache (compress pictures' KV after prefill) or Full (keep all of it)")
-	set.StringVar(&f.layerBudget, "layer-budget", "Adaptive", "Adaptive (by each layer's strength and skewness) or Uniform")
+	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
+		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32")
+	set.StringVar(&f.layerBudget, "layer-budget", "", fmt.Sprintf("how AirCache shares what stays among the layers, where --policy does not say: Adaptive (by each layer's strength and skewness), Strength, Skewness, Pyramid or Uniform; empty takes %s", compress.Defaults().LayerBudget))
 	set.Int32Var(&f.retention, "retention-permille", control.MaxPermille, "share of a picture's KV cache to keep, in permille, 1 to 1000")
 }
 
@@ -92,8 +94,6 @@ func (f *modelFlags) check() error {
 	}
 	for _, err := range []error{
 		oneOf("backend", f.backend, "auto", "cpu"),
-		oneOf("policy", f.policy, "AirCache", "Full"),
-		oneOf("layer-budget", f.layerBudget, "Adaptive", "Uniform"),
 		within("threads", int64(f.threads), 0, 1024),
 		within("retention-permille", int64(f.retention), control.MinPermille, control.MaxPermille),
 	} {
@@ -101,7 +101,24 @@ func (f *modelFlags) check() error {
 			return err
 		}
 	}
-	return nil
+	_, _, err := f.cachePolicy()
+	return err
+}
+
+// cachePolicy is the policy that the flags ask for, and its name with the options.
+func (f *modelFlags) cachePolicy() (compress.Policy, string, error) {
+	options := compress.Defaults()
+	if f.layerBudget != "" {
+		options.LayerBudget = compress.LayerBudget(f.layerBudget)
+	}
+	if err := options.Validate(); err != nil {
+		return nil, "", fmt.Errorf("--layer-budget: %w", err)
+	}
+	policy, name, err := compress.Parse(f.policy, options)
+	if err != nil {
+		return nil, "", fmt.Errorf("--policy: %w", err)
+	}
+	return policy, name, nil
 }
 
 func (f *serveFlags) check() error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/server"
 )
 
@@ -25,8 +26,10 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"serve", "--model is required"},
 		{"serve --model m --backend cuda", `--backend is "cuda", it must be auto or cpu`},
-		{"serve --model m --policy aircache", "AirCache or Full"},
-		{"serve --model m --layer-budget x", "Adaptive or Uniform"},
+		{"serve --model m --policy poetry", `--policy: reading policy "poetry": policy "poetry" is not known, there are Full, Random`},
+		{"serve --model m --policy AirCache+beta=1", `option "beta" is not known, there are alpha`},
+		{"generate --model m --prompt x --policy SnapKV+alpha=0.5", "SnapKV takes no options"},
+		{"serve --model m --layer-budget x", `--layer-budget: layerBudget is "x", it must be one of`},
 		{"serve --model m --threads 1025", "--threads is 1025, it must be from 0 to 1024"},
 		{"serve --model m --retention-permille 0", "--retention-permille is 0, it must be from 1 to 1000"},
 		{"serve --model m --retention-permille 50", "--retention-permille is 50, it must be from 100 to 1000"},
@@ -67,7 +70,7 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Errorf("got %q, %v", out, err)
 	}
 	out, err := execute("serve", "--help")
-	for _, says := range []string{"--retention-floor-permille", "in permille, 1 to 1000", "in seconds, 0 to 86400", "Retry-After"} {
+	for _, says := range []string{"--retention-floor-permille", "in permille, 1 to 1000", "in seconds, 0 to 86400", "Retry-After", "Full, Random, Streaming", "AirCache+alpha=0.7"} {
 		if err != nil || !strings.Contains(out, says) {
 			t.Errorf("%q is not in the help: %v", says, err)
 		}
@@ -118,5 +121,24 @@ func TestReadDefaults(t *testing.T) {
 	}
 	if got, err := readDefaults(t.TempDir()); err != nil || got.Temperature != 1 {
 		t.Errorf("without a file: got %+v, %v", got, err)
+	}
+}
+
+func TestThePolicyIsReadFromTwoFlags(t *testing.T) {
+	for _, c := range []struct{ policy, layerBudget, name string }{
+		{"aircache", "", "AirCache"},
+		{"AirCache+alpha=0.5", "Uniform", "AirCache+alpha=0.5"},
+		{"AirCache+layerBudget=Pyramid", "Uniform", "AirCache+layerBudget=Pyramid"},
+		{"tgv", "Uniform", "TGV"},
+	} {
+		f := modelFlags{policy: c.policy, layerBudget: c.layerBudget}
+		policy, name, err := f.cachePolicy()
+		if err != nil || name != c.name {
+			t.Errorf("%+v: %q, %v", c, name, err)
+		}
+		a, isAirCache := policy.(compress.AirCache)
+		if want := map[string]compress.LayerBudget{"aircache": compress.Defaults().LayerBudget, "AirCache+alpha=0.5": compress.Uniform, "AirCache+layerBudget=Pyramid": compress.Pyramid}[c.policy]; isAirCache && a.Options.LayerBudget != want {
+			t.Errorf("%+v shares by %s, want %s", c, a.Options.LayerBudget, want)
+		}
 	}
 }

@@ -38,7 +38,8 @@ func generateCommand() *cobra.Command {
 		Long: `Answer one question about pictures, and end: the answer goes to standard output.
 Pictures stand before the question, in the order of the flags; without one the
 question stands alone. With --retention-permille under 1000 the pictures' KV cache
-is compressed after prefill; --json shows how many visual tokens and bytes were kept.
+is compressed after prefill by --policy; --json shows how many visual tokens and bytes
+were kept, and the recall: which share of the policy's own scores they hold.
 Temperature and top_p are those of the model's generation_config.json.`,
 		Example: `  aircache generate --model models/aircache-tiny --image models/aircache-tiny-samples/cards-1.png \
     --prompt "Read the code of the pink box." --retention-permille 200 --json`,

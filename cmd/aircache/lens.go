@@ -63,7 +63,7 @@ func (f *lensFlags) check() error {
 }
 
 func (f *lensFlags) show(ctx context.Context, out io.Writer) error {
-	names, policies, err := eval.ParsePolicies([]string{f.policy})
+	policy, name, err := compress.Parse(f.policy, compress.Defaults())
 	if err != nil {
 		return fmt.Errorf("--policy: %w", err)
 	}
@@ -75,7 +75,7 @@ func (f *lensFlags) show(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading --image: %w", err)
 	}
-	view, err := f.look(ctx, picture, policies[names[0]])
+	view, err := f.look(ctx, picture, policy, name)
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", f.image, err)
 	}
@@ -97,7 +97,7 @@ func (f *lensFlags) show(ctx context.Context, out io.Writer) error {
 }
 
 // look asks the question once, with the whole cache and with what the policy keeps of it.
-func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compress.Policy) (view lens.View, err error) {
+func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compress.Policy, name string) (view lens.View, err error) {
 	models := &instances{folder: f.model}
 	device, network, err := models.load()
 	if err != nil {
@@ -129,7 +129,7 @@ func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compres
 		return view, fmt.Errorf("the policy keeps everything: %s", kept.KeptWhole)
 	}
 	view = lens.View{Picture: picture, Grid: int(math.Sqrt(float64(network.Config().VisualTokens))), Lines: []string{
-		fmt.Sprintf("%s, %s: %s", filepath.Base(f.image), policy.Name(), f.prompt),
+		fmt.Sprintf("%s, %s: %s", filepath.Base(f.image), name, f.prompt),
 		fmt.Sprintf("full cache: %s     with %.4g %% of the picture's KV: %s", reader.Decode(c.Answer()), float64(f.permille)/10, reader.Decode(kept.Tokens)),
 	}}
 	for l, rows := range kept.Kept {

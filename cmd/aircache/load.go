@@ -15,7 +15,6 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/chat"
-	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
 	"aircache.dev/aircache/runtime/image"
@@ -108,6 +107,10 @@ func tryPicture(network *model.LLaVA, p *image.SiglipProcessor) error {
 }
 
 func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
+	policy, _, err := l.flags.cachePolicy()
+	if err != nil {
+		return nil, err
+	}
 	plan, err := l.planCache(network.Config(), maxModelLen)
 	if err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 	l.log.Info("KV cache sized", "bytes", plan.bytes, "from", plan.reason)
 	l.limitHeap(plan.bytes)
 	e, err := engine.New(network, engine.Options{
-		Policy: l.policy(), RetentionPermille: l.flags.retention, Bounds: l.bounds,
+		Policy: policy, RetentionPermille: l.flags.retention, Bounds: l.bounds,
 		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning,
 		ShadowPermille: int32(l.flags.shadow),
 		Clock:          time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
@@ -127,23 +130,18 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 	return e, nil
 }
 
-func (l *loader) policy() compress.Policy {
-	if l.flags.policy == "Full" {
-		return compress.Full{}
-	}
-	options := compress.Defaults()
-	options.LayerBudget = compress.LayerBudget(l.flags.layerBudget)
-	return compress.AirCache{Options: options}
-}
-
-// planCache counts a page's rounding and the one layer's copy that compaction needs.
+// planCache never takes more than --max-running requests of the greatest length fill with all that they have in whole pages, and
+// one more whole prompt where a share of the requests is compared with it.
 func (l *loader) planCache(c model.Config, maxModelLen int) (cachePlan, error) {
 	weights, err := weightBytes(l.flags.model)
 	if err != nil {
 		return cachePlan{}, err
 	}
-	pages := int64(backend.Pages(maxModelLen)) * int64(c.Layers+1)
-	most := int64(l.flags.maxRunning) * pages * int64(backend.PageTokens) * int64(c.KVBytesPerTokenLayer)
+	sequences := int64(l.flags.maxRunning)
+	if l.flags.shadow > 0 {
+		sequences++ // there is one such comparison at a time
+	}
+	most := sequences * int64(backend.Pages(maxModelLen)) * int64(c.Layers) * int64(backend.PageTokens) * int64(c.KVBytesPerTokenLayer)
 	return planCache(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), weights, most)
 }
 

@@ -31,6 +31,13 @@ and those that were let in get --drain-seconds to end. The ports stay open for
 --shutdown-linger-seconds at least, because a Service goes on to send clients for
 a moment. A second signal ends at once. SIGINT does the same without the linger.
 
+--policy decides what compression keeps. Usage, metrics and the observation tell of
+each request which share of the picture tokens' scores stayed (recall), and what any
+other retention would have kept. The scores are the policy's own: recall compares
+retentions of one policy, never two policies. Streaming and Random score all tokens
+alike, so theirs is the retention itself; Full scores nothing and has none.
+--shadow-sample-permille measures what counts: the agreement with the whole cache.
+
 Where a request leaves temperature, top_p, top_k or max_tokens out, the model's
 generation_config.json decides (do_sample false is greedy); without that file
 OpenAI's defaults do (temperature 1, top_p 1, what is left of the context).`,
@@ -58,8 +65,12 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	if err != nil {
 		return err
 	}
+	_, policy, err := f.cachePolicy()
+	if err != nil {
+		return err
+	}
 	log := newLogger(logTo, f.logFormat, f.logLevel)
-	log.Info("starting", "version", version, "podUID", f.podUID, "pool", f.pool, "policy", f.policy, "retentionPermille", f.retention,
+	log.Info("starting", "version", version, "podUID", f.podUID, "pool", f.pool, "policy", policy, "retentionPermille", f.retention,
 		"floorPermille", f.floor, "ceilingPermille", f.ceiling, "cores", runtime.GOMAXPROCS(0))
 	metrics := server.NewMetrics(f.servedName, time.Now)
 	state := server.NewState("loading the model")
@@ -70,7 +81,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
 			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
-			Policy: f.policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,
+			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,
 		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {
 			device, err := load.openBackend()

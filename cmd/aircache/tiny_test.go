@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"aircache.dev/aircache/e2e/ask"
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/server/openai"
 )
@@ -309,5 +310,30 @@ func TestGenerateAnswersOnce(t *testing.T) {
 	}
 	if _, err := execute("generate", "--model", tinyModel, "--image", "main.go", "--prompt", "x"); err == nil || !strings.Contains(err.Error(), "main.go") {
 		t.Errorf("a picture that is none: %v", err)
+	}
+}
+
+func TestEveryPolicyServes(t *testing.T) {
+	questions, err := ask.Load(tinySamples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := questions[0]
+	for _, word := range append(compress.Names(), "AirCache+granularity=KVHead+eliteMin=4") {
+		out, err := execute("generate", "--model", tinyModel, "--image", filepath.Join(tinySamples, q.Picture), "--prompt", q.Text,
+			"--json", "--retention-permille", "500", "--max-tokens", "4", "--policy", word)
+		var answer struct{ Usage openai.Usage }
+		if err != nil || json.Unmarshal([]byte(out), &answer) != nil || answer.Usage.AirCache == nil {
+			t.Errorf("%s: got %s, %v", word, out, err)
+			continue
+		}
+		kept, recall := 288, answer.Usage.AirCache.Recall
+		if word == "Full" {
+			kept = 576
+		}
+		scored := recall > 0 && recall < 1
+		if got := answer.Usage.AirCache.VisualTokensKept; got != kept || scored == (word == "Full") {
+			t.Errorf("%s keeps %d of 576 with a recall of %v, want %d", word, got, recall, kept)
+		}
 	}
 }

