@@ -40,7 +40,9 @@ func evalCommand() *cobra.Command {
 		Short: "Measure answers, bytes and times of compression policies over retentions",
 		Long: `Asks questions with known answers, each once a policy and retention, and writes a JSON report.
 The questions are drawn on the fly for aircache-tiny, or read from --set. Finished samples are kept beside the report, in
-FILE.samples.jsonl: the same command goes on after an interruption, and a larger --samples adds to what is there.`,
+FILE.samples.jsonl: the same command goes on after an interruption, and a larger --samples adds to what is there. Samples of
+another model, of other settings or of another version of this program are not added to: both files name the commit that it was
+built from ("unknown" where the build does not tell).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -125,7 +127,7 @@ func (f *evalFlags) job() (job eval.Job, err error) {
 		return job, fmt.Errorf("loading %s: %w", f.model, err)
 	}
 	return eval.Job{
-		Settings: eval.Settings{Model: models.fingerprint, Backend: models.backend, Source: about, Tasks: source.Tasks(), Policies: names,
+		Settings: eval.Settings{Code: thisCode(), Model: models.fingerprint, Backend: models.backend, Source: about, Tasks: source.Tasks(), Policies: names,
 			Permilles: permilles, Seed: f.seed, MaxTokens: f.maxTokens},
 		Policies: policies, Source: source, Reader: models.reader, Samples: f.samples, Workers: f.instances(models), Open: models.open,
 	}, nil

@@ -10,8 +10,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// untagged is the version of a build that was told none.
+const untagged = "devel"
+
 // version is set by the build.
-var version = "devel"
+var version = untagged
 
 func main() {
 	if err := root().Execute(); err != nil {

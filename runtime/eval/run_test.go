@@ -130,6 +130,7 @@ func TestAJournalOfOtherSettingsIsRefused(t *testing.T) {
 		"retentions: [1000 100] then":          func(s *Settings) { s.Permilles = []int{1000, 50} },
 		"policies: Full,AirCache then":         func(s *Settings) { s.Policies = []string{FullName} },
 		"tasks: long,short then, long now":     func(s *Settings) { s.Tasks = []string{"long"} },
+		"code: unknown then, 0123abcd now":     func(s *Settings) { s.Code = "0123abcd" },
 		"model: parrot then, parrot@other now": func(s *Settings) { s.Model = "parrot@other" },
 	} {
 		other := someSettings()

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 // Settings are all that the answers depend on, beside the number of samples.
 type Settings struct {
+	Code      string   `json:"code"`  // the commit of the program, as far as it knows
 	Model     string   `json:"model"` // name and fingerprint
 	Backend   string   `json:"backend"`
 	Source    string   `json:"source"`
@@ -46,7 +48,7 @@ func (s Settings) differs(from Settings) string {
 		name      string
 		now, then any
 	}{
-		{"model", s.Model, from.Model}, {"backend", s.Backend, from.Backend}, {"source", s.Source, from.Source},
+		{"code", s.code(), from.code()}, {"model", s.Model, from.Model}, {"backend", s.Backend, from.Backend}, {"source", s.Source, from.Source},
 		{"tasks", strings.Join(s.Tasks, ","), strings.Join(from.Tasks, ",")},
 		{"policies", strings.Join(s.Policies, ","), strings.Join(from.Policies, ",")},
 		{"retentions", fmt.Sprint(s.Permilles), fmt.Sprint(from.Permilles)},
@@ -58,6 +60,9 @@ func (s Settings) differs(from Settings) string {
 	}
 	return ""
 }
+
+// code is what the settings tell of the program; those of before it was noted tell nothing.
+func (s Settings) code() string { return cmp.Or(s.Code, "unknown") }
 
 // FullName is the policy that keeps everything.
 var FullName = compress.Full{}.Name()
