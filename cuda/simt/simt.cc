@@ -1,0 +1,269 @@
+#include "simt.h"
+
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <vector>
+
+// simt_switch(save, load) leaves one stack and goes on with another; the registers that a call preserves travel on the stack.
+asm(R"(
+.text
+.globl simt_switch
+simt_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+extern "C" void simt_switch(void** save, void* load);
+
+namespace simt {
+
+constexpr size_t kStack = 128 << 10;
+
+struct Copy { void* to; const void* from; size_t bytes, filled; };
+
+struct Warp {
+  unsigned char slot[4][32][16];  // a product reads two while a lane that is ahead fills the third
+  int live = 0, arrived = 0;
+  unsigned generation = 0;
+};
+
+struct Thread {
+  uint3 index;
+  int lane, phase = 0;
+  Warp* warp;
+  void* stack = nullptr;
+  bool done = false;
+  std::vector<std::vector<Copy>> groups;
+  std::vector<Copy> open;
+};
+
+struct Block {
+  int live = 0, arrived = 0;
+  unsigned generation = 0;
+  std::vector<Warp> warps;
+  std::vector<std::unique_ptr<Thread>> threads;
+  std::vector<unsigned char> shared;
+};
+
+Thread* now;
+dim3 block_index, block_size, grid_size;
+
+static Block block;
+static void* scheduler;
+static const std::function<void()>* kernel;
+static std::vector<unsigned char*> stacks;
+static uint64_t progress;
+
+const uint3& thread_index() { return now->index; }
+int lane() { return now->lane; }
+unsigned char* dynamic_shared() { return reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(block.shared.data()) + 127) & ~uintptr_t(127)); }
+
+static void yield() {
+  Thread* t = now;
+  simt_switch(&t->stack, scheduler);
+}
+
+// arrive counts a thread at a barrier of `live` threads and waits for the rest.
+template <class Barrier>
+static void arrive(Barrier& b) {
+  progress++;
+  const unsigned generation = b.generation;
+  if (++b.arrived == b.live) {
+    b.arrived = 0;
+    b.generation++;
+  }
+  while (b.generation == generation) yield();
+}
+
+template <class Barrier>
+static void leave(Barrier& b) {
+  b.live--;
+  if (b.live > 0 && b.arrived == b.live) {
+    b.arrived = 0;
+    b.generation++;
+  }
+}
+
+void sync_block() { arrive(block); }
+void sync_warp() { arrive(*now->warp); }
+
+const unsigned char (*deposit(const void* value, size_t bytes))[16] {
+  Thread* t = now;
+  auto& slot = t->warp->slot[t->phase = (t->phase + 1) % 4];
+  std::memcpy(slot[t->lane], value, bytes);
+  arrive(*t->warp);
+  return slot;
+}
+
+void copy_async(void* to, const void* from, size_t bytes, size_t filled) {
+  std::memset(to, 0xff, bytes);
+  now->open.push_back({to, from, bytes, filled});
+}
+
+void commit_copies() {
+  now->groups.push_back(std::move(now->open));
+  now->open.clear();
+}
+
+void wait_copies(int in_flight) {
+  auto& groups = now->groups;
+  const int landing = int(groups.size()) - in_flight;
+  for (int i = 0; i < landing; i++)
+    for (const Copy& c : groups[i]) {
+      std::memset(c.to, 0, c.bytes);
+      std::memcpy(c.to, c.from, c.filled);
+    }
+  if (landing > 0) groups.erase(groups.begin(), groups.begin() + landing);
+}
+
+static float half_of(uint32_t pair, int which) { return __uint_as_float(which ? pair & 0xffff0000u : pair << 16); }
+
+// mma: c[16 x 8] += a[16 x 16] b[16 x 8]; lane l holds rows l/4 and l/4+8, columns 2(l%4) and the next.
+void mma(float c[4], const uint32_t a[4], const uint32_t b[2]) {
+  auto left = deposit(a, 16);
+  auto right = deposit(b, 8);
+  const int row = now->lane / 4, column = now->lane % 4 * 2;
+  for (int i = 0; i < 4; i++) {
+    const int r = row + i / 2 * 8, n = column + i % 2;
+    float sum = 0;
+    for (int k = 0; k < 16; k++) {
+      uint32_t x, y;
+      std::memcpy(&x, left[r % 8 * 4 + k % 8 / 2] + 4 * (r / 8 + k / 8 * 2), 4);
+      std::memcpy(&y, right[n * 4 + k % 8 / 2] + 4 * (k / 8), 4);
+      sum += half_of(x, k % 2) * half_of(y, k % 2);
+    }
+    c[i] += sum;
+  }
+}
+
+// load_matrices: four 8 x 8 matrices of 16-bit values; lanes 8i..8i+7 name the rows of matrix i.
+void load_matrices(uint32_t r[4], const void* address, bool transposed) {
+  auto rows = deposit(&address, sizeof address);
+  const int lane = now->lane;
+  for (int i = 0; i < 4; i++) {
+    uint16_t pair[2];
+    for (int j = 0; j < 2; j++) {
+      const int row = transposed ? lane % 4 * 2 + j : lane / 4, column = transposed ? lane / 4 : lane % 4 * 2 + j;
+      const unsigned char* start;
+      std::memcpy(&start, rows[8 * i + row], sizeof start);
+      if (reinterpret_cast<uintptr_t>(start) % 16) {
+        std::fprintf(stderr, "simt: a matrix row at %p is not 16-byte aligned\n", (const void*)start);
+        std::abort();
+      }
+      std::memcpy(&pair[j], start + 2 * column, 2);
+    }
+    std::memcpy(&r[i], pair, 4);
+  }
+}
+
+uint32_t transpose_matrix(uint32_t r) {
+  auto all = deposit(&r, 4);
+  const int row = now->lane / 4, column = now->lane % 4 * 2;
+  uint16_t pair[2];
+  for (int j = 0; j < 2; j++) std::memcpy(&pair[j], all[(column + j) * 4 + row / 2] + 2 * (row % 2), 2);
+  std::memcpy(&r, pair, 4);
+  return r;
+}
+
+static void enter() {
+  (*kernel)();
+  Thread* t = now;
+  wait_copies(0);
+  t->done = true;
+  progress++;
+  leave(*t->warp);
+  leave(block);
+  yield();
+}
+
+static void start(Thread& t, size_t i) {
+  while (stacks.size() <= i) {
+    void* m = mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m == MAP_FAILED) std::abort();
+    stacks.push_back(static_cast<unsigned char*>(m));
+  }
+  void** top = reinterpret_cast<void**>(stacks[i] + kStack) - 1;  // a call leaves the stack 8 bytes off a multiple of 16
+  *--top = reinterpret_cast<void*>(&enter);
+  t.stack = top - 6;
+}
+
+static void run_block(const std::vector<int>& order) {
+  for (size_t i = 0; i < block.threads.size(); i++) start(*block.threads[i], i);
+  while (block.live > 0) {
+    const uint64_t before = progress;
+    for (int i : order) {
+      now = block.threads[i].get();
+      if (!now->done) simt_switch(&scheduler, now->stack);
+    }
+    if (progress == before) {
+      std::fprintf(stderr, "simt: block %u %u %u waits at a barrier that not all its threads reach\n", block_index.x, block_index.y, block_index.z);
+      std::abort();
+    }
+  }
+}
+
+static std::vector<int> thread_order(int threads) {
+  std::vector<int> order(threads);
+  std::iota(order.begin(), order.end(), 0);
+  if (const char* seed = std::getenv("AIRCACHE_SIMT_ORDER"); seed && std::atoi(seed) > 0) std::shuffle(order.begin(), order.end(), std::mt19937(std::atoi(seed)));
+  return order;
+}
+
+cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+  const int threads = size.x * size.y * size.z;
+  if (threads == 0 || threads > 1024 || shared > 232448 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
+  grid_size = grid, block_size = size, kernel = &body;
+  const std::vector<int> order = thread_order(threads);
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        block_index = dim3(x, y, z);
+        block = Block();
+        block.warps.resize((threads + 31) / 32);
+        block.shared.assign(shared + 128, 0xff);
+        block.live = threads;
+        for (int i = 0; i < threads; i++) {
+          auto t = std::make_unique<Thread>();
+          t->index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
+          t->lane = i % 32;
+          t->warp = &block.warps[i / 32];
+          t->warp->live++;
+          block.threads.push_back(std::move(t));
+        }
+        run_block(order);
+      }
+  return cudaSuccess;
+}
+
+}  // namespace simt
+
+// The part of the runtime API that launchers and tests call: device memory is host memory, a stream is nothing.
+extern "C" {
+cudaError_t cudaMalloc(void** p, size_t n) { return (*p = std::aligned_alloc(256, (n + 255) / 256 * 256 + 256)) ? cudaSuccess : cudaErrorMemoryAllocation; }
+cudaError_t cudaFree(void* p) { std::free(p); return cudaSuccess; }
+cudaError_t cudaMemcpy(void* to, const void* from, size_t n, cudaMemcpyKind) { std::memcpy(to, from, n); return cudaSuccess; }
+cudaError_t cudaMemset(void* p, int v, size_t n) { std::memset(p, v, n); return cudaSuccess; }
+cudaError_t cudaMemsetAsync(void* p, int v, size_t n, cudaStream_t) { std::memset(p, v, n); return cudaSuccess; }
+cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+const char* cudaGetErrorString(cudaError_t) { return "an error of the simulated device"; }
+cudaError_t cudaGetDevice(int* d) { *d = 0; return cudaSuccess; }
+cudaError_t cudaDeviceGetAttribute(int* v, cudaDeviceAttr, int) { *v = 3; return cudaSuccess; }
+}
