@@ -19,8 +19,7 @@ func (VLCache) Share(seen []Ranking, q Quota) []float64 { return q.fill(weights(
 //
 //	a row .90 .05 .05 .004: .004 is under .009, so its density is 3/4
 func (VLCache) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
-	rows, _ := p.after()
-	scores, err := columnSums(p, len(rows), s)
+	scores, err := columnSums(p, len(p.Observe), s)
 	if err != nil {
 		return Ranking{}, err
 	}
@@ -51,7 +50,7 @@ func (TGV) Observes(p Prompt) ([]int32, string)     { return p.after() }
 func (TGV) Share(seen []Ranking, q Quota) []float64 { return q.fill(weights(seen, Strength, q)) }
 
 func (TGV) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
-	rows, _ := p.after()
+	rows := p.Observe // as Observes gave them
 	sums, err := s.Columns(slices.Repeat([]float32{1}, len(rows)))
 	if err != nil {
 		return Ranking{}, err

@@ -6,6 +6,7 @@ import "fmt"
 type Prompt struct {
 	Rows        int
 	Visual      []int32
+	Padding     []int32 // of Visual: rows that show no part of a picture
 	Observe     []int32
 	Fingerprint uint64 // of the tokens
 }
