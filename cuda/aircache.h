@@ -1,0 +1,273 @@
+/* The C interface of libaircache_cuda.so.
+ *
+ * Every entry point is int32_t f(Params*): the first field of the params is their size in bytes, so that a library and a caller
+ * of different versions find out; the result is an aircache_code. What went wrong is told by aircache_error. Nothing here
+ * throws, exits, prints, or keeps a pointer into the caller's memory after it returned, but where a field says so.
+ *
+ * A context belongs to one thread at a time. Work is queued on the context's one stream: results are there after aircache_sync,
+ * and after the calls that bring values to the host.
+ *
+ * Layouts: matrices are row-major. A page of the cache is 16 tokens of one layer, [K, V][KV heads][16][head dim] bfloat16. A
+ * fused qkv row is all query heads, then all key heads, then all value heads.
+ */
+#ifndef AIRCACHE_H
+#define AIRCACHE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AIRCACHE_ABI 1
+#define AIRCACHE_API __attribute__((visibility("default")))
+
+typedef enum {
+  AIRCACHE_OK = 0,
+  AIRCACHE_ARGUMENT = 1, /* a shape or value that no kernel takes; the next call may be right */
+  AIRCACHE_MEMORY = 2,   /* not enough memory; nothing was taken */
+  AIRCACHE_MISSING = 3,  /* no GPU, no driver, or no library */
+  AIRCACHE_DEVICE = 4    /* the device failed: every later call fails too */
+} aircache_code;
+
+typedef enum { AIRCACHE_F32 = 0, AIRCACHE_BF16 = 1, AIRCACHE_F16 = 2 } aircache_type;
+
+typedef struct aircache_context aircache_context;
+
+/* A matrix in device memory. F16 is a type of what aircache_write reads, not of matrices. */
+typedef struct {
+  void *data; /* null: none */
+  int32_t rows, cols;
+  int32_t type;
+  int32_t reserved;
+} aircache_matrix;
+
+typedef struct {
+  int32_t query, kv, dim;
+} aircache_heads;
+
+/* ---- context */
+
+AIRCACHE_API int32_t aircache_abi(void);
+
+typedef struct {
+  uint32_t size;
+  int32_t device;                   /* ordinal among the visible GPUs */
+  aircache_context *context;        /* out; also set on failure, for aircache_error, and then to be closed too */
+  char name[128];                   /* out, as all that follows: of the GPU */
+  int32_t capability;               /* 90 for 9.0 */
+  int32_t driver;                   /* CUDA version that the driver offers, 13000 for 13.0 */
+  int32_t multiprocessors;
+  int32_t cublaslt;                 /* version of cuBLASLt, 0 without it */
+  int64_t memory_free, memory_total; /* bytes */
+} aircache_open_params;
+AIRCACHE_API int32_t aircache_open(aircache_open_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t reserved;
+  aircache_context *context;
+} aircache_context_params;
+AIRCACHE_API int32_t aircache_close(aircache_context_params *p);
+AIRCACHE_API int32_t aircache_sync(aircache_context_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t capacity;
+  aircache_context *context;
+  char *text; /* filled with the last error, NUL-terminated */
+} aircache_error_params;
+AIRCACHE_API int32_t aircache_error(aircache_error_params *p);
+
+/* ---- memory */
+
+typedef struct {
+  uint32_t size;
+  int32_t reserved;
+  aircache_context *context;
+  int64_t bytes;
+  void *data; /* out of alloc (zeroed), in of free */
+} aircache_memory_params;
+AIRCACHE_API int32_t aircache_alloc(aircache_memory_params *p);
+AIRCACHE_API int32_t aircache_free(aircache_memory_params *p);
+/* memory_state: bytes is what the device has free. */
+AIRCACHE_API int32_t aircache_memory_free(aircache_memory_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t host_type; /* of the host's values; aircache_read knows AIRCACHE_F32 only */
+  aircache_context *context;
+  aircache_matrix matrix;
+  void *host; /* rows*cols values */
+} aircache_copy_params;
+AIRCACHE_API int32_t aircache_write(aircache_copy_params *p); /* converts on the device; the host's values are free on return */
+AIRCACHE_API int32_t aircache_read(aircache_copy_params *p);  /* waits */
+
+/* ---- math */
+
+typedef struct {
+  uint32_t size;
+  int32_t count;
+  aircache_context *context;
+  aircache_matrix dst, src;
+  const int32_t *rows; /* host; gather: dst[i] = src[rows[i]], scatter: dst[rows[i]] = src[i] */
+} aircache_rows_params;
+AIRCACHE_API int32_t aircache_gather(aircache_rows_params *p);
+AIRCACHE_API int32_t aircache_scatter(aircache_rows_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t function; /* of activate: 0 gelu with the error function, 1 its tanh approximation */
+  aircache_context *context;
+  aircache_matrix dst, x, weight, bias;
+  float eps;
+  int32_t add; /* of linear: dst += */
+} aircache_math_params;
+AIRCACHE_API int32_t aircache_add(aircache_math_params *p);        /* dst += x, x repeats downwards */
+AIRCACHE_API int32_t aircache_layer_norm(aircache_math_params *p); /* dst = norm(x) * weight + bias */
+AIRCACHE_API int32_t aircache_rms_norm(aircache_math_params *p);   /* dst = norm(x) * weight */
+AIRCACHE_API int32_t aircache_linear(aircache_math_params *p);     /* dst = x weight^T + bias */
+AIRCACHE_API int32_t aircache_activate(aircache_math_params *p);   /* dst = f(dst) */
+AIRCACHE_API int32_t aircache_gated_silu(aircache_math_params *p); /* dst = silu(x[:, :n]) * x[:, n:] */
+
+/* ---- the cache and the steps over it */
+
+typedef struct {
+  uint32_t size;
+  int32_t pages;
+  aircache_context *context;
+  aircache_heads heads;
+  int32_t layers;    /* tables of a sequence */
+  int32_t sequences; /* in one step at most */
+  int32_t rows;      /* of one layer of a sequence at most */
+} aircache_reserve_params;
+AIRCACHE_API int32_t aircache_reserve(aircache_reserve_params *p); /* replaces the pool; after an error the old one stands */
+
+#define AIRCACHE_SLOTS 1024
+#define AIRCACHE_BATCHES 4      /* batches whose choices can be asked for */
+#define AIRCACHE_ALTERNATIVES 20 /* reported with a choice at most */
+#define AIRCACHE_NO_PAGES (-1)
+
+typedef struct {
+  double point;      /* 0 <= point < 1: the shares, laid end to end, are cut there */
+  float temperature; /* 0: greedy */
+  float top_p;       /* 0 and 1: all */
+  int32_t top_k;     /* 0: all */
+  int32_t top;       /* alternatives to report */
+} aircache_draw;
+
+typedef struct {
+  int32_t token; /* -1: no softmax can use the logits */
+  float log_prob;
+  int32_t alternative[AIRCACHE_ALTERNATIVES];
+  float alternative_log_prob[AIRCACHE_ALTERNATIVES];
+} aircache_choice;
+
+/* Staging takes two calls: stage_begin says how much there is and gives host memory to write it to, stage_end sends it off. The
+ * pointers are good until stage_end. Every array must be filled. */
+typedef struct {
+  uint32_t size;
+  int32_t rows;
+  aircache_context *context;
+  int32_t sequences, layers;
+  int32_t page_numbers; /* over all sequences and layers */
+  int32_t batch;        /* out: for aircache_sampled */
+  int32_t *first_row;   /* [sequences + 1] */
+  int32_t *row_sequence; /* [rows] */
+  int32_t *token;       /* [rows]; -1 - slot: the last one sampled into that slot */
+  int32_t *position;    /* [rows] */
+  int32_t *cached;      /* [layers, sequences] rows in the cache before this step */
+  int32_t *table;       /* [layers, sequences] where the pages start in page, or AIRCACHE_NO_PAGES */
+  int32_t *slot;        /* [sequences] for the sampled token, or -1 */
+  aircache_draw *draw;  /* [sequences] */
+  int32_t *page;        /* [page_numbers] */
+} aircache_stage_params;
+AIRCACHE_API int32_t aircache_stage_begin(aircache_stage_params *p);
+AIRCACHE_API int32_t aircache_stage_end(aircache_stage_params *p);
+
+/* Work on the batch staged last. */
+typedef struct {
+  uint32_t size;
+  int32_t layer;
+  aircache_context *context;
+  aircache_matrix dst, x, angles; /* embed: x is the table; angles: x the inverse frequencies; append: x is qkv */
+  aircache_heads heads;
+  int32_t sequences; /* of mix: how many equal parts the rows have */
+} aircache_step_params;
+AIRCACHE_API int32_t aircache_embed(aircache_step_params *p);
+AIRCACHE_API int32_t aircache_angles(aircache_step_params *p);
+AIRCACHE_API int32_t aircache_append(aircache_step_params *p);
+AIRCACHE_API int32_t aircache_attend(aircache_step_params *p);
+AIRCACHE_API int32_t aircache_mix(aircache_step_params *p); /* needs no batch */
+AIRCACHE_API int32_t aircache_sample(aircache_step_params *p); /* x: logits, f32 */
+
+typedef struct {
+  uint32_t size;
+  int32_t batch;
+  aircache_context *context;
+  int32_t count;
+  int32_t reserved;
+  aircache_choice *choice; /* out: host memory of the library, good until the fourth stage_begin after the batch's own */
+} aircache_sampled_params;
+AIRCACHE_API int32_t aircache_sampled(aircache_sampled_params *p); /* waits for that sample alone */
+
+/* A graph is what was called between capture_begin and capture_end; nothing of it runs before graph_launch. Only math and step
+ * calls with matrices may stand there. A capture that fails leaves the context as it was. */
+typedef struct {
+  uint32_t size;
+  int32_t nodes; /* out of capture_end */
+  aircache_context *context;
+  void *graph; /* out of capture_end, in of the others */
+} aircache_graph_params;
+AIRCACHE_API int32_t aircache_capture_begin(aircache_graph_params *p);
+AIRCACHE_API int32_t aircache_capture_end(aircache_graph_params *p);
+AIRCACHE_API int32_t aircache_graph_launch(aircache_graph_params *p);
+AIRCACHE_API int32_t aircache_graph_free(aircache_graph_params *p);
+
+/* ---- scores and compaction of one layer of one sequence: runtime/backend's Scorer and Keep. Results are on the host on return. */
+
+typedef struct {
+  uint32_t size;
+  int32_t pages;
+  aircache_context *context;
+  const int32_t *page; /* [pages] host */
+  int32_t cached;      /* rows */
+  int32_t queries;     /* rows of query */
+  aircache_matrix query;
+  aircache_heads heads;
+  int32_t by_head;
+  const int32_t *row;    /* [queries] cache row of each, host */
+  const float *weight;   /* [queries] columns */
+  const int32_t *elite;  /* [elites] importance: indices into row */
+  const int32_t *visual; /* [visuals] importance: cache rows */
+  int32_t elites, visuals;
+  float bar;        /* density */
+  int32_t result_count;
+  float *result;    /* host */
+} aircache_score_params;
+AIRCACHE_API int32_t aircache_relevance(aircache_score_params *p);
+AIRCACHE_API int32_t aircache_importance(aircache_score_params *p);
+AIRCACHE_API int32_t aircache_columns(aircache_score_params *p);
+AIRCACHE_API int32_t aircache_density(aircache_score_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t pages;
+  aircache_context *context;
+  const int32_t *page; /* [pages] host */
+  int32_t lists;       /* 1, or one for each KV head */
+  int32_t count;       /* rows in a list */
+  const int32_t *row;  /* [lists, count] host, ascending */
+  const int32_t *to;   /* keep: pages to fill, host */
+  int32_t to_pages;
+  int32_t reserved;
+  float *key, *value; /* read_rows: [count, kv * dim] host */
+} aircache_keep_params;
+AIRCACHE_API int32_t aircache_keep(aircache_keep_params *p);
+AIRCACHE_API int32_t aircache_read_rows(aircache_keep_params *p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
