@@ -45,4 +45,21 @@ inline std::vector<double> attend(const std::vector<double>& qkv, Cache& cache, 
   return dst;
 }
 
+// mix: every row sees all rows of its sequence; keys and values lie in qkv.
+inline std::vector<double> mix(const std::vector<double>& qkv, int sequences, int rows, Heads h) {
+  std::vector<double> dst(size_t(sequences) * rows * h.query * h.dim);
+  for (int s = 0; s < sequences; s++)
+    for (int row = 0; row < rows; row++)
+      for (int head = 0; head < h.query; head++) {
+        auto part = [&](int r, int at) { return &qkv[(size_t(s) * rows + r) * h.width() + at * h.dim]; };
+        std::vector<double> weights(rows);
+        for (int j = 0; j < rows; j++) weights[j] = scaled_product(part(row, head), part(j, h.query + head / h.group()), h.dim);
+        softmax(weights);
+        double* out = &dst[((size_t(s) * rows + row) * h.query + head) * h.dim];
+        for (int j = 0; j < rows; j++)
+          for (int i = 0; i < h.dim; i++) out[i] += weights[j] * part(j, h.query + h.kv + head / h.group())[i];
+      }
+  return dst;
+}
+
 }  // namespace aircache::ref
