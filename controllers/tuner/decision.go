@@ -54,13 +54,14 @@ type Decision struct {
 	PreviousPermille int32
 	TargetPermille   int32 // in force from now on
 	WantPermille     int32 // what the model would choose without step and stabilisation
-	LowerPermille    int32 // floor, raised by the quality guard
+	LowerPermille    int32 // floor, raised by the quality guards
 	UpperPermille    int32
 	Reason           Reason
 	Message          string
 
 	Metrics    Finding // Fresh | Stale | PartialScrape
 	Objectives Finding // Met | LatencyBreach | KVPressure | CompressionCannotHelp | Unknown
+	Quality    Finding // Agreeing | Violated | GuardOff | InsufficientSamples | Unknown
 }
 
 // Tuning is the finding for the TuningActive condition: Converged, Adjusting, Held,

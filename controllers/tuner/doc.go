@@ -33,11 +33,21 @@
 // f of the way to kept/seen. Worked example: resident 1000, 10 running, 4 finished, kept/seen
 // 0.5: resident = 1000 + 0.4 * (500 - 1000) = 800.
 //
+// # Two guards of quality
+//
+// Recall is known at every retention, from each request's own scores; its guard follows the
+// curve of every window. It is a share of the scores of the policy that the pods run: 85 %
+// of one policy's scores is another quality than 85 % of another's. Agreement with the
+// whole cache means the same everywhere, but is measured at the value in force alone, on a
+// sample of the requests: its guard rises when the evidence is sure (agreement.go has the
+// numbers), stands for a time that doubles with each failure, and then gives way slowly.
+//
 // # Rules, in order
 //
 //  1. Fixed mode, and bounds that moved: take the declared value, the bound.
 //  2. Missing, stale or partial metrics: hold the last value.
-//  3. Quality: never below the smallest retention whose recall holds the objective.
+//  3. Quality: never below the smallest retention whose recall holds the objective, nor below
+//     one at which too few next tokens agreed with the whole cache.
 //  4. KV pressure or admission wait: lower at once, by the model, at most one step.
 //  5. Headroom for the stabilisation time: raise by half a step, if the model agrees.
 //

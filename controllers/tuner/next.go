@@ -8,7 +8,7 @@ type input struct {
 	state  State
 	sample Sample
 	model  model
-	lower  int32 // floor, raised by the quality guard
+	lower  int32 // floor, raised by the quality guards
 }
 
 // verdict is a rule's answer: the value to have, and why.
@@ -38,9 +38,9 @@ func Next(t Target, s State, m Sample) (State, Decision) {
 	s = s.prepared(t, m)
 	metrics := judgeMetrics(t, m)
 	if metrics.OK {
-		s = s.learned(m).guarded(t, m)
+		s = s.learned(m).guarded(t, m).compared(t, m)
 	}
-	in := &input{target: t, state: s, sample: m, lower: clamp(s.GuardPermille, t.FloorPermille, t.MaxPermille)}
+	in := &input{target: t, state: s, sample: m, lower: clamp(max(s.GuardPermille, s.AgreementGuardPermille), t.FloorPermille, t.MaxPermille)}
 	if metrics.OK {
 		in.model = demandModel(s, m)
 		in.state.WantPermille = in.want()
@@ -72,7 +72,7 @@ func (in *input) conclude(v verdict, metrics Finding) (State, Decision) {
 	d := Decision{
 		Action: Hold, PreviousPermille: previous, TargetPermille: v.permille, WantPermille: s.WantPermille,
 		LowerPermille: in.lower, UpperPermille: in.target.MaxPermille, Reason: v.reason, Message: v.message,
-		Metrics: metrics, Objectives: judgeObjectives(in, metrics),
+		Metrics: metrics, Objectives: judgeObjectives(in, metrics), Quality: judgeQuality(in, metrics),
 	}
 	if v.permille == previous {
 		return s, d

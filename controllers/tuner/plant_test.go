@@ -11,6 +11,8 @@ type plant struct {
 	speed           float64 // tokens a second and request
 	prefills        int     // prompts that fit into a tenth of a second
 	recallAt1Percen float64 // recall rises from here like a power of the retention
+	disagreement    float64 // of the next tokens, where no recall were left
+	comparedEvery   int     // so many compressed requests, one is compared with the whole cache; 0: none
 
 	now       float64
 	arrivals  float64 // fraction of the next request
@@ -21,9 +23,15 @@ type plant struct {
 	peaks     []float64 // one a step, the last 15 s
 
 	finished, textSum, generated, seen, kept float64
+
+	compressed               int
+	compared, comparedShares float64
 }
 
-type sequence struct{ kept, text, generated float64 }
+type sequence struct {
+	kept, text, generated float64
+	retention             int32
+}
 
 func newPlant() *plant {
 	return &plant{pool: 20000, text: 60, visual: 600, answer: 60, speed: 20, prefills: 5, recallAt1Percen: 0.3, retention: 1000}
@@ -51,7 +59,7 @@ func (p *plant) step(rate float64) {
 		}
 		p.waiting--
 		kept := p.visual * float64(p.retention) / 1000
-		p.running = append(p.running, sequence{kept: kept, text: p.text})
+		p.running = append(p.running, sequence{kept: kept, text: p.text, retention: p.retention})
 		p.textSum, p.seen, p.kept = p.textSum+p.text, p.seen+p.visual, p.kept+kept
 	}
 	left := p.running[:0]
@@ -60,6 +68,7 @@ func (p *plant) step(rate float64) {
 		p.generated += p.speed * plantStep
 		if s.generated >= p.answer {
 			p.finished++
+			p.compare(s)
 			continue
 		}
 		left = append(left, s)
@@ -72,6 +81,19 @@ func (p *plant) step(rate float64) {
 	p.peaks = append(p.peaks, demand)
 	p.peaks = p.peaks[max(0, len(p.peaks)-int(peakMemorySeconds/plantStep)):]
 }
+
+// compare takes every so manieth compressed request for a comparison.
+func (p *plant) compare(s sequence) {
+	if p.comparedEvery == 0 || s.retention == 1000 {
+		return
+	}
+	if p.compressed++; p.compressed%p.comparedEvery == 0 {
+		p.compared++
+		p.comparedShares += p.agreement(s.retention)
+	}
+}
+
+func (p *plant) agreement(permille int32) float64 { return 1 - p.disagreement*(1-p.recall(permille)) }
 
 func (p *plant) used() (tokens float64) {
 	for _, s := range p.running {
@@ -98,6 +120,7 @@ func (p *plant) recall(permille int32) float64 {
 type watcher struct {
 	at                                       float64
 	finished, textSum, generated, seen, kept float64
+	compared, comparedShares                 float64
 	started                                  bool
 }
 
@@ -113,6 +136,9 @@ func (w *watcher) sample(p *plant) Sample {
 			m.Recall = append(m.Recall, RecallPoint{r, Mean{p.recall(r), m.VisualSeen / p.visual}})
 		}
 	}
-	*w = watcher{p.now, p.finished, p.textSum, p.generated, p.seen, p.kept, true}
+	if n := p.compared - w.compared; w.started && n > 0 {
+		m.Agreement = Mean{(p.comparedShares - w.comparedShares) / n, n}
+	}
+	*w = watcher{p.now, p.finished, p.textSum, p.generated, p.seen, p.kept, p.compared, p.comparedShares, true}
 	return m
 }

@@ -190,7 +190,7 @@ func (in *source) target() Target {
 	return Target{
 		Mode:          []Mode{Auto, Auto, Auto, Auto, Auto, Recommend, Fixed, "?"}[in.byte()%8],
 		StartPermille: in.permille(), FloorPermille: in.permille() / 4, MaxPermille: 1000 - in.permille()/4,
-		MaxStepPermille: in.permille(), KVHighPermille: in.permille(), MinRecallPermille: in.permille(),
+		MaxStepPermille: in.permille(), KVHighPermille: in.permille(), MinRecallPermille: in.permille(), MinAgreementPermille: in.permille(),
 		TTFTP95Seconds: in.number(2), ITLP95Seconds: in.number(.1), IntervalSeconds: in.number(30), StabilizationSeconds: in.number(60),
 	}
 }
@@ -202,6 +202,7 @@ func (in *source) sample() Sample {
 		Finished: in.number(30), TextTokens: in.number(1e4), GeneratedTokens: in.number(1e4), VisualSeen: in.number(1e5), VisualKept: in.number(1e5),
 		TTFT: Latency{in.number(2), in.number(20)}, ITL: Latency{in.number(.1), in.number(20)},
 	}
+	m.Agreement = Mean{in.number(1), in.number(40)}
 	m.Scraped = m.Expected - int(in.byte()%8)/7
 	for _, r := range []int32{10, 100, 350} {
 		m.Recall = append(m.Recall, RecallPoint{r, Mean{in.number(1), in.number(20)}})

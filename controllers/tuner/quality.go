@@ -1,13 +1,16 @@
 package tuner
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	minRecallRequests  = 4 // fewer in a window say nothing about the curve
 	guardDecayPermille = 2 // how far the guard falls in one window: below what the noise of windows makes it jump
 )
 
-// guarded is s with the quality guard of this window: it rises at once and falls
+// guarded is s with the recall guard of this window: it rises at once and falls
 // slowly, so that a noisy curve does not move the value up and down.
 func (s State) guarded(t Target, m Sample) State {
 	if t.MinRecallPermille == 0 {
@@ -48,4 +51,55 @@ func smallestGood(curve []RecallPoint, minRecall float64) (permille int32, ok bo
 		last = p
 	}
 	return 1000, true
+}
+
+// recallAt is the curve's recall at a retention, straight between two points, with nothing at 0 and everything at 1000.
+//
+// Worked example: recall 0.80 at 200 permille and 0.90 at 350: 0.85 at 275.
+func recallAt(curve []RecallPoint, permille int32) (recall float64, ok bool) {
+	last := RecallPoint{}
+	for _, p := range append(curve[:len(curve):len(curve)], RecallPoint{1000, Mean{1, minRecallRequests}}) {
+		if p.Count < minRecallRequests || p.RetentionPermille <= last.RetentionPermille || p.RetentionPermille > 1000 {
+			continue
+		}
+		if p.RetentionPermille == 1000 && last.RetentionPermille == 0 {
+			return 0, false // nothing was measured
+		}
+		if permille <= p.RetentionPermille {
+			part := float64(permille-last.RetentionPermille) / float64(p.RetentionPermille-last.RetentionPermille)
+			return clamp(last.Value+part*(min(p.Value, 1)-last.Value), 0, 1), true
+		}
+		last = p
+	}
+	return 1, true
+}
+
+// judgeQuality is the finding for the QualityHealthy condition.
+func judgeQuality(in *input, metrics Finding) Finding {
+	t, s := in.target, in.state
+	now := s.TargetPermille
+	switch {
+	case t.MinRecallPermille == 0 && t.MinAgreementPermille == 0:
+		return Finding{Reason: "GuardOff", Message: "no quality guard is set"}
+	case !metrics.OK:
+		return Finding{Reason: "Unknown", Message: metrics.Message}
+	case s.agreementIsBroken(t):
+		return Finding{Reason: "Violated", Message: fmt.Sprintf("%s, %s are asked", s.agreementText(), percent(t.MinAgreementPermille))}
+	case s.GuardPermille >= now+guardBandPermille:
+		return Finding{Reason: "Violated", Message: fmt.Sprintf("recall stays at or above %s only from %s on, the retention is %s",
+			percent(t.MinRecallPermille), percent(s.GuardPermille), percent(now))}
+	case now >= 1000:
+		return Finding{OK: true, Reason: "Agreeing", Message: "nothing is evicted at 100%"}
+	}
+	switch enough := t.MinAgreementPermille > 0 && s.ComparedRequests >= minCompared; {
+	case enough && s.AgreedShare < float64(t.MinAgreementPermille)/1000:
+		return Finding{Reason: "InsufficientSamples", Message: fmt.Sprintf("%s, %s are asked: too few to be sure", s.agreementText(), percent(t.MinAgreementPermille))}
+	case enough:
+		return Finding{OK: true, Reason: "Agreeing", Message: fmt.Sprintf("%s, %s are asked", s.agreementText(), percent(t.MinAgreementPermille))}
+	case s.GuardPermille > 0:
+		return Finding{OK: true, Reason: "Agreeing", Message: fmt.Sprintf("recall stays at or above %s from %s on, the retention is %s",
+			percent(t.MinRecallPermille), percent(s.GuardPermille), percent(now))}
+	}
+	return Finding{Reason: "InsufficientSamples", Message: fmt.Sprintf("%.0f requests were compared with the whole cache at %s, %d are needed, and no recall was measured",
+		s.ComparedRequests, percent(now), minCompared)}
 }

@@ -42,17 +42,25 @@ func holdWithoutMetrics(in *input) (verdict, bool) {
 // value: the value rises when the guard is so far above it, and follows it down by no less.
 const guardBandPermille = 20
 
-// raiseToQualityFloor is rule 2 as far as the recall curve goes: raise at once to the
-// smallest retention that it calls good.
+// raiseToQualityFloor is rule 2: raise at once to the smallest retention that the recall
+// curve calls good, or that agreement is believed to need.
 func raiseToQualityFloor(in *input) (verdict, bool) {
 	now := in.state.TargetPermille
 	if !in.isGuarded() || now+guardBandPermille > in.lower {
 		return verdict{}, false
 	}
 	in.state.Probing = false
+	if in.state.AgreementGuardPermille > in.state.GuardPermille {
+		why := "agreement with the whole cache was too low before"
+		if in.state.agreementIsBroken(in.target) {
+			why = in.state.agreementText()
+		}
+		return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: %s, %s are asked",
+			percent(now), percent(in.lower), why, percent(in.target.MinAgreementPermille))}, true
+	}
 	return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: recall stays at or above %s only from there on",
 		percent(now), percent(in.lower), percent(in.target.MinRecallPermille))}, true
 }
 
-// isGuarded reports whether the recall guard is what bounds the value from below.
+// isGuarded reports whether a quality guard is what bounds the value from below.
 func (in *input) isGuarded() bool { return in.lower > in.target.FloorPermille }

@@ -23,6 +23,7 @@ type Sample struct {
 	TTFT, ITL, QueueWait Latency
 	Recall               []RecallPoint // ascending retention
 	AppliedRecall        Mean
+	Agreement            Mean // share of next tokens that are the whole cache's, and the requests that were compared
 
 	Applied Applied // the newest tuning that a pod says it applies
 }
@@ -95,7 +96,7 @@ func (m Sample) isSound() bool {
 		m.AgeSeconds, m.WindowSeconds, m.Hottest.Usage, m.Hottest.Peak, m.Hottest.Running, m.Hottest.Waiting,
 		m.Running, m.Waiting, m.Finished, m.Preemptions, m.TextTokens, m.GeneratedTokens, m.VisualSeen, m.VisualKept,
 		m.TTFT.P95Seconds, m.TTFT.Count, m.ITL.P95Seconds, m.ITL.Count, m.QueueWait.P95Seconds, m.QueueWait.Count,
-		m.AppliedRecall.Value, m.AppliedRecall.Count,
+		m.AppliedRecall.Value, m.AppliedRecall.Count, m.Agreement.Value, m.Agreement.Count,
 	}
 	for _, p := range m.Recall {
 		numbers = append(numbers, p.Value, p.Count)

@@ -22,6 +22,12 @@ type State struct { // see doc.go for x, F and p
 	GuardPermille    int32 // smallest retention that holds the recall objective
 	WantPermille     int32 // what the model would choose
 
+	ComparedRequests       float64 // since the pool's requests have the target
+	AgreedShare            float64 // of their next tokens
+	AgreementGuardPermille int32   // smallest retention that is believed to hold the agreement objective; 0 = any
+	BackoffSeconds         float64 // left until it gives way
+	Backoff                float64 // how often it failed, as a power of 2
+
 	Probing        bool // the last change was a raise that is still being judged
 	ProbePredicted float64
 	ProbeLoad      float64
@@ -37,6 +43,14 @@ func Seed(last Applied, lastGoodPermille int32) State {
 		Epoch: max(last.Epoch, 0), Revision: max(last.Revision, 0), LastGoodPermille: lastGoodPermille,
 		Settled: true, SettledSeconds: peakMemorySeconds, // nothing was changed: the peak gauge can be believed at once
 	}
+}
+
+// WithAgreementGuard is s with a guard that stood before a restart; it stands a first time.
+func (s State) WithAgreementGuard(permille int32) State {
+	if permille = clamp(permille, 0, 1000); permille > 0 {
+		s.AgreementGuardPermille, s.Backoff, s.BackoffSeconds = permille, 1, agreementBackoffSeconds
+	}
+	return s
 }
 
 // Applied is the order and value that the pods should have.
@@ -80,7 +94,7 @@ func (s State) adopted(a Applied) State {
 	}
 	s.Epoch, s.Revision, s.TargetPermille = a.Epoch, a.Revision, a.TargetPermille
 	s.SinceChangeSeconds, s.Settled, s.SettledSeconds, s.Probing = 0, false, 0, false
-	return s.withoutCalm()
+	return s.withoutCalm().withoutEvidence()
 }
 
 // changed is s with another target and the next revision.
@@ -90,7 +104,7 @@ func (s State) changed(permille int32) State {
 		s.Epoch, s.Revision = s.Epoch+1, 1
 	}
 	s.SinceChangeSeconds, s.Settled, s.SettledSeconds = 0, false, 0
-	return s.withoutCalm()
+	return s.withoutCalm().withoutEvidence()
 }
 
 func (s State) withoutCalm() State {
@@ -117,13 +131,13 @@ const maxSeconds = 30 * 86400
 func (s State) isSound() bool {
 	for _, n := range []float64{
 		s.SinceChangeSeconds, s.SettledSeconds, s.CalmSeconds, s.PeriodSeconds, s.PeriodLoad, s.LastPeriodLoad, s.TextShare, s.ResidentPermille,
-		s.ProbePredicted, s.ProbeLoad, s.ProbeRate, s.Caution, s.CautionLoad,
+		s.ProbePredicted, s.ProbeLoad, s.ProbeRate, s.Caution, s.CautionLoad, s.ComparedRequests, s.AgreedShare, s.BackoffSeconds, s.Backoff,
 	} {
 		if !(n >= 0) || n > maxNumber {
 			return false
 		}
 	}
-	return s.TextShare <= 1 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
+	return s.TextShare <= 1 && s.AgreedShare <= 1 && s.AgreementGuardPermille >= 0 && s.AgreementGuardPermille <= 1000 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
 }
 
 func clampOrder(n int64) int64 { return max(0, min(n, maxOrder)) }

@@ -17,10 +17,11 @@ type Target struct {
 	MaxPermille     int32
 	MaxStepPermille int32
 
-	KVHighPermille    int32 // objective: KV demand stays below; 0 = 850
-	TTFTP95Seconds    float64
-	ITLP95Seconds     float64
-	MinRecallPermille int32 // 0 = no quality guard
+	KVHighPermille       int32 // objective: KV demand stays below; 0 = 850
+	TTFTP95Seconds       float64
+	ITLP95Seconds        float64
+	MinRecallPermille    int32 // 0 = no recall guard
+	MinAgreementPermille int32 // 0 = no agreement guard
 
 	IntervalSeconds      float64
 	StabilizationSeconds float64
@@ -53,6 +54,7 @@ func (t Target) normalized() Target {
 	}
 	t.KVHighPermille = clamp(t.KVHighPermille, 100, 1000)
 	t.MinRecallPermille = clamp(t.MinRecallPermille, 0, 1000)
+	t.MinAgreementPermille = clamp(t.MinAgreementPermille, 0, 1000)
 	if !(t.IntervalSeconds >= 1) || t.IntervalSeconds > 3600 {
 		t.IntervalSeconds = defaultIntervalSecond
 	}

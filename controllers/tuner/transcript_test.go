@@ -50,9 +50,14 @@ func (d *drive) note(rate float64, m Sample, decision Decision) {
 	if decision.Action != Hold {
 		d.changes = append(d.changes, decision)
 	}
-	fmt.Fprintf(&d.log, "%5.0fs load %4.1f/s run %2.0f wait %3.0f kv %.2f peak %.2f  r%d %-5s %s [%s, %s]\n",
-		d.plant.now, rate, m.Running, m.Waiting, m.Hottest.Usage, m.Hottest.Peak,
-		d.state.Revision, decision.Action, decision.Message, decision.Tuning().Reason, decision.Objectives.Reason)
+	agreement, quality := "", ""
+	if d.target.MinAgreementPermille > 0 {
+		quality = ", " + decision.Quality.Reason
+		agreement = fmt.Sprintf(" agree %.3f/%-3.0f", d.state.AgreedShare, d.state.ComparedRequests)
+	}
+	fmt.Fprintf(&d.log, "%5.0fs load %4.1f/s run %2.0f wait %3.0f kv %.2f peak %.2f%s  r%d %-5s %s [%s, %s%s]\n",
+		d.plant.now, rate, m.Running, m.Waiting, m.Hottest.Usage, m.Hottest.Peak, agreement,
+		d.state.Revision, decision.Action, decision.Message, decision.Tuning().Reason, decision.Objectives.Reason, quality)
 }
 
 func (d *drive) say(text string) { fmt.Fprintf(&d.log, "-- %s\n", text) }
@@ -106,6 +111,15 @@ func TestTranscripts(t *testing.T) {
 			d.say("other pictures: their recall is worse")
 			d.plant.recallAt1Percen = 0.15
 			d.spend(20, 25)
+		},
+		"agreement-guard": func(d *drive) {
+			d.say("95 % of the next tokens must agree, which they do from 668 permille on; one of 10 requests is compared")
+			d.target.IntervalSeconds, d.target.MinAgreementPermille = 15, 950
+			d.plant.disagreement, d.plant.comparedEvery = 0.5, 10
+			d.spend(180, 14)
+			d.say("easier pictures: the guard stands for ten minutes and gives way slowly")
+			d.plant.disagreement, d.target.IntervalSeconds = 0.2, 120
+			d.spend(1440, 14)
 		},
 		"recommend-only": func(d *drive) {
 			d.target.Mode = Recommend
