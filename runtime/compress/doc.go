@@ -17,6 +17,7 @@
 // peers (section 2 of the design). Their scores come from their papers; what may be kept, clips, ties and the protection of
 // text are those of AirCache.
 //
-// Text is never evicted, and padding of pictures goes first: an engine calls [RankLayer], not Rank. A retention of 1000 permille, fewer than [MinVisual] visual rows or no text that can observe them keep
-// everything; where less was asked for, [Plan.Whole] says why. Scores that are not finite are [ErrScores].
+// Text is never evicted, and padding of pictures goes first: an engine calls [RankLayer], not Rank. A retention of 1000 permille,
+// fewer than [MinVisual] visual rows or no text that can observe them keep everything; where less was asked for, [Plan.Whole] says
+// why. Scores that are not finite are [ErrScores].
 package compress
