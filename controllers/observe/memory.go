@@ -89,12 +89,13 @@ func (w window) plus(o window) window {
 	w.counters = Counters{
 		a.Finished + b.Finished, a.Preemptions + b.Preemptions, a.TextTokens + b.TextTokens,
 		a.GeneratedTokens + b.GeneratedTokens, a.VisualSeen + b.VisualSeen, a.VisualKept + b.VisualKept,
+		a.ShadowSteps + b.ShadowSteps, a.ShadowAgreed + b.ShadowAgreed,
 	}
 	w.ttft, w.itl, w.queueWait = w.ttft.plus(o.ttft), w.itl.plus(o.itl), w.queueWait.plus(o.queueWait)
 	for r, v := range o.recall {
 		w.recall[r] = w.recall[r].plus(v)
 	}
-	w.appliedRecall = w.appliedRecall.plus(o.appliedRecall)
+	w.appliedRecall, w.compared = w.appliedRecall.plus(o.appliedRecall), w.compared.plus(o.compared)
 	return w
 }
 
@@ -103,13 +104,21 @@ func addWindow(s *tuner.Sample, w window) {
 	s.TextTokens, s.GeneratedTokens = w.counters.TextTokens, w.counters.GeneratedTokens
 	s.VisualSeen, s.VisualKept = w.counters.VisualSeen, w.counters.VisualKept
 	s.TTFT, s.ITL, s.QueueWait = p95(w.ttft), p95(w.itl), p95(w.queueWait)
-	s.AppliedRecall = w.appliedRecall.mean()
+	s.AppliedRecall, s.Agreement = w.appliedRecall.mean(), w.agreement()
 	for r, v := range w.recall {
 		if v.Count > 0 {
 			s.Recall = append(s.Recall, tuner.RecallPoint{RetentionPermille: r, Mean: v.mean()})
 		}
 	}
 	slices.SortFunc(s.Recall, func(a, b tuner.RecallPoint) int { return int(a.RetentionPermille - b.RetentionPermille) })
+}
+
+// agreement is the share of all compared tokens; what it is worth follows from the number of requests, whose tokens err together.
+func (w window) agreement() tuner.Mean {
+	if w.counters.ShadowSteps <= 0 {
+		return tuner.Mean{}
+	}
+	return tuner.Mean{Value: min(w.counters.ShadowAgreed/w.counters.ShadowSteps, 1), Count: w.compared.Count}
 }
 
 func p95(h Histogram) tuner.Latency {

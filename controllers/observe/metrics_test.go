@@ -6,7 +6,8 @@ import (
 )
 
 // podText writes what a pod would after so many requests. Each has 20 text, 100 picture and 10
-// answer tokens, half of the picture kept, 50 ms to the first token, and recall 0.8 at 10 % and 0.9 at 50 %.
+// answer tokens, half of the picture kept, 50 ms to the first token, recall 0.8 at 10 % and 0.9
+// at 50 %, and 15 of 16 next tokens as with the whole cache.
 func podText(requests int, edits ...string) string {
 	text := fmt.Sprintf(`# HELP aircache_retention_permille Applied share.
 # TYPE aircache_retention_permille gauge
@@ -47,10 +48,17 @@ aircache_applied_recall_sum %[8]g
 aircache_applied_recall_count %[1]d
 # TYPE aircache_gpu_info gauge
 aircache_gpu_info{product="NVIDIA-L40S"} 1
+aircache_shadow_steps_total %[9]d
+aircache_shadow_steps_agreed_total %[10]d
+# TYPE aircache_agreement histogram
+aircache_agreement_bucket{le="+Inf"} %[1]d
+aircache_agreement_sum %[11]g
+aircache_agreement_count %[1]d
 # TYPE go_goroutines gauge
 go_goroutines 12
 `, requests, 20*requests, 100*requests, 50*requests, 10*requests,
-		0.05*float64(requests), 0.8*float64(requests), 0.9*float64(requests))
+		0.05*float64(requests), 0.8*float64(requests), 0.9*float64(requests),
+		16*requests, 15*requests, 15./16*float64(requests))
 	for i := 0; i+1 < len(edits); i += 2 {
 		text = strings.ReplaceAll(text, edits[i], edits[i+1])
 	}

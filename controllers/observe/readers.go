@@ -27,12 +27,16 @@ var readers = map[string]func(*Snapshot, *dto.Metric) error{
 	"aircache_visual_tokens_seen_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualSeen += v }),
 	"aircache_visual_tokens_kept_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualKept += v }),
 
+	"aircache_shadow_steps_total":        gauge(func(s *Snapshot, v float64) { s.Counters.ShadowSteps += v }),
+	"aircache_shadow_steps_agreed_total": gauge(func(s *Snapshot, v float64) { s.Counters.ShadowAgreed += v }),
+
 	"vllm:time_to_first_token_seconds": buckets(func(s *Snapshot) *Histogram { return &s.TTFT }),
 	"vllm:inter_token_latency_seconds": buckets(func(s *Snapshot) *Histogram { return &s.ITL }),
 	"vllm:request_queue_time_seconds":  buckets(func(s *Snapshot) *Histogram { return &s.QueueWait }),
 
 	"aircache_recall":         readRecall,
-	"aircache_applied_recall": readAppliedRecall,
+	"aircache_applied_recall": sums(func(s *Snapshot) *Sum { return &s.AppliedRecall }),
+	"aircache_agreement":      sums(func(s *Snapshot) *Sum { return &s.Compared }),
 	"aircache_gpu_info":       readProduct,
 }
 
@@ -56,6 +60,14 @@ func buckets(of func(*Snapshot) *Histogram) func(*Snapshot, *dto.Metric) error {
 	}
 }
 
+func sums(of func(*Snapshot) *Sum) func(*Snapshot, *dto.Metric) error {
+	return func(s *Snapshot, m *dto.Metric) error {
+		v, err := sum(m)
+		*of(s) = of(s).plus(v)
+		return err
+	}
+}
+
 func readRecall(s *Snapshot, m *dto.Metric) error {
 	percent, err := strconv.Atoi(label(m, "retention_percent"))
 	if err != nil || percent < 1 || percent > 100 {
@@ -65,12 +77,6 @@ func readRecall(s *Snapshot, m *dto.Metric) error {
 	if err == nil {
 		s.Recall[int32(10*percent)] = s.Recall[int32(10*percent)].plus(v)
 	}
-	return err
-}
-
-func readAppliedRecall(s *Snapshot, m *dto.Metric) error {
-	v, err := sum(m)
-	s.AppliedRecall = s.AppliedRecall.plus(v)
 	return err
 }
 

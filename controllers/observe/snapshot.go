@@ -29,6 +29,7 @@ type Snapshot struct {
 	TTFT, ITL, QueueWait     Histogram
 	Recall                   map[int32]Sum // by retention in permille
 	AppliedRecall            Sum
+	Compared                 Sum     // shares of next tokens of requests that were compared with the whole cache
 	startedAt                float64 // process start, seconds since 1970; 0 if the pod does not say
 	hasUsage, hasRunning     bool
 	hasWaiting, hasRetention bool
@@ -37,6 +38,7 @@ type Snapshot struct {
 // Counters only grow while the pod lives.
 type Counters struct {
 	Finished, Preemptions, TextTokens, GeneratedTokens, VisualSeen, VisualKept float64
+	ShadowSteps, ShadowAgreed                                                  float64 // next tokens that were compared; the same as the whole cache's
 }
 
 // Sum is the sum and the number of a histogram's observations.

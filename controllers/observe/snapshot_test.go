@@ -19,7 +19,7 @@ func TestParse(t *testing.T) {
 	if s.Running != 3 || s.Waiting != 1 || s.Usage != 0.6 || s.Peak != 0.75 {
 		t.Errorf("got %+v", s)
 	}
-	if want := (Counters{Finished: 10, TextTokens: 200, GeneratedTokens: 100, VisualSeen: 1000, VisualKept: 500}); s.Counters != want {
+	if want := (Counters{Finished: 10, TextTokens: 200, GeneratedTokens: 100, VisualSeen: 1000, VisualKept: 500, ShadowSteps: 160, ShadowAgreed: 150}); s.Counters != want {
 		t.Errorf("counters are %+v, want %+v", s.Counters, want)
 	}
 	if want := (Histogram{{0.04, 0}, {0.06, 10}, {math.Inf(1), 10}}); !cmp.Equal(s.TTFT, want) {

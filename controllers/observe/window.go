@@ -6,6 +6,7 @@ type window struct {
 	ttft, itl, queueWait Histogram
 	recall               map[int32]Sum
 	appliedRecall        Sum
+	compared             Sum
 }
 
 // between subtracts two snapshots of a pod. A process that restarted counts from zero
@@ -27,6 +28,7 @@ func difference(before, after Snapshot) (w window, same bool) {
 	w.counters = Counters{
 		a.Finished - b.Finished, a.Preemptions - b.Preemptions, a.TextTokens - b.TextTokens,
 		a.GeneratedTokens - b.GeneratedTokens, a.VisualSeen - b.VisualSeen, a.VisualKept - b.VisualKept,
+		a.ShadowSteps - b.ShadowSteps, a.ShadowAgreed - b.ShadowAgreed,
 	}
 	same = w.counters.isGrowth()
 	for _, h := range []struct {
@@ -44,12 +46,13 @@ func difference(before, after Snapshot) (w window, same bool) {
 		w.recall[r] = v.minus(before.Recall[r])
 		same = same && w.recall[r].isGrowth()
 	}
-	w.appliedRecall = after.AppliedRecall.minus(before.AppliedRecall)
-	return w, same && w.appliedRecall.isGrowth()
+	w.appliedRecall, w.compared = after.AppliedRecall.minus(before.AppliedRecall), after.Compared.minus(before.Compared)
+	return w, same && w.appliedRecall.isGrowth() && w.compared.isGrowth()
 }
 
 func (c Counters) isGrowth() bool {
-	return c.Finished >= 0 && c.Preemptions >= 0 && c.TextTokens >= 0 && c.GeneratedTokens >= 0 && c.VisualSeen >= 0 && c.VisualKept >= 0
+	return c.Finished >= 0 && c.Preemptions >= 0 && c.TextTokens >= 0 && c.GeneratedTokens >= 0 && c.VisualSeen >= 0 && c.VisualKept >= 0 &&
+		c.ShadowSteps >= 0 && c.ShadowAgreed >= 0
 }
 
 func (s Sum) minus(o Sum) Sum { return Sum{s.Sum - o.Sum, s.Count - o.Count} }

@@ -41,6 +41,7 @@ func TestOnePodsSample(t *testing.T) {
 		TTFT:          tuner.Latency{P95Seconds: 0.04 + 0.95*0.02, Count: 20},
 		Recall:        []tuner.RecallPoint{{RetentionPermille: 100, Mean: tuner.Mean{Value: 0.8, Count: 20}}, {RetentionPermille: 500, Mean: tuner.Mean{Value: 0.9, Count: 20}}},
 		AppliedRecall: tuner.Mean{Value: 0.9, Count: 20},
+		Agreement:     tuner.Mean{Value: 15. / 16, Count: 20},
 		Applied:       tuner.Applied{Epoch: 2, Revision: 7, TargetPermille: 500},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(nearly)); diff != "" {
@@ -90,6 +91,10 @@ func TestWindowsOfPodsThatComeAndGo(t *testing.T) {
 		{"one counter that fell resets them all", func(m *Memory) tuner.Sample {
 			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
 			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "kept_total 600", "kept_total 1")})
+		}, 1, 1, 15, 12},
+		{"comparisons that fell reset them all", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "agreement_count 12", "agreement_count 1")})
 		}, 1, 1, 15, 12},
 		{"a lost pod is expected and not scraped", func(m *Memory) tuner.Sample {
 			m.Sample(at(0), []Result{saw(t, "a", 0, 10), saw(t, "b", 0, 10)})
