@@ -37,7 +37,7 @@ func newBuilder(dir, arch string, release bool, jobs int) (*builder, error) {
 		link:  []string{"-L" + filepath.Join(t.root, "lib"), "-cudart", "static", "-ldl", "-lpthread", "-lrt"},
 	}
 	b.simt = &variant{name: "simt", compiler: "g++",
-		flags: []string{"-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wno-unknown-pragmas", "-isystem", filepath.Join(t.root, "include")},
+		flags: []string{"-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wno-unknown-pragmas", "-fno-strict-aliasing", "-isystem", filepath.Join(t.root, "include")},
 		link:  []string{"-ldl", "-lpthread"},
 	}
 	return b, nil
