@@ -4,19 +4,28 @@ package backend
 type Backend interface {
 	Memory
 	Math
+	Steps
+	Attention
+	Sampler
 	Cache
 	Scorer
 
 	Name() string // for logs and metrics, such as "cpu (openblas 0.3.21)"
-	Sync() error  // waits for the work given so far and returns its first error
+	// Asynchronous: ops are only queued, so it pays to form the next step while the device works on this one.
+	Asynchronous() bool
+	Sync() error // waits for the work given so far and returns its first error
 	Close() error
 }
 
 // Memory moves rows between the host and the device.
 type Memory interface {
-	Alloc(rows, cols int) (Tensor, error) // zeroed
+	Alloc(rows, cols int, p Precision) (Tensor, error) // zeroed
 	Free(t Tensor)
+	// Write converts to the tensor's own precision.
 	Write(dst Tensor, src []float32)
+	// Load brings rows as a checkpoint has them, little-endian, in one step.
+	Load(dst Tensor, raw []byte, from DType)
+	// Read waits for the work given so far.
 	Read(dst []float32, src Tensor)
 }
 
@@ -32,15 +41,12 @@ type Math interface {
 	LayerNorm(dst, x, weight, bias Tensor, eps float32)
 	// RMSNorm: dst = x / sqrt(mean(x^2) + eps) * weight, per row.
 	RMSNorm(dst, x, weight Tensor, eps float32)
-	// Linear: dst = x w^T + bias; with add, dst += x w^T + bias. w is [out, in]; bias may be none.
+	// Linear: dst = x w^T + bias; with add, dst += x w^T + bias. w is [out, in]; bias may be none. dst may be Exact (logits).
 	Linear(dst, x, w, bias Tensor, add bool)
 	// Activate applies f to every value.
 	Activate(x Tensor, f Activation)
 	// GatedSiLU: dst = silu(x[:, :n]) * x[:, n:], with n = dst.Cols.
 	GatedSiLU(dst, x Tensor)
-	// Rotate turns queries and keys of qkv by angles [rows, Dim]: cosines of Dim/2 frequencies, then their sines.
-	// Value i of a head pairs with value i + Dim/2.
-	Rotate(qkv, angles Tensor, h Heads)
 	// Mix is attention of every row to every row of its own sequence; qkv.Rows is a multiple of sequences.
 	Mix(dst, qkv Tensor, sequences int, h Heads)
 }
@@ -50,14 +56,19 @@ type Cache interface {
 	// PageBytes is the memory of one page.
 	PageBytes(h Heads) int
 	// Reserve replaces the page pool. The error names the bytes; after it the old pool stands.
-	Reserve(pages int, h Heads) error
-	// Append writes keys and values of qkv's rows behind the cached rows of each sequence.
-	Append(qkv Tensor, layer int, batch []Sequence, h Heads)
-	// Attend lets each new row see all cached rows of its sequence and the new ones up to itself. Append comes first.
-	Attend(dst, qkv Tensor, layer int, batch []Sequence, h Heads)
+	Reserve(p Pool) error
 	// Keep copies the given rows (ascending) of src into the pages dst, keys as they are: one list of rows for all KV heads, or
 	// one for each, all equally long. dst may be src's own leading pages.
 	Keep(src LayerKV, rows [][]int32, dst []int32)
+}
+
+// Pool is the size of a page pool, and of what steps over it need besides.
+type Pool struct {
+	Pages     int
+	Heads     Heads
+	Layers    int // tables of a sequence
+	Sequences int // in one step at most
+	Rows      int // of one layer of a sequence at most
 }
 
 // Scorer recomputes the few attention rows that eviction looks at. Results are complete on return. q's row i stands at cache
@@ -100,12 +111,6 @@ func (h Heads) Width() int { return (h.Query + 2*h.KV) * h.Dim }
 
 // PageValues is the number of float values in a page.
 func (h Heads) PageValues() int { return 2 * PageTokens * h.KV * h.Dim }
-
-// Sequence is one sequence's part of a step: Rows consecutive new rows.
-type Sequence struct {
-	Rows int
-	KV   KVView
-}
 
 // Activation names a function of one value.
 type Activation int

@@ -13,6 +13,7 @@ type LayerKV struct {
 type KVView struct {
 	Position int       // logical position (RoPE) of the first new row
 	Layers   []LayerKV // lengths may differ after eviction
+	Version  uint64    // of the tables: views of one version differ in pages added behind only; 0: nothing is known
 }
 
 // Pages is how many pages hold a number of rows of one layer.

@@ -8,10 +8,12 @@ import (
 // Checked is a backend that tests every argument first. The first error sticks: until Sync has reported it, nothing runs.
 // An error found here costs the step, not the device: after Sync the next step starts clean.
 type Checked struct {
-	to    Backend
-	pages int
-	heads Heads // of the page pool
-	err   error
+	to     Backend
+	pool   Pool
+	staged Batch      // the last one
+	step   []Sequence // and what it was made of
+	rows   int
+	err    error
 }
 
 // Check wraps a backend.
@@ -19,11 +21,20 @@ func Check(b Backend) *Checked { return &Checked{to: b} }
 
 func (c *Checked) Name() string { return c.to.Name() }
 
+func (c *Checked) Asynchronous() bool { return c.to.Asynchronous() }
+
 func (c *Checked) Close() error { return c.to.Close() }
 
 // Sync waits for the device and returns the first error since the last Sync.
 func (c *Checked) Sync() error {
 	err := errors.Join(c.err, c.to.Sync())
+	c.err = nil
+	return err
+}
+
+// Refused returns the first wrong argument since the last Sync or Refused, and does not wait for the device.
+func (c *Checked) Refused() error {
+	err := c.err
 	c.err = nil
 	return err
 }
@@ -36,11 +47,11 @@ func (c *Checked) ok(err error) bool {
 	return c.err == nil
 }
 
-func (c *Checked) Alloc(rows, cols int) (Tensor, error) {
-	if rows <= 0 || cols <= 0 {
-		return Tensor{}, fmt.Errorf("allocating a tensor: %d x %d is not a shape", rows, cols)
+func (c *Checked) Alloc(rows, cols int, p Precision) (Tensor, error) {
+	if rows <= 0 || cols <= 0 || p > Exact {
+		return Tensor{}, fmt.Errorf("allocating a tensor: %d x %d of precision %d is not a shape", rows, cols, p)
 	}
-	return c.to.Alloc(rows, cols)
+	return c.to.Alloc(rows, cols, p)
 }
 
 func (c *Checked) Free(t Tensor) {
@@ -53,6 +64,20 @@ func (c *Checked) Write(dst Tensor, src []float32) {
 	if c.ok(checkValues("write", dst, len(src))) {
 		c.to.Write(dst, src)
 	}
+}
+
+func (c *Checked) Load(dst Tensor, raw []byte, from DType) {
+	if c.ok(checkLoad(dst, raw, from)) {
+		c.to.Load(dst, raw, from)
+	}
+}
+
+func checkLoad(dst Tensor, raw []byte, from DType) error {
+	size := from.Bytes()
+	if size == 0 || len(raw)%size != 0 {
+		return fmt.Errorf("load: %d bytes of %q are no rows of %s, %s or %s", len(raw), from, F32, F16, BF16)
+	}
+	return checkValues("load", dst, len(raw)/size)
 }
 
 // Read leaves dst alone after an error.
@@ -85,6 +110,14 @@ func checkPresent(op string, tensors ...Tensor) error {
 func checkShape(op, what string, t Tensor, rows, cols int) error {
 	if t.None() || t.Rows != rows || t.Cols != cols {
 		return fmt.Errorf("%s: %s is %d x %d, %d x %d wanted", op, what, t.Rows, t.Cols, rows, cols)
+	}
+	return nil
+}
+
+// checkExact wants float32.
+func checkExact(op, what string, t Tensor) error {
+	if t.Precision != Exact {
+		return fmt.Errorf("%s: %s must be of precision Exact", op, what)
 	}
 	return nil
 }

@@ -109,25 +109,6 @@ func (c *Checked) GatedSiLU(dst, x Tensor) {
 	}
 }
 
-func (c *Checked) Rotate(qkv, angles Tensor, h Heads) {
-	if c.ok(checkRotate(qkv, angles, h)) {
-		c.to.Rotate(qkv, angles, h)
-	}
-}
-
-func checkRotate(qkv, angles Tensor, h Heads) error {
-	if err := checkHeads("rotate", h); err != nil {
-		return err
-	}
-	if h.Dim%2 != 0 {
-		return fmt.Errorf("rotate: head dim %d is odd", h.Dim)
-	}
-	if err := checkShape("rotate", "the angles", angles, qkv.Rows, h.Dim); err != nil {
-		return err
-	}
-	return checkShape("rotate", "qkv", qkv, angles.Rows, h.Width())
-}
-
 func (c *Checked) Mix(dst, qkv Tensor, sequences int, h Heads) {
 	if c.ok(checkMix(dst, qkv, sequences, h)) {
 		c.to.Mix(dst, qkv, sequences, h)

@@ -40,7 +40,7 @@ func checkBar(bar float32) error {
 }
 
 func (c *Checked) ReadRows(keys, values []float32, kv LayerKV, rows []int32) {
-	want := len(rows) * c.heads.KV * c.heads.Dim
+	want := len(rows) * c.pool.Heads.KV * c.pool.Heads.Dim
 	if c.ok(c.checkLayer("read rows", kv, 0)) && c.ok(checkRows("read rows", "row", rows, kv.Len)) &&
 		c.ok(checkLength("read rows of keys", len(keys), want)) && c.ok(checkLength("read rows of values", len(values), want)) {
 		c.to.ReadRows(keys, values, kv, rows)

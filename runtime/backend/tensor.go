@@ -1,11 +1,40 @@
 package backend
 
-// A Tensor is a row-major matrix of float32 in a backend's memory. It is a small value: copying it copies no data.
+// A Tensor is a row-major matrix in a backend's memory. It is a small value: copying it copies no data.
 // The zero Tensor means "none", for instance no bias.
 type Tensor struct {
 	Rows, Cols int
 	Offset     int // elements from the start of Memory
+	Precision  Precision
 	Memory     any // the backend's own handle
+}
+
+// Precision is how a tensor's values are stored.
+type Precision uint8
+
+const (
+	Working Precision = iota // the backend's own: float32 on the CPU, bfloat16 on CUDA
+	Exact                    // float32 everywhere: angles, logits
+)
+
+// DType is how a checkpoint stores values, as safetensors spells it.
+type DType string
+
+const (
+	F32  DType = "F32"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+)
+
+// Bytes of one value; 0 for a type that no backend loads.
+func (d DType) Bytes() int {
+	switch d {
+	case F32:
+		return 4
+	case F16, BF16:
+		return 2
+	}
+	return 0
 }
 
 // None reports whether t is the zero Tensor.
@@ -20,3 +49,10 @@ func (t Tensor) Slice(from, to int) Tensor {
 
 // Top is the view of the first n rows.
 func (t Tensor) Top(n int) Tensor { return t.Slice(0, n) }
+
+// Flat is the view of n values from a place on, as one row.
+func (t Tensor) Flat(from, n int) Tensor {
+	t.Offset += from
+	t.Rows, t.Cols = 1, n
+	return t
+}

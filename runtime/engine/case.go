@@ -90,7 +90,7 @@ func (c *Case) runSome(settings []Setting) (outcomes []Outcome, err error) {
 			err = errors.Join(err, b.sequence.Release())
 		}
 	}()
-	for _, s := range settings {
+	for _, s := range settings[:min(len(settings), studiedAtOnce)] {
 		b, err := c.branch(s)
 		if errors.Is(err, kv.ErrNoPages) && len(branches) > 0 {
 			break

@@ -51,8 +51,8 @@ func (*fakeModel) Config() model.Config {
 		ImageToken: fakePicture, VisualTokens: fakeVisual, EOS: []int32{fakeEOS}, KVBytesPerTokenLayer: fakeBytes}
 }
 
-func (m *fakeModel) Reserve(pages int) error {
-	m.cells = make([]uint64, pages*backend.PageTokens)
+func (m *fakeModel) Reserve(c model.Capacity) error {
+	m.cells = make([]uint64, c.Pages*backend.PageTokens)
 	return nil
 }
 

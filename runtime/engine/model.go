@@ -16,7 +16,7 @@ type Model interface {
 type Graph interface {
 	Config() model.Config
 	// Reserve allocates the page pool, once.
-	Reserve(pages int) error
+	Reserve(c model.Capacity) error
 	EncodeImages(px []image.Pixels) (model.Visual, error)
 	// Prefill appends the whole prompt to the pages in kv, layer by layer, shows each layer with the queries of the observed
 	// rows to the watcher, and returns the last row's logits.

@@ -23,6 +23,9 @@ type Study struct {
 	clock  func() time.Time
 }
 
+// studiedAtOnce is how many settings decode together.
+const studiedAtOnce = 64
+
 // NewStudy allocates the page pool in the backend.
 func NewStudy(m Model, kvBytes int64, clock func() time.Time) (*Study, error) {
 	config := m.Config()
@@ -30,7 +33,7 @@ func NewStudy(m Model, kvBytes int64, clock func() time.Time) (*Study, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a study: %w", err)
 	}
-	if err := m.Reserve(shape.Pages); err != nil {
+	if err := m.Reserve(model.Capacity{Pages: shape.Pages, Sequences: studiedAtOnce, Rows: config.MaxPosition}); err != nil {
 		return nil, fmt.Errorf("starting a study: %w", err)
 	}
 	return &Study{model: m, config: config, shape: shape, pool: kv.NewPool(shape), clock: clock}, nil

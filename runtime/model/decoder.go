@@ -14,12 +14,17 @@ type decoder struct {
 
 	embed, norm, head backend.Tensor
 	blocks            []decoderBlock
+	inverse           backend.Tensor // rotation per position of each pair
 
-	space    workspace // of all rows
-	result   workspace // of the rows that are predicted from: one a sequence
-	inverse  []float32 // rotation per position of each pair
-	angles   []float32 // host: cosines and sines of one step's rows
-	sequence []backend.Sequence
+	// Prompts and decode steps take turns, so each has activations of its own.
+	stream workspace // a prompt's residual rows and angles, all of them
+	unit   workspace // what a layer makes of some of them
+	result workspace // the rows that a prompt is answered from
+
+	steps  workspace // of a decode step, whole
+	step   stepSpace // the present one
+	batch  backend.Batch
+	record func() // stepOps, made once: a method value allocates
 }
 
 type decoderBlock struct {
@@ -29,20 +34,26 @@ type decoderBlock struct {
 	gateUp, down backend.Tensor
 }
 
-// step is one run through the layers: its sequences and its activations.
-type step struct {
-	sequences                                       []backend.Sequence
-	x, normed, qkv, attended, gateUp, gated, angles backend.Tensor
+// rowSpace is what a layer works on: some rows.
+type rowSpace struct {
+	x, angles                            backend.Tensor // of these rows
+	normed, qkv, attended, gateUp, gated backend.Tensor
+}
+
+// stepSpace is a whole decode step's.
+type stepSpace struct {
+	rowSpace
+	logits backend.Tensor
 }
 
 func loadDecoder(l *loader, s textSettings) *decoder {
 	at := l.prefix("language model", "embed_tokens.weight", "model.language_model.", "language_model.model.", "model.language_model.model.")
 	d, h := s.hidden, s.heads
-	t := &decoder{textSettings: s, ops: l.ops, inverse: inverseFrequencies(s.theta, h.Dim),
+	t := &decoder{textSettings: s, ops: l.ops, inverse: l.exact(inverseFrequencies(s.theta, h.Dim)),
 		embed: l.matrix(at+"embed_tokens.weight", s.vocab, d), norm: l.vector(at+"norm.weight", d),
-		space:  workspace{ops: l.ops, columns: []int{d, d, h.Width(), h.Query * h.Dim, 2 * s.intermediate, s.intermediate, h.Dim}},
-		result: workspace{ops: l.ops, columns: []int{d, s.vocab}},
 	}
+	t.record = t.stepOps
+	t.workspaces()
 	t.head = t.embed
 	if !s.tied {
 		t.head = l.matrix(l.prefix("output head", "lm_head.weight", "", "language_model.", "model.")+"lm_head.weight", s.vocab, d)
@@ -52,13 +63,24 @@ func loadDecoder(l *loader, s textSettings) *decoder {
 		b := decoderBlock{
 			norm1: l.vector(p+"input_layernorm.weight", d), norm2: l.vector(p+"post_attention_layernorm.weight", d),
 			out:    l.matrix(p+"self_attn.o_proj.weight", d, h.Query*h.Dim),
-			gateUp: l.put(2*s.intermediate, d, l.read(p+"mlp.gate_proj.weight", s.intermediate, d), l.read(p+"mlp.up_proj.weight", s.intermediate, d)),
+			gateUp: l.stack(d, part{p + "mlp.gate_proj.weight", s.intermediate}, part{p + "mlp.up_proj.weight", s.intermediate}),
 			down:   l.matrix(p+"mlp.down_proj.weight", d, s.intermediate),
 		}
 		b.qkv, b.qkvBias = l.qkv(p+"self_attn.", h, d)
 		t.blocks = append(t.blocks, b)
 	}
 	return t
+}
+
+func (d *decoder) workspaces() {
+	h := d.heads
+	stream := []column{{d.hidden, backend.Working}, {h.Dim, backend.Exact}}
+	unit := []column{{d.hidden, backend.Working}, {h.Width(), backend.Working}, {h.Query * h.Dim, backend.Working},
+		{2 * d.intermediate, backend.Working}, {d.intermediate, backend.Working}}
+	logits := column{d.vocab, backend.Exact}
+	d.stream, d.unit = workspace{ops: d.ops, columns: stream}, workspace{ops: d.ops, columns: unit}
+	d.result = workspace{ops: d.ops, columns: []column{{d.hidden, backend.Working}, logits}}
+	d.steps = workspace{ops: d.ops, columns: append(append(stream[:2:2], unit...), logits)}
 }
 
 // inverseFrequencies are theta^(-2i/dim), rounded to float32 where transformers rounds.
@@ -70,47 +92,35 @@ func inverseFrequencies(theta float64, dim int) []float32 {
 	return f
 }
 
-// start prepares a step of all sequences' new rows. It allocates only when the step is longer than any before.
-func (d *decoder) start(sequences []backend.Sequence) (step, error) {
-	rows := 0
-	for i := range sequences {
-		rows += sequences[i].Rows
+// beginStep prepares a decode step's memory. It allocates only when the step is longer than any before.
+func (d *decoder) beginStep(b backend.Batch) error {
+	var v [8]backend.Tensor
+	if err := d.steps.top(v[:], b.Rows()); err != nil {
+		return err
 	}
-	var v [7]backend.Tensor
-	if err := d.space.top(v[:], rows); err != nil {
-		return step{}, err
-	}
-	s := step{sequences, v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
-	d.ops.Write(s.angles, d.turn(sequences))
-	return s, nil
+	d.batch, d.step = b, stepSpace{rowSpace{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}, v[7]}
+	return nil
 }
 
-// turn gives every row the cosines and sines of its logical position. The product is rounded to float32 first, as in
-// transformers: at position 4000 that moves an angle by up to 1e-4.
-func (d *decoder) turn(sequences []backend.Sequence) []float32 {
-	d.angles = d.angles[:0]
-	for i := range sequences {
-		for r := range sequences[i].Rows {
-			position := float32(sequences[i].KV.Position + r)
-			for _, f := range d.inverse {
-				d.angles = append(d.angles, float32(math.Cos(float64(position*f))))
-			}
-			for _, f := range d.inverse {
-				d.angles = append(d.angles, float32(math.Sin(float64(position*f))))
-			}
-		}
+// stepOps is all that the device does in a decode step: tokens in, tokens out.
+func (d *decoder) stepOps() {
+	s := &d.step
+	d.ops.Embed(s.x, d.embed, d.batch)
+	d.ops.Angles(s.angles, d.inverse, d.batch)
+	for layer := range d.blocks {
+		d.block(layer, d.batch, &s.rowSpace)
 	}
-	return d.angles
+	d.predict(s.logits, s.normed, s.x)
+	d.ops.Sample(s.logits, d.batch)
 }
 
-// block runs one layer over s.x. Afterwards s.qkv still holds its rotated queries.
-func (d *decoder) block(layer int, s *step) {
+// block runs one layer over some rows. Afterwards s.qkv still holds their rotated queries.
+func (d *decoder) block(layer int, batch backend.Batch, s *rowSpace) {
 	b := &d.blocks[layer]
 	d.ops.RMSNorm(s.normed, s.x, b.norm1, d.eps)
 	d.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
-	d.ops.Rotate(s.qkv, s.angles, d.heads)
-	d.ops.Append(s.qkv, layer, s.sequences, d.heads)
-	d.ops.Attend(s.attended, s.qkv, layer, s.sequences, d.heads)
+	d.ops.Append(s.qkv, s.angles, layer, batch, d.heads)
+	d.ops.Attend(s.attended, s.qkv, layer, batch, d.heads)
 	d.ops.Linear(s.x, s.attended, b.out, backend.Tensor{}, true)
 
 	d.ops.RMSNorm(s.normed, s.x, b.norm2, d.eps)
@@ -119,14 +129,18 @@ func (d *decoder) block(layer int, s *step) {
 	d.ops.Linear(s.x, s.gated, b.down, backend.Tensor{}, true)
 }
 
-// predict turns hidden rows [rows, hidden] into logits [rows, vocab], valid until the next call.
-func (d *decoder) predict(x backend.Tensor) (backend.Tensor, error) {
+// predict turns hidden rows [rows, hidden] into logits [rows, vocab].
+func (d *decoder) predict(logits, normed, x backend.Tensor) {
+	d.ops.RMSNorm(normed, x, d.norm, d.eps)
+	d.ops.Linear(logits, normed, d.head, backend.Tensor{}, false)
+}
+
+// answerFrom predicts from a prompt's rows. The logits are valid until the next call.
+func (d *decoder) answerFrom(x backend.Tensor) (backend.Tensor, error) {
 	var v [2]backend.Tensor
 	if err := d.result.top(v[:], x.Rows); err != nil {
 		return backend.Tensor{}, err
 	}
-	normed, logits := v[0], v[1]
-	d.ops.RMSNorm(normed, x, d.norm, d.eps)
-	d.ops.Linear(logits, normed, d.head, backend.Tensor{}, false)
-	return logits, nil
+	d.predict(v[1], v[0], x)
+	return v[1], nil
 }

@@ -22,7 +22,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	}
 	v := Visual{Tokens: len(px) * m.config.VisualTokens, free: m.ops.Free}
 	var err error
-	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden); err != nil {
+	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden, backend.Working); err != nil {
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
 	for from := 0; from < len(px); from += picturesPerPass {
@@ -57,7 +57,7 @@ func (m *LLaVA) encodePass(dst backend.Tensor, px []image.Pixels) error {
 		m.projector.finish(dst, sum)
 		return nil
 	}
-	all, err := m.ops.Alloc(rows, m.config.Hidden)
+	all, err := m.ops.Alloc(rows, m.config.Hidden, backend.Working)
 	if err != nil {
 		return err
 	}

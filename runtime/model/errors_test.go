@@ -7,6 +7,7 @@ import (
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/image"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 // TestBadInputIsAnErrorAndTheModelLivesOn: every case fails by name, and a good prompt afterwards gives the same logits as
@@ -114,22 +115,33 @@ func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
 		"keeping rows that fall":     {keep(0, []int32{1, 1}, []int32{0}), "row 1 (number 1) does not rise above 1"},
 		"keeping without pages":      {keep(0, []int32{1}, nil), "1 rows need 1 pages, 0 given"},
 		"keeping in no layer":        {keep(3, []int32{1}, nil), "layer 3 is outside 0..2"},
-		"reserving nothing":          {func() error { return m.Reserve(0) }, "0 pages"},
-		"reserving too much":         {func() error { return m.Reserve(1 << 40) }, "bytes"},
+		"reserving nothing":          {func() error { return m.Reserve(Capacity{}) }, "0 pages"},
+		"reserving too much":         {func() error { return m.Reserve(Capacity{Pages: 1 << 40, Sequences: 1, Rows: 1}) }, "bytes"},
 	}
 }
 
+// A step of a batch that is fed by the device's own choices, and the reading of its logits.
 func TestSteadyDecodeStepAllocatesNothing(t *testing.T) {
 	dir, _ := small.write(t)
 	m := open(t, dir)
-	pages, batch := &dealer{}, make([]DecodeRow, 3)
+	pages, batch := &dealer{}, make([]Row, 3)
 	for i := range batch {
 		kv := pages.view(3, 20)
 		advance(&kv, 2+7*i)
-		batch[i] = DecodeRow{Token: int32(i), KV: kv}
+		batch[i] = Row{Token: backend.Slot(int32(i)), Slot: int32(i), Draw: sampling.Draw{Temperature: float64(i)}, KV: kv}
 	}
 	allocations := testing.AllocsPerRun(50, func() {
-		if _, err := m.Decode(batch); err != nil {
+		step, err := m.Launch(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if choices, err := m.Take(step); err != nil || len(choices) != 3 {
+			t.Fatal(choices, err)
+		}
+		if _, err := m.Logits(step); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Logits(step, 0, 2); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -19,10 +19,13 @@ type LLaVA struct {
 
 	queries  workspace // of the observed rows of a layer
 	selected workspace // of some of them
+	prompt   prefill   // on its way
 
-	ids    []int32     // scratch of one step
-	logits []float32   // Decode's result, reused
-	rows   [][]float32 // views of logits
+	sequences []backend.Sequence // of the decode step staged last
+	ids       []int32            // scratch of one step
+	keys      []string           // of captured steps, by bucket
+	logits    []float32          // the result of Logits, reused
+	rows      [][]float32        // views of logits
 
 	trace func(part string, state int, x backend.Tensor) // tests look at hidden states; nil otherwise
 }
@@ -45,7 +48,7 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 	l := &loader{from: checkpoint, ops: backend.Check(b)}
 	m = &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
-	width := []int{m.config.Heads * m.config.HeadDim}
+	width := working(m.config.Heads * m.config.HeadDim)
 	m.queries, m.selected = workspace{ops: l.ops, columns: width}, workspace{ops: l.ops, columns: width}
 	if err := errors.Join(l.err, l.ops.Sync()); err != nil {
 		return nil, fmt.Errorf("loading model %s: %w", dir, err)
@@ -68,14 +71,31 @@ func describe(s *settings, ops *backend.Checked) Config {
 // Config describes the model.
 func (m *LLaVA) Config() Config { return m.config }
 
-// Reserve allocates the page pool, once before the first prefill; a later call drops all cached rows.
-func (m *LLaVA) Reserve(pages int) error {
-	size := float64(pages) * float64(m.ops.PageBytes(m.decoder.heads))
-	if pages < 1 || size > math.MaxInt64/2 {
-		return fmt.Errorf("reserving the KV cache: %d pages (%.0f bytes) are not possible", pages, size)
+// Capacity is what a model is asked to hold.
+type Capacity struct {
+	Pages     int // of one layer each
+	Sequences int // in a decode step at most
+	Rows      int // of the longest sequence
+}
+
+// Reserve allocates the page pool, once before the first prefill; a later call drops all cached rows. A device that works beside
+// the host gets the activations of the longest prompt and the widest step now: nothing is allocated later, and what does not
+// fit is said at the start.
+func (m *LLaVA) Reserve(c Capacity) error {
+	size := float64(c.Pages) * float64(m.ops.PageBytes(m.decoder.heads))
+	if c.Pages < 1 || size > math.MaxInt64/2 {
+		return fmt.Errorf("reserving the KV cache: %d pages (%.0f bytes) are not possible", c.Pages, size)
 	}
-	if err := m.ops.Reserve(pages, m.decoder.heads); err != nil {
+	pool := backend.Pool{Pages: c.Pages, Heads: m.decoder.heads, Layers: m.config.Layers, Sequences: m.ops.Bucket(c.Sequences), Rows: c.Rows}
+	if err := m.ops.Reserve(pool); err != nil {
 		return fmt.Errorf("reserving the KV cache of %.0f bytes: %w", size, err)
+	}
+	if !m.ops.Asynchronous() {
+		return nil
+	}
+	d := m.decoder
+	if err := errors.Join(d.stream.reserve(c.Rows), d.unit.reserve(min(c.Rows, longestUnit)), d.result.reserve(1), d.steps.reserve(pool.Sequences)); err != nil {
+		return fmt.Errorf("reserving the activations of a prompt of %d tokens and a step of %d sequences: %w", c.Rows, pool.Sequences, err)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func open(t *testing.T, dir string) *LLaVA {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Reserve(200); err != nil {
+	if err := m.Reserve(Capacity{Pages: 200, Sequences: 8, Rows: 500}); err != nil {
 		t.Fatal(err)
 	}
 	return m

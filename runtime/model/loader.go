@@ -15,48 +15,124 @@ type loader struct {
 	err  error
 }
 
-// read converts one tensor of a known shape.
-func (l *loader) read(name string, shape ...int) []float32 {
-	if l.err != nil {
-		return nil
-	}
-	values, err := l.from.Float32(name, shape...)
-	l.err = err
-	return values
-}
-
-// put stacks pieces row by row into one device tensor.
-func (l *loader) put(rows, cols int, pieces ...[]float32) backend.Tensor {
+// alloc makes a tensor of the backend's own precision.
+func (l *loader) alloc(rows, cols int) backend.Tensor {
 	if l.err != nil {
 		return backend.Tensor{}
 	}
-	t, err := l.ops.Alloc(rows, cols)
-	if err != nil {
-		l.err = err
-		return t
-	}
-	offset := 0
-	for _, p := range pieces {
-		l.ops.Write(backend.Tensor{Rows: 1, Cols: len(p), Offset: offset, Memory: t.Memory}, p)
-		offset += len(p)
-	}
+	t, err := l.ops.Alloc(rows, cols, backend.Working)
+	l.err = err
 	return t
+}
+
+// load brings one checkpoint tensor of a known shape to a device tensor with as many values.
+func (l *loader) load(dst backend.Tensor, name string, shape ...int) {
+	if l.err != nil {
+		return
+	}
+	l.err = l.from.Use(name, func(t weights.Tensor) error {
+		l.ops.Load(dst, t.Data, backend.DType(t.DType))
+		return l.ops.Refused()
+	}, shape...)
 }
 
 // matrix is one [rows, cols] weight.
 func (l *loader) matrix(name string, rows, cols int) backend.Tensor {
-	return l.put(rows, cols, l.read(name, rows, cols))
+	t := l.alloc(rows, cols)
+	l.load(t, name, rows, cols)
+	return t
 }
 
 // vector is one weight of n values.
-func (l *loader) vector(name string, n int) backend.Tensor { return l.put(1, n, l.read(name, n)) }
+func (l *loader) vector(name string, n int) backend.Tensor {
+	t := l.alloc(1, n)
+	l.load(t, name, n)
+	return t
+}
 
-// qkv stacks the three projections of an attention, and their biases, so that one product computes them.
+// reshaped is one weight whose values are taken as [rows, cols].
+func (l *loader) reshaped(name string, rows, cols int, shape ...int) backend.Tensor {
+	t := l.alloc(rows, cols)
+	l.load(t, name, shape...)
+	return t
+}
+
+// columns is a weight [rows, n*cols] cut by columns into n parts.
+func (l *loader) columns(name string, rows, cols, n int) []backend.Tensor {
+	parts := make([]backend.Tensor, n)
+	for i := range parts {
+		parts[i] = l.alloc(rows, cols)
+	}
+	if l.err != nil {
+		return parts
+	}
+	l.err = l.from.Use(name, func(t weights.Tensor) error {
+		from := backend.DType(t.DType)
+		width := cols * from.Bytes()
+		for i, part := range parts {
+			raw := make([]byte, 0, rows*width)
+			for r := range rows {
+				raw = append(raw, t.Data[(r*n+i)*width:][:width]...)
+			}
+			l.ops.Load(part, raw, from)
+		}
+		return l.ops.Refused()
+	}, rows, n*cols)
+	return parts
+}
+
+// part is one of several weights that lie below each other, so that one product computes them.
+type part struct {
+	name string
+	rows int
+}
+
+func (l *loader) stack(cols int, parts ...part) backend.Tensor {
+	rows := 0
+	for _, p := range parts {
+		rows += p.rows
+	}
+	t := l.alloc(rows, cols)
+	from := 0
+	for _, p := range parts {
+		l.load(t.Slice(from, from+p.rows), p.name, p.rows, cols)
+		from += p.rows
+	}
+	return t
+}
+
+// chain is vectors behind each other.
+func (l *loader) chain(parts ...part) backend.Tensor {
+	n := 0
+	for _, p := range parts {
+		n += p.rows
+	}
+	t := l.alloc(1, n)
+	from := 0
+	for _, p := range parts {
+		l.load(t.Flat(from, p.rows), p.name, p.rows)
+		from += p.rows
+	}
+	return t
+}
+
+// exact is a row of numbers that are not the checkpoint's.
+func (l *loader) exact(values []float32) backend.Tensor {
+	if l.err != nil {
+		return backend.Tensor{}
+	}
+	t, err := l.ops.Alloc(1, len(values), backend.Exact)
+	if l.err = err; err == nil {
+		l.ops.Write(t, values)
+	}
+	return t
+}
+
+// qkv stacks the three projections of an attention, and their biases.
 func (l *loader) qkv(prefix string, h backend.Heads, hidden int) (weight, bias backend.Tensor) {
 	q, kv := h.Query*h.Dim, h.KV*h.Dim
-	weight = l.put(h.Width(), hidden, l.read(prefix+"q_proj.weight", q, hidden),
-		l.read(prefix+"k_proj.weight", kv, hidden), l.read(prefix+"v_proj.weight", kv, hidden))
-	bias = l.put(1, h.Width(), l.read(prefix+"q_proj.bias", q), l.read(prefix+"k_proj.bias", kv), l.read(prefix+"v_proj.bias", kv))
+	weight = l.stack(hidden, part{prefix + "q_proj.weight", q}, part{prefix + "k_proj.weight", kv}, part{prefix + "v_proj.weight", kv})
+	bias = l.chain(part{prefix + "q_proj.bias", q}, part{prefix + "k_proj.bias", kv}, part{prefix + "v_proj.bias", kv})
 	return weight, bias
 }
 

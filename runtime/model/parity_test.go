@@ -103,7 +103,7 @@ func loadTiny(t testing.TB, library cpu.BLAS, pages int) *LLaVA {
 	if err != nil {
 		t.Fatalf("the model is part of the repository: %v", err)
 	}
-	if err := m.Reserve(pages); err != nil {
+	if err := m.Reserve(Capacity{Pages: pages, Sequences: 64, Rows: 4096}); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -152,7 +152,7 @@ func compareStages(t *testing.T, m *LLaVA, id string, c golden, truth *weights.C
 	t.Helper()
 	worst, last := 0.0, backend.Tensor{}
 	compare := func(stage string, rows []int32, x backend.Tensor) backend.Tensor {
-		picked, err := m.ops.Alloc(len(rows), x.Cols)
+		picked, err := m.ops.Alloc(len(rows), x.Cols, x.Precision)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func compareStages(t *testing.T, m *LLaVA, id string, c golden, truth *weights.C
 	for i := range all {
 		all[i] = int32(i)
 	}
-	logits, err := m.decoder.predict(last)
+	logits, err := m.decoder.answerFrom(last)
 	if err != nil {
 		t.Fatal(err)
 	}

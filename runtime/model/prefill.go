@@ -5,126 +5,217 @@ import (
 	"fmt"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
-// Prefill runs the prompt of one sequence, image tokens replaced by the rows of v in order, and appends K and V of every row
-// to kv's pages. It returns the logits of the last row. The watcher, if there is one, sees each layer with the queries of
-// the tokens in observe (ascending indices into tokens).
-func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32, w Watcher) ([]float32, error) {
-	images, err := m.checkPrompt(tokens, v, kv)
+// Prompt is one sequence's prompt on its way into the cache.
+type Prompt struct {
+	Tokens  []int32
+	Visual  Visual         // replaces the image tokens, in order
+	KV      backend.KVView // its layers' pages may come with Watcher.Before
+	Observe []int32        // ascending indices of Tokens whose queries the watcher wants
+	Watcher Watcher        // may be nil
+
+	Slot int32 // where the device keeps the first token of the answer
+	Draw sampling.Draw
+}
+
+// longestUnit bounds the activations of a prompt: a layer takes more rows in several units.
+const longestUnit = 8192
+
+// prefill is the prompt that is on its way: the next unit is layer's rows from on.
+type prefill struct {
+	Prompt
+	x, angles   backend.Tensor
+	layer, from int
+	observed    int                // of Observe, queries saved of this layer
+	queries     backend.Tensor     // [len(Observe), Heads*HeadDim]
+	table       []backend.LayerKV  // a unit's: of the present layer alone
+	sequence    []backend.Sequence // the unit's
+}
+
+// Begin brings a prompt to the device; one that was begun before and has not ended is given up. Its pictures' rows can be
+// released when it returns. Advance does the work.
+func (m *LLaVA) Begin(p Prompt) error {
+	images, err := m.checkPrompt(p.Tokens, p.Visual, p.KV)
 	if err == nil {
-		err = checkObserve(observe, len(tokens))
+		err = checkObserve(p.Observe, len(p.Tokens))
+	}
+	if err == nil {
+		err = m.begin(p, images)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
-	}
-	logits := make([]float32, m.config.Vocab)
-	if err := m.prefill(tokens, images, v, kv, &watch{w, observe}, logits); err != nil {
-		return nil, fmt.Errorf("prefilling %d tokens: %w", len(tokens), err)
-	}
-	return logits, nil
-}
-
-// watch is a watcher and the tokens it wants to see.
-type watch struct {
-	Watcher
-	observe []int32
-}
-
-func checkObserve(observe []int32, tokens int) error {
-	last := int32(-1)
-	for i, row := range observe {
-		if row <= last || int(row) >= tokens {
-			return fmt.Errorf("observed token %d (number %d) does not rise above %d or is not below %d", row, i, last, tokens)
-		}
-		last = row
+		m.prompt.Tokens = nil
+		return fmt.Errorf("prefilling %d tokens: %w", len(p.Tokens), err)
 	}
 	return nil
 }
 
-// checkPrompt returns the rows of the image tokens.
-func (m *LLaVA) checkPrompt(tokens []int32, v Visual, kv backend.KVView) (images []int32, err error) {
-	if len(tokens) == 0 {
-		return nil, fmt.Errorf("there is no token")
+func (m *LLaVA) begin(p Prompt, images []int32) error {
+	var v [2]backend.Tensor
+	if err := m.decoder.stream.top(v[:], len(p.Tokens)); err != nil {
+		return err
 	}
-	if kv.Position < 0 || kv.Position+len(tokens) > m.config.MaxPosition {
-		return nil, fmt.Errorf("positions %d..%d are outside of the model's %d", kv.Position, kv.Position+len(tokens)-1, m.config.MaxPosition)
+	f := &m.prompt
+	*f = prefill{Prompt: p, x: v[0], angles: v[1], table: f.table, sequence: f.sequence[:0]}
+	if len(f.table) == 0 {
+		f.table = make([]backend.LayerKV, m.config.Layers)
 	}
-	if len(kv.Layers) != m.config.Layers {
-		return nil, fmt.Errorf("the cache has %d layers, the model %d", len(kv.Layers), m.config.Layers)
+	ids := append(m.ids[:0], p.Tokens...)
+	for _, i := range images {
+		ids[i] = 0 // image tokens may lie outside of the vocabulary
 	}
-	for i, id := range tokens {
-		switch {
-		case id == m.config.ImageToken:
-			images = append(images, int32(i))
-		case id < 0 || int(id) >= m.config.Vocab:
-			return nil, fmt.Errorf("token %d (number %d) is outside 0..%d", id, i, m.config.Vocab-1)
-		}
-	}
-	if len(images) != v.Tokens {
-		return nil, fmt.Errorf("the prompt has %d image tokens, the pictures give %d", len(images), v.Tokens)
-	}
-	return images, nil
-}
-
-func (m *LLaVA) prefill(tokens, images []int32, v Visual, kv backend.KVView, w *watch, logits []float32) error {
-	s, err := m.decoder.start([]backend.Sequence{{Rows: len(tokens), KV: kv}})
+	m.ids = ids
+	f.sequence = append(f.sequence, backend.Sequence{Rows: len(ids), Tokens: ids, Slot: backend.NoSlot, KV: backend.KVView{Position: p.KV.Position}})
+	batch, err := m.ops.Stage(f.sequence)
 	if err != nil {
 		return err
 	}
-	m.embed(&s, tokens, images, v)
-	for layer := range m.config.Layers {
-		if w.Watcher != nil {
-			if err := w.Before(layer); err != nil {
-				return errors.Join(err, m.ops.Sync())
-			}
-		}
-		m.decoder.block(layer, &s)
-		m.note("text", layer+1, s.x)
-		if w.Watcher != nil {
-			if err := m.show(w, layer, &s); err != nil {
-				return errors.Join(err, m.ops.Sync())
-			}
-		}
+	m.ops.Embed(f.x, m.decoder.embed, batch)
+	m.ops.Angles(f.angles, m.decoder.inverse, batch)
+	if len(images) > 0 {
+		m.ops.Scatter(f.x, p.Visual.rows, images)
 	}
-	last, err := m.decoder.predict(s.x.Slice(s.x.Rows-1, s.x.Rows))
-	if err != nil {
-		return err
-	}
-	m.ops.Read(logits, last)
-	return m.ops.Sync()
+	m.note("text", 0, f.x)
+	return m.ops.Refused()
 }
 
-// show lets the watcher see a layer that has run. All layers' queries lie in the same memory, one after the other.
-func (m *LLaVA) show(w *watch, layer int, s *step) error {
-	before := s.sequences[0].KV.Layers[layer]
-	o := &Observed{Layer: layer, kv: backend.LayerKV{Pages: before.Pages, Len: before.Len + s.x.Rows}}
-	if len(w.observe) > 0 {
-		var q [1]backend.Tensor
-		if err := m.queries.top(q[:], len(w.observe)); err != nil {
+// Advance takes the next rows of the present layer through it, most at once, and reports whether that was the prompt's end; then
+// the first token of the answer is chosen, and end says where. Layers come one after the other, each with all rows of the
+// prompt: only so can the watcher compact a layer before the next one takes its pages. Between two calls other steps may run.
+func (m *LLaVA) Advance(most int) (end Step, done bool, err error) {
+	rows := len(m.prompt.Tokens)
+	if rows == 0 || most < 1 {
+		return end, false, fmt.Errorf("prefilling: no prompt was begun, or %d rows are none", most)
+	}
+	if err = m.advance(min(most, longestUnit)); err == nil && m.prompt.layer == m.config.Layers {
+		done = true
+		end, err = m.endPrompt()
+	}
+	if err != nil || done {
+		m.prompt.Tokens, m.prompt.Watcher = nil, nil
+	}
+	if err != nil {
+		return Step{}, false, fmt.Errorf("prefilling %d tokens: %w", rows, err)
+	}
+	return end, done, nil
+}
+
+func (m *LLaVA) advance(most int) error {
+	f := &m.prompt
+	if f.from == 0 {
+		if err := m.beginLayer(); err != nil {
 			return err
 		}
-		o.queries = q[0]
-		m.ops.Gather(o.queries, s.qkv, w.observe)
-		for _, row := range w.observe {
-			o.rows = append(o.rows, int32(before.Len)+row)
-		}
 	}
-	if err := m.ops.Sync(); err != nil {
+	to := min(f.from+most, len(f.Tokens))
+	if err := m.runUnit(f.from, to); err != nil {
 		return err
 	}
-	return w.After(o)
+	f.from = to
+	if to < len(f.Tokens) {
+		return m.ops.Refused()
+	}
+	m.note("text", f.layer+1, f.x)
+	if err := m.show(); err != nil {
+		return err
+	}
+	f.layer, f.from = f.layer+1, 0
+	return m.ops.Refused()
 }
 
-// embed looks up the tokens; image tokens, which may lie outside of the vocabulary, become the pictures' rows.
-func (m *LLaVA) embed(s *step, tokens, images []int32, v Visual) {
-	m.ids = append(m.ids[:0], tokens...)
-	for _, i := range images {
-		m.ids[i] = 0
+// beginLayer gets the layer's pages and the memory of its queries. All layers' queries lie in the same place, one after the other.
+func (m *LLaVA) beginLayer() error {
+	f := &m.prompt
+	f.observed = 0
+	if f.Watcher == nil {
+		return nil
 	}
-	m.ops.Gather(s.x, m.decoder.embed, m.ids)
-	if len(images) > 0 {
-		m.ops.Scatter(s.x, v.rows, images)
+	if err := f.Watcher.Before(f.layer); err != nil {
+		return errors.Join(err, m.ops.Sync())
 	}
-	m.note("text", 0, s.x)
+	if len(f.Observe) == 0 {
+		return nil
+	}
+	var q [1]backend.Tensor
+	if err := m.queries.top(q[:], len(f.Observe)); err != nil {
+		return err
+	}
+	f.queries = q[0]
+	return nil
+}
+
+// runUnit takes rows from..to of the prompt through the present layer.
+func (m *LLaVA) runUnit(from, to int) error {
+	f := &m.prompt
+	clear(f.table)
+	kv := f.KV.Layers[f.layer]
+	f.table[f.layer] = backend.LayerKV{Pages: kv.Pages, Len: kv.Len + from}
+	f.sequence = append(f.sequence[:0], backend.Sequence{Rows: to - from, Slot: backend.NoSlot,
+		KV: backend.KVView{Position: f.KV.Position + from, Layers: f.table}})
+	batch, err := m.ops.Stage(f.sequence)
+	if err != nil {
+		return err
+	}
+	var v [5]backend.Tensor
+	if err := m.decoder.unit.top(v[:], to-from); err != nil {
+		return err
+	}
+	s := rowSpace{f.x.Slice(from, to), f.angles.Slice(from, to), v[0], v[1], v[2], v[3], v[4]}
+	m.decoder.block(f.layer, batch, &s)
+	m.saveQueries(s.qkv, from, to)
+	return nil
+}
+
+// saveQueries keeps those of the observed rows among from..to.
+func (m *LLaVA) saveQueries(qkv backend.Tensor, from, to int) {
+	f := &m.prompt
+	if f.Watcher == nil {
+		return
+	}
+	m.ids = m.ids[:0]
+	first := f.observed
+	for f.observed < len(f.Observe) && int(f.Observe[f.observed]) < to {
+		m.ids = append(m.ids, f.Observe[f.observed]-int32(from))
+		f.observed++
+	}
+	if len(m.ids) > 0 {
+		m.ops.Gather(f.queries.Slice(first, f.observed), qkv, m.ids)
+	}
+}
+
+// show lets the watcher see a layer that has run.
+func (m *LLaVA) show() error {
+	f := &m.prompt
+	if f.Watcher == nil {
+		return nil
+	}
+	before := f.KV.Layers[f.layer]
+	o := &Observed{Layer: f.layer, kv: backend.LayerKV{Pages: before.Pages, Len: before.Len + len(f.Tokens)}}
+	if len(f.Observe) > 0 {
+		o.queries = f.queries
+		for _, row := range f.Observe {
+			o.rows = append(o.rows, int32(before.Len)+row)
+		}
+		if err := m.ops.Sync(); err != nil { // the time until here is the prompt's, not the scores'
+			return err
+		}
+	}
+	return f.Watcher.After(o)
+}
+
+// endPrompt chooses from the last row.
+func (m *LLaVA) endPrompt() (Step, error) {
+	f := &m.prompt
+	logits, err := m.decoder.answerFrom(f.x.Slice(f.x.Rows-1, f.x.Rows))
+	if err != nil {
+		return Step{}, err
+	}
+	f.sequence = append(f.sequence[:0], backend.Sequence{Rows: 1, Slot: f.Slot, Draw: f.Draw})
+	batch, err := m.ops.Stage(f.sequence)
+	if err != nil {
+		return Step{}, err
+	}
+	m.ops.Sample(logits, batch)
+	return Step{batch: batch, logits: logits, sequences: 1}, m.ops.Refused()
 }

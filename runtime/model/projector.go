@@ -22,20 +22,14 @@ func loadProjector(l *loader, s projectorSettings, fromTower, hidden int) *proje
 	at := l.prefix("projector", "linear_1.weight", "model.multi_modal_projector.", "multi_modal_projector.")
 	p := &projector{projectorSettings: s, ops: l.ops, hidden: hidden, fromTower: fromTower,
 		second: l.matrix(at+"linear_2.weight", hidden, hidden),
-		inner:  workspace{ops: l.ops, columns: []int{hidden}},
+		inner:  workspace{ops: l.ops, columns: working(hidden)},
 	}
 	if s.bias {
 		p.bias1, p.bias2 = l.vector(at+"linear_1.bias", hidden), l.vector(at+"linear_2.bias", hidden)
 	}
-	wide := len(s.features) * fromTower
-	whole := l.read(at+"linear_1.weight", hidden, wide)
-	for i, state := range s.features {
+	p.first = l.columns(at+"linear_1.weight", hidden, fromTower, len(s.features))
+	for _, state := range s.features {
 		p.last = max(p.last, state)
-		var rows [][]float32
-		for r := range len(whole) / wide {
-			rows = append(rows, whole[r*wide+i*fromTower:][:fromTower])
-		}
-		p.first = append(p.first, l.put(hidden, fromTower, rows...))
 	}
 	return p
 }

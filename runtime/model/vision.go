@@ -34,10 +34,10 @@ func loadTower(l *loader, s visionSettings) *tower {
 		"model.vision_tower.", "vision_tower.")
 	d, h, in := s.hidden, s.shape(), s.channels*s.patch*s.patch
 	t := &tower{visionSettings: s, ops: l.ops,
-		embed:     l.put(d, in, l.read(at+"embeddings.patch_embedding.weight", d, s.channels, s.patch, s.patch)),
+		embed:     l.reshaped(at+"embeddings.patch_embedding.weight", d, in, d, s.channels, s.patch, s.patch),
 		embedBias: l.vector(at+"embeddings.patch_embedding.bias", d),
 		position:  l.matrix(at+"embeddings.position_embedding.weight", s.patches(), d),
-		space:     workspace{ops: l.ops, columns: []int{in, d, d, h.Width(), d, s.intermediate}},
+		space:     workspace{ops: l.ops, columns: working(in, d, d, h.Width(), d, s.intermediate)},
 	}
 	for i := range s.layers {
 		p := fmt.Sprintf("%sencoder.layers.%d.", at, i)

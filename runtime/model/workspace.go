@@ -6,16 +6,28 @@ import "aircache.dev/aircache/runtime/backend"
 type workspace struct {
 	ops     *backend.Checked
 	rows    int
-	columns []int
+	columns []column
 	tensors []backend.Tensor
+}
+
+// column is one activation's width.
+type column struct {
+	width     int
+	precision backend.Precision
+}
+
+// working are activations of the backend's own precision.
+func working(widths ...int) (columns []column) {
+	for _, w := range widths {
+		columns = append(columns, column{w, backend.Working})
+	}
+	return columns
 }
 
 // top gives the first rows of every activation.
 func (w *workspace) top(into []backend.Tensor, rows int) error {
-	if rows > w.rows {
-		if err := w.grow(rows); err != nil {
-			return err
-		}
+	if err := w.reserve(rows); err != nil {
+		return err
 	}
 	for i, t := range w.tensors {
 		into[i] = t.Top(rows)
@@ -23,13 +35,17 @@ func (w *workspace) top(into []backend.Tensor, rows int) error {
 	return nil
 }
 
-func (w *workspace) grow(rows int) error {
+// reserve makes room for a number of rows. What the activations held is gone where they grow.
+func (w *workspace) reserve(rows int) error {
+	if rows <= w.rows {
+		return nil
+	}
 	for _, t := range w.tensors {
 		w.ops.Free(t)
 	}
 	w.tensors, w.rows = w.tensors[:0], 0
-	for _, cols := range w.columns {
-		t, err := w.ops.Alloc(rows, cols)
+	for _, c := range w.columns {
+		t, err := w.ops.Alloc(rows, c.width, c.precision)
 		if err != nil {
 			return err
 		}

@@ -1,34 +1,13 @@
 package sampling
 
-import (
-	"errors"
-	"fmt"
-	"math"
-	"math/rand/v2"
-)
-
-// ErrNoToken says that every logit is -Inf: there is nothing to choose.
-var ErrNoToken = errors.New("every logit is -Inf, no token can be chosen")
-
-// Choice is one chosen token.
-type Choice struct {
-	Token   int32
-	LogProb float32       // the model's own, before penalties and temperature
-	Top     []Alternative // the likeliest tokens, best first; as many as Params.TopLogProbs
-}
-
-// Alternative is a token that could have been chosen.
-type Alternative struct {
-	Token   int32
-	LogProb float32
-}
+import "math/rand/v2"
 
 // Sampler chooses the tokens of one answer. It is not safe for concurrent use.
 type Sampler struct {
-	params Params
-	draw   *rand.Rand
-	counts map[int32]int // tokens of the answer so far, for the penalties
-	work   []candidate   // kept between calls: a steady decode step allocates nothing
+	params  Params
+	random  *rand.Rand
+	counts  map[int32]int // tokens of the answer so far, for the penalties
+	chooser Chooser
 }
 
 // New makes a sampler; seed is used where the parameters carry none.
@@ -39,80 +18,38 @@ func New(p Params, seed uint64) (*Sampler, error) {
 	if p.Seed != nil {
 		seed = uint64(*p.Seed)
 	}
-	return &Sampler{params: p, draw: rand.New(rand.NewPCG(seed, 0)), counts: map[int32]int{}}, nil
+	return &Sampler{params: p, random: rand.New(rand.NewPCG(seed, 0)), counts: map[int32]int{}}, nil
+}
+
+// Draw is how the next token is to be chosen. Every call is one token of the answer, in order: chance does not depend on what
+// was chosen before, so a draw can be made before the token ahead of it is known.
+func (s *Sampler) Draw() Draw {
+	d := Draw{Temperature: s.params.Temperature, TopK: s.params.TopK, TopP: s.params.TopP, Top: s.params.TopLogProbs}
+	if d.Temperature > 0 {
+		d.Point = s.random.Float64()
+	}
+	return d
+}
+
+// Penalised reports whether a choice depends on the tokens before it, so that Next has to make it.
+func (s *Sampler) Penalised() bool {
+	return s.params.PresencePenalty != 0 || s.params.FrequencyPenalty != 0
 }
 
 // Next chooses a token and remembers it for the penalties. The logits are left as they are.
 func (s *Sampler) Next(logits []float32) (Choice, error) {
-	largest, err := check(logits)
-	if err != nil {
-		return Choice{}, err
+	if !s.Penalised() {
+		return s.chooser.Choose(logits, s.Draw())
 	}
-	s.load(logits)
-	token := s.choose()
-	if s.penalised() {
-		s.counts[token]++
+	choice, err := s.chooser.choosePenalised(logits, s.Draw(), s.penalise)
+	if err == nil {
+		s.counts[choice.Token]++
 	}
-	norm := logSumExp(logits, largest)
-	choice := Choice{Token: token, LogProb: float32(float64(logits[token]) - norm)}
-	if s.params.TopLogProbs > 0 {
-		choice.Top = s.alternatives(logits, norm)
-	}
-	return choice, nil
+	return choice, err
 }
 
-// check refuses what no softmax can use; -Inf is a token that the model forbids.
-func check(logits []float32) (largest float64, err error) {
-	largest = math.Inf(-1)
-	for i, v := range logits {
-		if v != v || math.IsInf(float64(v), 1) {
-			return 0, fmt.Errorf("logit %d of %d is %v", i, len(logits), v)
-		}
-		largest = math.Max(largest, float64(v))
-	}
-	if math.IsInf(largest, -1) {
-		return 0, ErrNoToken
-	}
-	return largest, nil
-}
-
-// logSumExp of logits -1, 0, 1 is 1 + log(e^-2 + e^-1 + 1) = 1.4076.
-func logSumExp(logits []float32, largest float64) float64 {
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - largest)
-	}
-	return largest + math.Log(sum)
-}
-
-func (s *Sampler) penalised() bool {
-	return s.params.PresencePenalty != 0 || s.params.FrequencyPenalty != 0
-}
-
-// load fills the work list with the penalised logits.
-func (s *Sampler) load(logits []float32) {
-	s.work = s.work[:0]
-	for i, v := range logits {
-		s.work = append(s.work, candidate{token: int32(i), value: float64(v)})
-	}
-	if !s.penalised() {
-		return
-	}
+func (s *Sampler) penalise(candidates []candidate) {
 	for token, n := range s.counts {
-		s.work[token].value -= s.params.PresencePenalty + float64(n)*s.params.FrequencyPenalty
+		candidates[token].value -= s.params.PresencePenalty + float64(n)*s.params.FrequencyPenalty
 	}
-}
-
-func (s *Sampler) alternatives(logits []float32, norm float64) []Alternative {
-	s.work = s.work[:0]
-	for i, v := range logits {
-		s.work = append(s.work, candidate{token: int32(i), value: float64(v)})
-	}
-	best := newRanking(s.work)
-	top := make([]Alternative, 0, s.params.TopLogProbs)
-	for len(top) < cap(top) && best.len() > 0 {
-		c := best.pop()
-		top = append(top, Alternative{Token: c.token, LogProb: float32(c.value - norm)})
-	}
-	return top
 }

@@ -132,27 +132,36 @@ func (c *Checkpoint) Tensor(name string) (Tensor, error) {
 }
 
 // Float32 converts one tensor and wants its shape. A wanted dimension of -1 fits any size.
-func (c *Checkpoint) Float32(name string, wantShape ...int) ([]float32, error) {
-	t, err := c.Tensor(name)
+func (c *Checkpoint) Float32(name string, wantShape ...int) (values []float32, err error) {
+	err = c.Use(name, func(t Tensor) error {
+		values = make([]float32, t.Values())
+		t.DType.float32s(values, t.Data)
+		return nil
+	}, wantShape...)
 	if err != nil {
 		return nil, err
 	}
+	return values, nil
+}
+
+// Use shows one tensor of floats as it lies in its file, and wants its shape. use must read Data on the goroutine that calls it:
+// a file that somebody cuts meanwhile is then an error.
+func (c *Checkpoint) Use(name string, use func(Tensor) error, wantShape ...int) error {
+	t, err := c.Tensor(name)
+	if err != nil {
+		return err
+	}
 	where := filepath.Join(c.dir, c.files[name])
 	if !fits(t.Shape, wantShape) {
-		return nil, fmt.Errorf("reading %s: tensor %q has shape %v, %v wanted", where, name, t.Shape, wantShape)
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %v wanted", where, name, t.Shape, wantShape)
 	}
 	if t.DType != F32 && t.DType != F16 && t.DType != BF16 {
-		return nil, fmt.Errorf("reading %s: tensor %q has dtype %s, one of F32, F16, BF16 wanted", where, name, t.DType)
+		return fmt.Errorf("reading %s: tensor %q has dtype %s, one of F32, F16, BF16 wanted", where, name, t.DType)
 	}
-	values := make([]float32, t.Values())
-	err = guardFaults(func() error {
-		t.DType.float32s(values, t.Data)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: tensor %q: %w", where, name, err)
+	if err := guardFaults(func() error { return use(t) }); err != nil {
+		return fmt.Errorf("reading %s: tensor %q: %w", where, name, err)
 	}
-	return values, nil
+	return nil
 }
 
 func fits(shape, want []int) bool {

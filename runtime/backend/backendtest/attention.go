@@ -2,11 +2,16 @@ package backendtest
 
 import (
 	"math"
+	"slices"
 
 	"aircache.dev/aircache/runtime/backend"
 )
 
-var headShapes = []backend.Heads{{Query: 1, KV: 1, Dim: 1}, {Query: 4, KV: 2, Dim: 64}, {Query: 3, KV: 1, Dim: 31}, {Query: 6, KV: 6, Dim: 33}}
+// headShapes are those of a cache, mixShapes those of attention without one, where odd heads may come too.
+var (
+	headShapes = []backend.Heads{{Query: 1, KV: 1, Dim: 2}, {Query: 4, KV: 2, Dim: 64}, {Query: 3, KV: 1, Dim: 30}, {Query: 6, KV: 6, Dim: 34}}
+	mixShapes  = []backend.Heads{{Query: 1, KV: 1, Dim: 1}, {Query: 4, KV: 2, Dim: 64}, {Query: 3, KV: 1, Dim: 31}, {Query: 6, KV: 6, Dim: 33}}
+)
 
 // history is what the reference knows of one sequence in one layer: all keys and values, in cache order.
 type history struct {
@@ -61,7 +66,7 @@ func (h *history) attend(qkv []float32, n int) []float64 {
 }
 
 func (s *suite) mix() {
-	for _, h := range headShapes {
+	for _, h := range mixShapes {
 		for _, rows := range []int{1, 31, 33, 129} {
 			for _, sequences := range []int{1, 3} {
 				x := s.normal(sequences*rows*h.Width(), 2)
@@ -87,7 +92,7 @@ type pages struct{ free []int32 }
 
 func (s *suite) reserve(n int, h backend.Heads) *pages {
 	s.Helper()
-	if err := s.b.Reserve(n, h); err != nil {
+	if err := s.b.Reserve(backend.Pool{Pages: n, Heads: h, Layers: 2, Sequences: 8, Rows: n * backend.PageTokens}); err != nil {
 		s.Fatalf("reserving %d pages: %v", n, err)
 	}
 	p := &pages{}
@@ -112,12 +117,17 @@ func (s *suite) step(what string, h backend.Heads, layer int, batch []backend.Se
 	}
 	x := s.normal(total*h.Width(), 2)
 	qkv, dst := s.tensor(total, h.Width(), x), s.filled(total, h.Query*h.Dim)
-	s.b.Append(qkv, layer, batch, h)
-	s.b.Attend(dst, qkv, layer, batch, h)
+	b := s.stage(batch...)
+	s.b.Append(qkv, s.still(total, h), layer, b, h)
+	s.b.Attend(dst, qkv, layer, b, h)
 	var want []float64
 	for i, q := range batch {
 		rows := x[:q.Rows*h.Width()]
 		x = x[len(rows):]
+		if len(q.KV.Layers) == 0 {
+			want = append(want, make([]float64, q.Rows*h.Query*h.Dim)...)
+			continue
+		}
 		past[i].push(rows)
 		for r := range q.Rows {
 			seen := q.KV.Layers[layer].Len + r + 1
@@ -147,6 +157,8 @@ func (s *suite) cache() {
 		for range 2 {
 			s.step("decode "+shape(h.Query, h.KV, h.Dim), h, layer, batch, past)
 		}
+		padded := append(slices.Clone(batch), backend.Sequence{Rows: 1, Slot: backend.NoSlot}, backend.Sequence{Rows: 1, Slot: backend.NoSlot})
+		s.step("decode of a step that is filled up "+shape(h.Query, h.KV, h.Dim), h, layer, padded, append(slices.Clone(past), nil, nil))
 		s.step("decode of one "+shape(h.Query, h.KV, h.Dim), h, layer, batch[4:5], past[4:5])
 		for i := range batch {
 			batch[i].Rows = 1 + 5*i

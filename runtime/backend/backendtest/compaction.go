@@ -11,7 +11,7 @@ func (s *suite) prompt(n int, h backend.Heads, p *pages) (backend.Sequence, *his
 	s.Helper()
 	x := s.normal(n*h.Width(), 2)
 	seq := backend.Sequence{Rows: n, KV: backend.KVView{Layers: []backend.LayerKV{{Pages: p.take(backend.Pages(n + 8))}}}}
-	s.b.Append(s.tensor(n, h.Width(), x), 0, []backend.Sequence{seq}, h)
+	s.b.Append(s.tensor(n, h.Width(), x), s.still(n, h), 0, s.stage(seq), h)
 	seq.KV.Layers[0].Len = n
 	past := &history{heads: h}
 	past.push(x)

@@ -116,6 +116,11 @@ func (s *suite) linear() {
 				}
 				s.b.Linear(dst, dx, dw, bias, add)
 				s.expect("linear "+shape(rows, out, in), dst, want)
+				if !add && !withBias {
+					logits := s.exact(rows, out, make([]float32, rows*out))
+					s.b.Linear(logits, dx, dw, bias, add)
+					s.expect("linear of exact results "+shape(rows, out, in), logits, want)
+				}
 			}
 		}
 		s.b.Free(dx)
@@ -160,27 +165,5 @@ func (s *suite) activations() {
 			want = append(want, gate/(1+math.Exp(-gate))*up)
 		}
 		s.expect("gated silu "+shape(rows, n), dst, want)
-	}
-}
-
-func (s *suite) rotation() {
-	for _, h := range []backend.Heads{{Query: 1, KV: 1, Dim: 2}, {Query: 4, KV: 2, Dim: 64}, {Query: 7, KV: 1, Dim: 30}} {
-		for _, rows := range []int{1, 31, 33} {
-			x, angles := s.normal(rows*h.Width(), 1), s.normal(rows*h.Dim, 1)
-			qkv := s.tensor(rows, h.Width(), x)
-			s.b.Rotate(qkv, s.tensor(rows, h.Dim, angles), h)
-			want := double(x)
-			for r := range rows {
-				for head := range h.Query + h.KV {
-					at := r*h.Width() + head*h.Dim
-					for j := range h.Dim / 2 {
-						a, b := float64(x[at+j]), float64(x[at+j+h.Dim/2])
-						c, sin := float64(angles[r*h.Dim+j]), float64(angles[r*h.Dim+h.Dim/2+j])
-						want[at+j], want[at+j+h.Dim/2] = a*c-b*sin, b*c+a*sin
-					}
-				}
-			}
-			s.expect("rotation "+shape(rows, h.Query, h.KV, h.Dim), qkv, want)
-		}
 	}
 }

@@ -19,7 +19,10 @@ func Run(t *testing.T, tolerance float64, open func(testing.TB) backend.Backend)
 		{"norms", (*suite).norms},
 		{"linear", (*suite).linear},
 		{"activations", (*suite).activations},
+		{"checkpoint rows", (*suite).loads},
+		{"staged tokens and positions", (*suite).staged},
 		{"rotation", (*suite).rotation},
+		{"choices", (*suite).choices},
 		{"attention among all rows", (*suite).mix},
 		{"prompts and decode steps over ragged caches", (*suite).cache},
 		{"a compacted cache", (*suite).keep},
@@ -59,7 +62,18 @@ func (s *suite) normal(n int, deviation float64) []float32 {
 // tensor puts values on the device.
 func (s *suite) tensor(rows, cols int, x []float32) backend.Tensor {
 	s.Helper()
-	t, err := s.b.Alloc(rows, cols)
+	return s.stored(rows, cols, x, backend.Working)
+}
+
+// exact is a float32 tensor on every backend.
+func (s *suite) exact(rows, cols int, x []float32) backend.Tensor {
+	s.Helper()
+	return s.stored(rows, cols, x, backend.Exact)
+}
+
+func (s *suite) stored(rows, cols int, x []float32, p backend.Precision) backend.Tensor {
+	s.Helper()
+	t, err := s.b.Alloc(rows, cols, p)
 	if err != nil {
 		s.Fatalf("allocating %d x %d: %v", rows, cols, err)
 	}
@@ -75,6 +89,28 @@ func (s *suite) filled(rows, cols int) backend.Tensor {
 		x[i] = 1e6
 	}
 	return s.tensor(rows, cols, x)
+}
+
+// stage brings a step to the device.
+func (s *suite) stage(batch ...backend.Sequence) backend.Batch {
+	s.Helper()
+	b, err := s.b.Stage(batch)
+	if err != nil {
+		s.Fatalf("staging %d sequences: %v", len(batch), err)
+	}
+	return b
+}
+
+// still is the angles that turn nothing.
+func (s *suite) still(rows int, h backend.Heads) backend.Tensor {
+	s.Helper()
+	angles := make([]float32, rows*h.Dim)
+	for i := range angles {
+		if i%h.Dim < h.Dim/2 {
+			angles[i] = 1
+		}
+	}
+	return s.exact(rows, h.Dim, angles)
 }
 
 // expect reads a tensor and compares it.

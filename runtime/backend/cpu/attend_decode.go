@@ -20,6 +20,10 @@ func (d *decodeWork) part(i, _ int) {
 	dim := d.heads.Dim
 	q := d.qkv[seq*d.heads.Width()+head*dim:][:dim]
 	out := d.dst[(seq*d.heads.Query+head)*dim:][:dim]
+	if len(d.batch[seq].KV.Layers) == 0 {
+		clear(out)
+		return
+	}
 	kv := &d.batch[seq].KV.Layers[d.layer]
 	attendPages(out, q, d.cache, kv.Pages, kv.Len+1, head/(d.heads.Query/d.heads.KV))
 }

@@ -7,15 +7,21 @@ import (
 )
 
 // Attend takes the paged walk for a decode step and products for a prompt.
-func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, batch []backend.Sequence, h backend.Heads) {
-	if qkv.Rows == len(batch) {
-		b.decode = decodeWork{cache: &b.cache, dst: values(dst), qkv: values(qkv), batch: batch, layer: layer, heads: h}
-		b.pool.run(&b.decode, len(batch)*h.Query)
+func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, batch backend.Batch, h backend.Heads) {
+	all := sequences(batch)
+	if qkv.Rows == len(all) {
+		b.decode = decodeWork{cache: &b.cache, dst: values(dst), qkv: values(qkv), batch: all, layer: layer, heads: h}
+		b.pool.run(&b.decode, len(all)*h.Query)
 		return
 	}
 	row := 0
-	for i := range batch {
-		s := &batch[i]
+	for i := range all {
+		s := &all[i]
+		if len(s.KV.Layers) == 0 {
+			clear(values(dst.Slice(row, row+s.Rows)))
+			row += s.Rows
+			continue
+		}
 		b.attendPrompt(dst.Slice(row, row+s.Rows), qkv.Slice(row, row+s.Rows), s.KV.Layers[layer], h)
 		row += s.Rows
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 // Options chooses how the host is used.
@@ -30,7 +31,10 @@ type Backend struct {
 	blas    blas
 	pool    *pool
 	cache   pageCache
-	scratch []scratch // one per worker
+	steps   [backend.BatchesAlive]batch // staged last
+	next    int                         // place of the next one
+	slots   [backend.Slots]int32        // tokens sampled last
+	scratch []scratch                   // one per worker
 
 	linear     linearWork
 	norm       normWork
@@ -44,6 +48,7 @@ type Backend struct {
 	importance importanceWork
 	columns    columnsWork
 	density    densityWork
+	sample     sampleWork
 }
 
 var _ backend.Backend = (*Backend)(nil)
@@ -68,6 +73,9 @@ func New(o Options) (*Backend, error) {
 // Name tells the matrix library, such as "openblas 0.3.21" or "gonum".
 func (b *Backend) Name() string { return b.blas.name() }
 
+// Asynchronous: no.
+func (b *Backend) Asynchronous() bool { return false }
+
 // Sync has nothing to wait for: every op is complete on return.
 func (b *Backend) Sync() error { return nil }
 
@@ -78,7 +86,10 @@ func (b *Backend) Close() error {
 }
 
 // scratch is one worker's memory for products and score rows; it grows to what the longest prompt needed.
-type scratch struct{ scores []float32 }
+type scratch struct {
+	scores  []float32
+	chooser sampling.Chooser
+}
 
 func (s *scratch) floats(n int) []float32 {
 	if cap(s.scores) < n {

@@ -6,6 +6,7 @@ import (
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/backend/backendtest"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 // tolerance is what float32 sums of a few thousand terms need.
@@ -74,23 +75,33 @@ func TestOpsOfADecodeStepAllocateNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Reserve(8, h); err != nil {
+		if err := b.Reserve(backend.Pool{Pages: 8, Heads: h, Layers: 1, Sequences: 40, Rows: 64}); err != nil {
 			t.Fatal(err)
 		}
 		for _, rows := range []int{1, 2, 40} {
 			x, qkv, out, norm := alloc(t, b, rows, 256), alloc(t, b, rows, h.Width()), alloc(t, b, rows, 256), alloc(t, b, 1, 256)
 			w, bias, angles, gate := alloc(t, b, h.Width(), 256), alloc(t, b, 1, h.Width()), alloc(t, b, rows, 64), alloc(t, b, rows, 512)
+			table, inverse, logits, tokens := alloc(t, b, 9, 256), alloc(t, b, 1, 32), alloc(t, b, rows, 9), []int32{backend.Slot(3)}
 			batch := make([]backend.Sequence, rows)
 			for i := range batch {
-				batch[i] = backend.Sequence{Rows: 1, KV: backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{1, 2}, Len: 20}}}}
+				batch[i] = backend.Sequence{Rows: 1, Tokens: tokens, Slot: int32(i), Draw: sampling.Draw{Temperature: 1}, KV: backend.KVView{Layers: []backend.LayerKV{{Pages: []int32{1, 2}, Len: 20}}}}
 			}
 			allocations := testing.AllocsPerRun(20, func() {
+				step, err := b.Stage(batch)
+				if err != nil {
+					t.Error(err)
+				}
+				b.Embed(x, table, step)
+				b.Angles(angles, inverse, step)
 				b.RMSNorm(x, x, norm, 1e-6)
 				b.Linear(qkv, x, w, bias, false)
-				b.Rotate(qkv, angles, h)
-				b.Append(qkv, 0, batch, h)
-				b.Attend(out, qkv, 0, batch, h)
+				b.Append(qkv, angles, 0, step, h)
+				b.Attend(out, qkv, 0, step, h)
 				b.GatedSiLU(x, gate)
+				b.Sample(logits, step)
+				if _, err := b.Sampled(step); err != nil {
+					t.Error(err)
+				}
 			})
 			if allocations != 0 {
 				t.Errorf("%s, %d rows: %g allocations", library, rows, allocations)
@@ -102,7 +113,7 @@ func TestOpsOfADecodeStepAllocateNothing(t *testing.T) {
 
 func alloc(t *testing.T, b *Backend, rows, cols int) backend.Tensor {
 	t.Helper()
-	x, err := b.Alloc(rows, cols)
+	x, err := b.Alloc(rows, cols, backend.Working)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,14 +128,14 @@ func TestImpossibleMemoryIsAnError(t *testing.T) {
 	defer closeBackend(t, b)
 	h := backend.Heads{Query: 4, KV: 2, Dim: 64}
 	for _, pages := range []int{1 << 32, 1 << 60} {
-		if err := b.Reserve(pages, h); err == nil || !strings.Contains(err.Error(), "16384 bytes") {
+		if err := b.Reserve(backend.Pool{Pages: pages, Heads: h, Layers: 1, Sequences: 1, Rows: 16}); err == nil || !strings.Contains(err.Error(), "16384 bytes") {
 			t.Errorf("reserving %d pages says %v", pages, err)
 		}
 	}
-	if _, err := b.Alloc(1<<30, 1<<30); err == nil || !strings.Contains(err.Error(), "1073741824 x 1073741824") {
+	if _, err := b.Alloc(1<<30, 1<<30, backend.Working); err == nil || !strings.Contains(err.Error(), "1073741824 x 1073741824") {
 		t.Errorf("allocating 2^60 values says %v", err)
 	}
-	if err := b.Reserve(1, h); err != nil {
+	if err := b.Reserve(backend.Pool{Pages: 1, Heads: h, Layers: 1, Sequences: 1, Rows: 16}); err != nil {
 		t.Errorf("reserving one page afterwards: %v", err)
 	}
 }

@@ -20,8 +20,8 @@ func (b *Backend) PageBytes(h backend.Heads) int { return 4 * h.PageValues() }
 
 // Reserve maps the pool outside of Go's heap: too large a pool is an error and not the end of the process, memory is taken
 // page by page as it is first written, and the garbage collector does not count it.
-func (b *Backend) Reserve(pages int, h backend.Heads) error {
-	size := b.PageBytes(h)
+func (b *Backend) Reserve(p backend.Pool) error {
+	pages, size := p.Pages, b.PageBytes(p.Heads)
 	if pages > math.MaxInt/size {
 		return fmt.Errorf("reserving %d pages of %d bytes: that is more than an address can hold", pages, size)
 	}
@@ -30,7 +30,7 @@ func (b *Backend) Reserve(pages int, h backend.Heads) error {
 		return fmt.Errorf("reserving %d pages of %d bytes: %w", pages, size, err)
 	}
 	old := b.cache
-	b.cache = pageCache{data: unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), len(memory)/4), heads: h}
+	b.cache = pageCache{data: unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), len(memory)/4), heads: p.Heads}
 	return old.release()
 }
 
@@ -76,8 +76,9 @@ type appendWork struct {
 // leastAppend rows are copied by the caller alone: a decode step writes a few hundred values.
 const leastAppend = 64
 
-func (b *Backend) Append(qkv backend.Tensor, layer int, batch []backend.Sequence, h backend.Heads) {
-	b.append = appendWork{cache: &b.cache, qkv: values(qkv), batch: batch, layer: layer, heads: h}
+func (b *Backend) Append(qkv, angles backend.Tensor, layer int, batch backend.Batch, h backend.Heads) {
+	b.turn(qkv, angles, h)
+	b.append = appendWork{cache: &b.cache, qkv: values(qkv), batch: sequences(batch), layer: layer, heads: h}
 	if qkv.Rows >= leastAppend {
 		b.pool.run(&b.append, h.KV)
 		return
@@ -93,6 +94,10 @@ func (a *appendWork) part(head, _ int) {
 	row := 0
 	for i := range a.batch {
 		s := &a.batch[i]
+		if len(s.KV.Layers) == 0 {
+			row += s.Rows
+			continue
+		}
 		kv := &s.KV.Layers[a.layer]
 		for r := kv.Len; r < kv.Len+s.Rows; r++ {
 			page, slot := kv.Pages[r/backend.PageTokens], r%backend.PageTokens*dim

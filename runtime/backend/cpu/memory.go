@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 
 	"aircache.dev/aircache/runtime/backend"
 )
@@ -12,17 +14,48 @@ type buffer struct{ data []float32 }
 // maxValues bounds one tensor (256 GiB), so that a wrong shape is an error before it is an out-of-memory kill.
 const maxValues = 1 << 36
 
-func (b *Backend) Alloc(rows, cols int) (backend.Tensor, error) {
+func (b *Backend) Alloc(rows, cols int, p backend.Precision) (backend.Tensor, error) {
 	if rows > maxValues/cols {
 		return backend.Tensor{}, fmt.Errorf("allocating a tensor: %d x %d values, at most %d are possible", rows, cols, maxValues)
 	}
-	return backend.Tensor{Rows: rows, Cols: cols, Memory: &buffer{data: make([]float32, rows*cols)}}, nil
+	return backend.Tensor{Rows: rows, Cols: cols, Precision: p, Memory: &buffer{data: make([]float32, rows*cols)}}, nil
 }
 
 // Free gives the memory to the garbage collector, also while a stale Tensor still points to it.
 func (b *Backend) Free(t backend.Tensor) { t.Memory.(*buffer).data = nil }
 
 func (b *Backend) Write(dst backend.Tensor, src []float32) { copy(values(dst), src) }
+
+// Load widens. The raw rows may lie in a mapped file that somebody cuts meanwhile: the fault is then the caller's own.
+func (b *Backend) Load(dst backend.Tensor, raw []byte, from backend.DType) {
+	to := values(dst)
+	switch from {
+	case backend.F32:
+		for i := range to {
+			to[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+	case backend.BF16:
+		for i := range to {
+			to[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
+		}
+	case backend.F16:
+		for i := range to {
+			to[i] = float16(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+	}
+}
+
+// float16 widens one IEEE half: 1 sign bit, 5 of exponent (bias 15), 10 of fraction.
+func float16(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	switch exponent {
+	case 0: // zero and subnormals: fraction * 2^-24, exact in float32
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*(1.0/(1<<24))))
+	case 31: // infinities and NaN
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}
 
 func (b *Backend) Read(dst []float32, src backend.Tensor) { copy(dst, values(src)) }
 

@@ -9,7 +9,7 @@ type rotateWork struct {
 	width, dim, head int // columns of a row, of a head; heads to turn
 }
 
-func (b *Backend) Rotate(qkv, angles backend.Tensor, h backend.Heads) {
+func (b *Backend) turn(qkv, angles backend.Tensor, h backend.Heads) {
 	r := &b.rotate
 	*r = rotateWork{qkv: values(qkv), angles: values(angles), rows: qkv.Rows, width: h.Width(), dim: h.Dim, head: h.Query + h.KV}
 	r.step = b.pool.rowsPerPart(r.rows, leastRows)

@@ -1,0 +1,46 @@
+package model
+
+import (
+	"fmt"
+
+	"aircache.dev/aircache/runtime/backend"
+)
+
+// Prefill runs a prompt to its end and returns the logits of its last row.
+func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32, w Watcher) ([]float32, error) {
+	return m.prefillBy(longestUnit, Prompt{Tokens: tokens, Visual: v, KV: kv, Observe: observe, Watcher: w, Slot: backend.NoSlot})
+}
+
+// prefillBy takes some rows at a time.
+func (m *LLaVA) prefillBy(rows int, p Prompt) ([]float32, error) {
+	if err := m.Begin(p); err != nil {
+		return nil, err
+	}
+	for {
+		end, done, err := m.Advance(rows)
+		if err != nil {
+			return nil, err
+		}
+		if !done {
+			continue
+		}
+		logits, err := m.Logits(end)
+		if err != nil {
+			return nil, err
+		}
+		return append([]float32(nil), logits[0]...), nil
+	}
+}
+
+// Decode advances the sequences by the given tokens and returns their logits.
+func (m *LLaVA) Decode(batch []DecodeRow) ([][]float32, error) {
+	rows := make([]Row, 0, len(batch))
+	for _, b := range batch {
+		rows = append(rows, Row{Token: b.Token, Slot: backend.NoSlot, KV: b.KV})
+	}
+	step, err := m.Launch(rows)
+	if err != nil {
+		return nil, fmt.Errorf("decoding %d sequences: %w", len(batch), err)
+	}
+	return m.Logits(step)
+}
