@@ -41,7 +41,7 @@ func TestABrokenModelFolderIsAnErrorThatNamesTheFile(t *testing.T) {
 	empty := func([]byte) []byte { return nil }
 	noise := func(b []byte) []byte { return []byte(strings.Repeat("\xfe\x01", 4096)) }
 	for _, file := range []string{
-		"chat_template.jinja", "config.json", "preprocessor_config.json", "tokenizer.json",
+		"chat_template.jinja", "config.json", "tokenizer.json",
 		"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json",
 	} {
 		for how, change := range map[string]func([]byte) []byte{"missing": nil, "empty": empty, "cut in half": half, "noise": noise} {
@@ -51,7 +51,7 @@ func TestABrokenModelFolderIsAnErrorThatNamesTheFile(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range []string{"generation_config.json", "tokenizer_config.json"} { // may be missing
+	for _, file := range []string{"generation_config.json", "tokenizer_config.json", "processor_config.json"} { // may be missing
 		for how, change := range map[string]func([]byte) []byte{"empty": empty, "cut in half": half, "noise": noise} {
 			_, err := execute("generate", "--model", brokenCopy(t, file, change), "--prompt", "hi")
 			if err == nil || !strings.Contains(err.Error(), file) {
@@ -67,7 +67,7 @@ func TestABrokenModelFolderIsAnErrorThatNamesTheFile(t *testing.T) {
 func TestFilesOfTwoModelsAreFoundOut(t *testing.T) {
 	for _, c := range []struct{ file, from, to, says string }{
 		{"config.json", `"image_token_index": 1023`, `"image_token_index": 1021`, "picture tokens of it (config.json's image_token_index is 1021), 1 is wanted"},
-		{"preprocessor_config.json", "336", "224", "preprocessor_config.json's size: encoding picture 0: the picture is 3 x 224 x 224"},
+		{"processor_config.json", "336", "224", "as the folder's image processor prepares it: encoding picture 0: the picture is 3 x 224 x 224"},
 	} {
 		other := func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), c.from, c.to)) }
 		_, err := execute("generate", "--model", brokenCopy(t, c.file, other), "--prompt", "hi")

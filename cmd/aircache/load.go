@@ -39,7 +39,11 @@ func (l *loader) openBackend() (*cpu.Backend, error) {
 // load reads the model's folder and starts the engine, which works until ctx ends.
 func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Model, error) {
 	start := time.Now()
-	f, err := readFolder(l.flags.model)
+	tower, err := model.ReadTower(l.flags.model)
+	if err != nil {
+		return nil, err
+	}
+	f, err := readFolder(l.flags.model, tower)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	m := &server.Model{Tokenizer: streaming{f.words}, Template: f.template, Pictures: newPictures(f.processor, l.flags.maxPixels), Defaults: f.defaults,
 		ImageToken: config.ImageToken, VisualTokens: config.VisualTokens, MaxModelLen: cmp.Or(l.flags.maxModelLen, config.MaxPosition)}
 	m.MaxTextBytes = f.words.LongestText(m.MaxModelLen)
-	if err := errors.Join(m.Check(), tryPicture(network, f.processor)); err != nil {
+	if err := errors.Join(m.Check(), tryPicture(network, f.processor, tower.Side)); err != nil {
 		return nil, err
 	}
 	e, err := l.startEngine(ctx, network, m.MaxModelLen)
@@ -73,18 +77,18 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 type folder struct {
 	words     *tokenizer.Tokenizer
 	template  *chat.Template
-	processor *image.SiglipProcessor
+	processor image.Processor
 	defaults  server.Defaults
 }
 
-func readFolder(dir string) (f folder, err error) {
+func readFolder(dir string, t image.Tower) (f folder, err error) {
 	if f.words, err = tokenizer.Load(dir); err != nil {
 		return f, err
 	}
 	if f.template, err = chat.Load(dir); err != nil {
 		return f, err
 	}
-	if f.processor, err = image.LoadProcessor(dir); err != nil {
+	if f.processor, err = image.LoadProcessor(dir, t); err != nil {
 		return f, err
 	}
 	f.defaults, err = readDefaults(dir)
@@ -93,14 +97,14 @@ func readFolder(dir string) (f folder, err error) {
 
 // tryPicture sends a blank picture through the preprocessor and the vision tower:
 // where their files disagree about its size, no picture would ever be answered.
-func tryPicture(network *model.LLaVA, p *image.SiglipProcessor) error {
-	pixels, err := p.Process(&image.RGB{W: p.Width, H: p.Height, Pix: make([]uint8, 3*p.Width*p.Height)})
+func tryPicture(network *model.LLaVA, p image.Processor, side int) error {
+	pixels, err := p.Process(&image.RGB{W: side, H: side, Pix: make([]uint8, 3*side*side)}, 1)
 	if err != nil {
 		return fmt.Errorf("trying a blank picture: %w", err)
 	}
 	visual, err := network.EncodeImages([]image.Pixels{pixels})
 	if err != nil {
-		return fmt.Errorf("trying a blank picture of preprocessor_config.json's size: %w", err)
+		return fmt.Errorf("trying a blank picture as the folder's image processor prepares it: %w", err)
 	}
 	visual.Release()
 	return nil

@@ -25,12 +25,25 @@ func newPictures(processor image.Processor, maxPixels int64) pictures {
 	return pictures{processor, image.Limits{Pixels: maxPixels}, semaphore.NewWeighted(maxPixels)}
 }
 
-func (p pictures) Prepare(dataURL string) (image.Pixels, error) {
-	encoded, err := image.ParseDataURL(dataURL, p.limits)
+// Measure reads the header only.
+func (p pictures) Measure(dataURL string, pictures int) (int, error) {
+	encoded, info, err := p.open(dataURL)
 	if err != nil {
-		return image.Pixels{}, err
+		return 0, err
 	}
-	info, err := image.DecodeConfig(encoded, p.limits)
+	return p.processor.Measure(image.UprightSize(encoded, info), pictures)
+}
+
+func (p pictures) open(dataURL string) (encoded []byte, info image.Info, err error) {
+	if encoded, err = image.ParseDataURL(dataURL, p.limits); err == nil {
+		info, err = image.DecodeConfig(encoded, p.limits)
+	}
+	return encoded, info, err
+}
+
+// Prepare decodes and preprocesses.
+func (p pictures) Prepare(dataURL string, pictures int) (image.Pixels, error) {
+	encoded, info, err := p.open(dataURL)
 	if err != nil {
 		return image.Pixels{}, err
 	}
@@ -41,5 +54,5 @@ func (p pictures) Prepare(dataURL string) (image.Pixels, error) {
 	if err != nil {
 		return image.Pixels{}, err
 	}
-	return p.processor.Process(rgb)
+	return p.processor.Process(rgb, pictures)
 }

@@ -19,7 +19,11 @@ type watchedProcessor struct {
 	now, most int
 }
 
-func (p *watchedProcessor) Process(*image.RGB) (image.Pixels, error) {
+func (p *watchedProcessor) Measure(s image.Size, pictures int) (int, error) {
+	return 100*s.Height + 10*s.Width + pictures, nil
+}
+
+func (p *watchedProcessor) Process(*image.RGB, int) (image.Pixels, error) {
 	p.mu.Lock()
 	p.now++
 	p.most = max(p.most, p.now)
@@ -49,7 +53,7 @@ func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			if _, err := p.Prepare(large); err != nil {
+			if _, err := p.Prepare(large, 1); err != nil {
 				t.Error(err)
 			}
 		})
@@ -63,9 +67,21 @@ func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 	}
 }
 
+func TestAPictureIsMeasuredByItsHeader(t *testing.T) {
+	p := newPictures(&watchedProcessor{}, 100)
+	if got, err := p.Measure(pngURL(t, 7, 5), 2); err != nil || got != 572 {
+		t.Errorf("got %d, %v", got, err)
+	}
+	for url, says := range map[string]string{pngURL(t, 11, 10): "the limit is 100", "data:image/png;base64,eHg=": "format is not known"} {
+		if _, err := p.Measure(url, 1); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestAPictureOverTheLimitIsRefusedByItsHeader(t *testing.T) {
 	p := newPictures(&watchedProcessor{}, 100)
-	if _, err := p.Prepare(pngURL(t, 11, 10)); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
+	if _, err := p.Prepare(pngURL(t, 11, 10), 1); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
 		t.Errorf("got %v", err)
 	}
 }

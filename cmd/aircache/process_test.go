@@ -267,7 +267,7 @@ func TestAnAddressInUseIsAnErrorThatNamesTheFlag(t *testing.T) {
 func TestAFolderWithoutAModelIsAnErrorThatNamesTheFile(t *testing.T) {
 	model := t.TempDir()
 	_, err := execute("serve", "--model", model, "--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0")
-	if err == nil || !strings.Contains(err.Error(), filepath.Join(model, "tokenizer.json")) {
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(model, "config.json")) {
 		t.Errorf("got %v", err)
 	}
 }

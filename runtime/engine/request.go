@@ -32,7 +32,11 @@ func (r Request) validate(c model.Config) error {
 			visual++
 		}
 	}
-	if want := len(r.Images) * c.VisualTokens; visual != want {
+	want := 0
+	for _, picture := range r.Images {
+		want += c.Rows(picture)
+	}
+	if visual != want {
 		return &RequestError{Param: "messages", Reason: fmt.Sprintf("the prompt has %d picture tokens, its %d pictures need %d", visual, len(r.Images), want)}
 	}
 	if r.MaxTokens < 0 {

@@ -42,7 +42,7 @@ func someQuestions(t testing.TB) []question {
 	return append(slices.Clone(file.Cases[:6]), file.Cases[66])
 }
 
-func (q question) request(t testing.TB, p *image.SiglipProcessor) engine.Request {
+func (q question) request(t testing.TB, p image.Processor) engine.Request {
 	t.Helper()
 	r := engine.Request{Tokens: q.Tokens, MaxTokens: 24}
 	for _, name := range q.Pictures {
@@ -54,7 +54,7 @@ func (q question) request(t testing.TB, p *image.SiglipProcessor) engine.Request
 		if err != nil {
 			t.Fatal(err)
 		}
-		pixels, err := p.Process(rgb)
+		pixels, err := p.Process(rgb, len(q.Pictures))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,9 +98,9 @@ func listen(t testing.TB, h *engine.Handle) (r reply) {
 	return r
 }
 
-func processor(t testing.TB) *image.SiglipProcessor {
+func processor(t testing.TB) image.Processor {
 	t.Helper()
-	p, err := image.LoadProcessor(tinyModel)
+	p, err := image.LoadProcessor(tinyModel, image.Tower{Side: 336, Rows: 576})
 	if err != nil {
 		t.Fatal(err)
 	}

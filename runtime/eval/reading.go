@@ -27,7 +27,7 @@ func OpenReader(dir string, config model.Config) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	processor, err := image.LoadProcessor(dir)
+	processor, err := image.LoadProcessor(dir, config.Tower)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +38,12 @@ func (r *folderReader) Prompt(it Item, maxTokens int) (Prompt, error) {
 	p := Prompt{MaxTokens: maxTokens}
 	parts, counts := []chat.Part{}, []int{}
 	for i, picture := range it.Pictures {
-		pixels, err := r.processor.Process(picture)
+		pixels, err := r.processor.Process(picture, len(it.Pictures))
 		if err != nil {
 			return p, fmt.Errorf("preparing picture %d: %w", i, err)
 		}
 		p.Images = append(p.Images, pixels)
-		parts, counts = append(parts, chat.Part{Type: "image"}), append(counts, r.config.VisualTokens)
+		parts, counts = append(parts, chat.Part{Type: "image"}), append(counts, r.config.Rows(pixels))
 	}
 	parts = append(parts, chat.Part{Type: "text", Text: it.Question})
 	text, err := r.template.Render([]chat.Message{{Role: "user", Content: parts}}, true)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ type processorConfig struct {
 	ConvertRGB  *bool           `json:"do_convert_rgb"`
 	DoResize    *bool           `json:"do_resize"`
 	Size        json.RawMessage `json:"size"`
+	CropSize    json.RawMessage `json:"crop_size"`
 	Resample    *Filter         `json:"resample"`
 	DoRescale   *bool           `json:"do_rescale"`
 	Rescale     *float64        `json:"rescale_factor"`
@@ -24,6 +26,7 @@ type processorConfig struct {
 	Std         []float64       `json:"image_std"`
 	CenterCrop  *bool           `json:"do_center_crop"`
 	Pad         *bool           `json:"do_pad"`
+	Grids       *[][]int        `json:"image_grid_pinpoints"`
 }
 
 // Fields that change nothing: they name classes, say how arrays are passed around, or belong to a step that is off.
@@ -37,58 +40,84 @@ var readFields = []string{
 	"rescale_factor", "do_normalize", "image_mean", "image_std", "do_center_crop", "do_pad",
 }
 
-var processorTypes = []string{"SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil"}
+// processorType is one kind of preprocessing and the fields that only it reads.
+type processorType struct {
+	make   func(*processorConfig, Tower) (Processor, error)
+	fields []string
+}
 
-// LoadProcessor reads preprocessor_config.json of a model folder.
-func LoadProcessor(dir string) (*SiglipProcessor, error) {
-	path := filepath.Join(dir, "preprocessor_config.json")
-	b, err := os.ReadFile(path)
+var siglip, onevision = processorType{make: newSiglip}, processorType{newOnevision, []string{"image_grid_pinpoints"}}
+
+// processorTypes has each type under the names of its implementations; what they compute is the same.
+var processorTypes = map[string]processorType{
+	"SiglipImageProcessor": siglip, "SiglipImageProcessorFast": siglip, "SiglipImageProcessorPil": siglip,
+	"LlavaOnevisionImageProcessor": onevision, "LlavaOnevisionImageProcessorFast": onevision, "LlavaOnevisionImageProcessorPil": onevision,
+}
+
+// LoadProcessor reads a model folder's preprocessing: where transformers 5 wrote it, nested in processor_config.json,
+// or else in preprocessor_config.json.
+func LoadProcessor(dir string, t Tower) (Processor, error) {
+	path, b, err := findProcessor(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading image processor: %w", err)
 	}
-	p, err := parseProcessor(b)
+	p, err := parseProcessor(b, t)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return p, nil
 }
 
-func parseProcessor(b []byte) (*SiglipProcessor, error) {
+func findProcessor(dir string) (path string, b []byte, err error) {
+	path = filepath.Join(dir, "processor_config.json")
+	whole, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return path, nil, err
+	}
+	var parts struct {
+		Image json.RawMessage `json:"image_processor"`
+	}
+	if err == nil {
+		if err := json.Unmarshal(whole, &parts); err != nil {
+			return path, nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if len(parts.Image) > 0 {
+		return path, parts.Image, nil
+	}
+	path = filepath.Join(dir, "preprocessor_config.json")
+	b, err = os.ReadFile(path)
+	return path, b, err
+}
+
+func parseProcessor(b []byte, t Tower) (Processor, error) {
 	var c processorConfig
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, err
 	}
-	if err := c.checkSupported(b); err != nil {
+	if c.Type == "" {
+		c.Type = c.OlderType
+	}
+	kind, ok := processorTypes[c.Type]
+	if !ok {
+		var names []string
+		for name := range processorTypes {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return nil, fmt.Errorf("image_processor_type %q is not supported, expected one of %q", c.Type, names)
+	}
+	if err := c.checkSupported(b, kind.fields); err != nil {
 		return nil, err
 	}
-	p := &SiglipProcessor{
-		Width: 224, Height: 224,
-		Resize: valueOr(c.DoResize, true),
-		Filter: valueOr(c.Resample, Bicubic),
-	}
-	if _, ok := kernels[p.Filter]; !ok && p.Filter != Nearest {
-		return nil, fmt.Errorf("resample %d is not supported, expected 0..5", p.Filter)
-	}
-	if err := p.setSize(c.Size); err != nil {
-		return nil, err
-	}
-	return p, p.setLevels(&c)
+	return kind.make(&c, t)
 }
 
-// checkSupported refuses other processors, steps that are not done here, and fields that nobody knows.
-func (c *processorConfig) checkSupported(b []byte) error {
-	name := c.Type
-	if name == "" {
-		name = c.OlderType
-	}
-	if !slices.Contains(processorTypes, name) {
-		return fmt.Errorf("image_processor_type %q is not supported, expected one of %q", name, processorTypes)
-	}
+// checkSupported refuses steps that are not done here, and fields that nobody knows.
+func (c *processorConfig) checkSupported(b []byte, fieldsOfType []string) error {
 	switch {
 	case valueOr(c.CenterCrop, false):
 		return errors.New("do_center_crop true is not supported")
-	case valueOr(c.Pad, false):
-		return errors.New("do_pad true is not supported")
 	case !valueOr(c.ConvertRGB, true):
 		return errors.New("do_convert_rgb false is not supported")
 	}
@@ -96,42 +125,16 @@ func (c *processorConfig) checkSupported(b []byte) error {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return err
 	}
+	known := slices.Concat(inertFields, readFields, fieldsOfType)
 	var unknown []string
 	for field, value := range fields {
-		if string(value) != "null" && !slices.Contains(inertFields, field) && !slices.Contains(readFields, field) {
+		if string(value) != "null" && !slices.Contains(known, field) {
 			unknown = append(unknown, field)
 		}
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
 		return fmt.Errorf("fields %q are not supported", unknown)
-	}
-	return nil
-}
-
-// maxSide bounds what a processor may resize to.
-const maxSide = 4096
-
-// setSize reads {"height": h, "width": w}, or one number for both.
-func (p *SiglipProcessor) setSize(b json.RawMessage) error {
-	if len(b) == 0 || string(b) == "null" {
-		return nil
-	}
-	var side int
-	if err := json.Unmarshal(b, &side); err == nil {
-		p.Width, p.Height = side, side
-	} else {
-		var size map[string]int
-		if err := json.Unmarshal(b, &size); err != nil {
-			return fmt.Errorf("size: %w", err)
-		}
-		p.Width, p.Height = size["width"], size["height"]
-		if len(size) != 2 {
-			return fmt.Errorf("size %s is not supported, expected height and width", b)
-		}
-	}
-	if p.Width < 1 || p.Height < 1 || p.Width > maxSide || p.Height > maxSide {
-		return fmt.Errorf("size %s is not supported, expected height and width of 1..%d", b, maxSide)
 	}
 	return nil
 }

@@ -151,11 +151,11 @@ func TestPixelsEqualTransformers(t *testing.T) {
 	}
 	source := readRGB(t, "resize-source.png")
 	for _, c := range cases {
-		p, err := parseProcessor(c.Config)
+		p, err := parseProcessor(c.Config, Tower{})
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}
-		got, err := p.Process(source)
+		got, err := p.Process(source, 1)
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}

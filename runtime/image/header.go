@@ -38,6 +38,14 @@ func DecodeConfig(b []byte, lim Limits) (Info, error) {
 	return info, lim.checkSize(info.Width, info.Height)
 }
 
+// UprightSize is the size that Decode gives the picture: turned as its EXIF data says.
+func UprightSize(b []byte, info Info) Size {
+	if orientation(b, info.Format) >= 5 {
+		return Size{info.Width, info.Height}
+	}
+	return Size{info.Height, info.Width}
+}
+
 func readHeader(b []byte) (Info, error) {
 	switch name := sniff(b); name {
 	case string(JPEG):

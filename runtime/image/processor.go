@@ -1,69 +1,22 @@
 package image
 
-import "fmt"
-
-// Processor turns a decoded picture into pixels.
+// Processor turns decoded pictures into pixels. How may depend on the number of pictures in the prompt.
 type Processor interface {
-	Process(p *RGB) (Pixels, error)
+	// Measure is the number of visual tokens that a picture of a size takes.
+	Measure(picture Size, pictures int) (int, error)
+	Process(p *RGB, pictures int) (Pixels, error)
 }
 
-// SiglipProcessor resizes every picture to one size, without keeping its shape, and normalises the values.
-type SiglipProcessor struct {
-	Width, Height int
-	Resize        bool
-	Filter        Filter
-	levels        [3][256]float32 // what each 8 bit value becomes, by channel
-}
+// levels are what each 8 bit value becomes, by channel.
+type levels [3][256]float32
 
-// setLevels computes (value * rescale_factor - mean) / std once for every value, rounding where the reference does.
-func (p *SiglipProcessor) setLevels(c *processorConfig) error {
-	scale, mean, std := 1.0, []float64{0, 0, 0}, []float64{1, 1, 1}
-	if valueOr(c.DoRescale, true) {
-		scale = valueOr(c.Rescale, 1.0/255)
-	}
-	if valueOr(c.DoNormalize, true) {
-		mean, std = []float64{0.5, 0.5, 0.5}, []float64{0.5, 0.5, 0.5}
-		if c.Mean != nil {
-			mean = c.Mean
-		}
-		if c.Std != nil {
-			std = c.Std
-		}
-	}
-	if len(mean) != 3 || len(std) != 3 {
-		return fmt.Errorf("image_mean has %d and image_std %d values, expected 3", len(mean), len(std))
-	}
-	for channel := range p.levels {
-		if std[channel] == 0 {
-			return fmt.Errorf("image_std[%d] is 0", channel)
-		}
-		for v := range p.levels[channel] {
-			scaled := float32(float64(v) * scale)
-			p.levels[channel][v] = (scaled - float32(mean[channel])) / float32(std[channel])
-		}
-	}
-	return nil
-}
-
-// Process resizes and normalises.
-func (p *SiglipProcessor) Process(rgb *RGB) (Pixels, error) {
-	if rgb.W != p.Width || rgb.H != p.Height {
-		if !p.Resize {
-			return Pixels{}, fmt.Errorf("the picture is %d x %d pixels, the model takes %d x %d and resizes none", rgb.W, rgb.H, p.Width, p.Height)
-		}
-		resized, err := Resize(rgb, p.Width, p.Height, p.Filter)
-		if err != nil {
-			return Pixels{}, err
-		}
-		rgb = resized
-	}
-	area := p.Width * p.Height
-	out := Pixels{C: 3, H: p.Height, W: p.Width, Data: make([]float32, 3*area)}
-	for channel := range p.levels {
-		plane, levels := out.Data[channel*area:][:area], &p.levels[channel]
+// write normalises a picture into channels of its size, one after the other.
+func (l *levels) write(into []float32, rgb *RGB) {
+	area := rgb.W * rgb.H
+	for channel := range l {
+		plane, levels := into[channel*area:][:area], &l[channel]
 		for i := range plane {
 			plane[i] = levels[rgb.Pix[3*i+channel]]
 		}
 	}
-	return out, nil
 }

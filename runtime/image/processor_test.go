@@ -25,7 +25,7 @@ func TestUnsupportedProcessorsAreRefusedByName(t *testing.T) {
 		siglip + `"image_std":[1,0,1]}`:           "image_std[1] is 0",
 		`{"image_processor_type":5}`:              "image_processor_type",
 	} {
-		if _, err := parseProcessor([]byte(config)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseProcessor([]byte(config), Tower{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", config, err, want)
 		}
 	}
@@ -33,16 +33,20 @@ func TestUnsupportedProcessorsAreRefusedByName(t *testing.T) {
 
 func TestLoadProcessorTakesTransformersDefaults(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := LoadProcessor(dir); err == nil || !strings.Contains(err.Error(), "preprocessor_config.json") {
+	if _, err := LoadProcessor(dir, Tower{Rows: 7}); err == nil || !strings.Contains(err.Error(), "preprocessor_config.json") {
 		t.Errorf("an empty folder: %v", err)
 	}
 	const config = `{"feature_extractor_type":"SiglipImageProcessorFast","do_center_crop":null,"crop_size":null,"data_format":"channels_first"}`
 	if err := os.WriteFile(filepath.Join(dir, "preprocessor_config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := LoadProcessor(dir)
+	loaded, err := LoadProcessor(dir, Tower{Rows: 7})
 	if err != nil {
 		t.Fatal(err)
+	}
+	p := loaded.(*SiglipProcessor)
+	if n, err := p.Measure(Size{5, 9}, 3); n != 7 || err != nil {
+		t.Errorf("a picture takes %d tokens, %v, the tower gives 7 rows", n, err)
 	}
 	if p.Width != 224 || p.Height != 224 || !p.Resize || p.Filter != Bicubic || p.levels[0][0] != -1 || p.levels[2][255] != 1 {
 		t.Errorf("got %d x %d, resize %t with filter %d, levels %g to %g", p.Width, p.Height, p.Resize, p.Filter, p.levels[0][0], p.levels[2][255])
@@ -50,11 +54,11 @@ func TestLoadProcessorTakesTransformersDefaults(t *testing.T) {
 }
 
 func TestAProcessorThatDoesNotResizeNamesTheSize(t *testing.T) {
-	p, err := parseProcessor([]byte(`{"image_processor_type":"SiglipImageProcessor","do_resize":false,"size":20}`))
+	p, err := parseProcessor([]byte(`{"image_processor_type":"SiglipImageProcessor","do_resize":false,"size":20}`), Tower{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Process(newRGB(20, 21)); err == nil || !strings.Contains(err.Error(), "20 x 21 pixels, the model takes 20 x 20") {
+	if _, err := p.Process(newRGB(20, 21), 1); err == nil || !strings.Contains(err.Error(), "20 x 21 pixels, the model takes 20 x 20") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,15 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
-
-// architecture is the one family there is.
-const architecture = "LlavaForConditionalGeneration"
 
 // settings are config.json and generation_config.json, checked, with Hugging Face's defaults filled in.
 type settings struct {
+	family    family
 	vision    visionSettings
+	anyres    anyresSettings
 	text      textSettings
 	projector projectorSettings
 
@@ -37,6 +35,9 @@ type document struct {
 	FeatureLayer   integers `json:"vision_feature_layer"`
 	SelectStrategy *string  `json:"vision_feature_select_strategy"`
 
+	Grids       [][]int `json:"image_grid_pinpoints"`
+	AspectRatio *string `json:"vision_aspect_ratio"`
+
 	Tied bool     `json:"tie_word_embeddings"`
 	EOS  integers `json:"eos_token_id"`
 
@@ -53,16 +54,16 @@ func readSettings(dir string) (*settings, error) {
 	if err := readJSON(path, &d); err != nil {
 		return nil, fmt.Errorf("reading config.json: %w", err)
 	}
-	s, err := d.check()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
 	var generation struct {
 		EOS integers `json:"eos_token_id"`
 	}
-	err = readJSON(filepath.Join(dir, "generation_config.json"), &generation)
+	err := readJSON(filepath.Join(dir, "generation_config.json"), &generation)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading generation_config.json: %w", err)
+	}
+	s, err := d.check()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if s.eos, err = endTokens(s.text.vocab, generation.EOS, d.EOS, d.Text.EOS); err != nil {
 		return nil, fmt.Errorf("reading the end tokens of %s: %w", dir, err)
@@ -90,16 +91,23 @@ func readJSON(path string, into any) error {
 
 // check joins all findings, so that a user sees them at once.
 func (d *document) check() (*settings, error) {
-	if !slices.Equal(d.Architectures, []string{architecture}) {
-		return nil, fmt.Errorf("architectures: %q is not supported, [%q] is", d.Architectures, architecture)
+	family, err := familyOf(d.Architectures)
+	if err != nil {
+		return nil, err
+	}
+	if family.complete != nil {
+		family.complete(d)
 	}
 	f := &findings{}
 	f.absent("quantization_config", d.Quantization)
-	s := &settings{vision: d.Vision.check(f), text: d.Text.check(f)}
+	s := &settings{family: family, vision: d.Vision.check(f), text: d.Text.check(f)}
 	s.text.tied = s.text.tied || d.Tied
 	s.projector = d.projector(f, s.vision.layers)
 	s.imageToken = value(d.ImageTokenIndex, value(d.ImageTokenID, 32000))
 	f.between("image_token_index", s.imageToken, 0, maxVocab-1)
+	if family.anyres {
+		s.anyres = d.anyres(f, s)
+	}
 	return s, errors.Join(f.all...)
 }
 

@@ -58,13 +58,10 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 
 func describe(s *settings, ops *backend.Checked) Config {
 	h := s.text.heads
-	visual := s.vision.patches()
-	if s.projector.dropCLS {
-		visual--
-	}
-	return Config{Architecture: architecture,
+	tower := s.tower()
+	return Config{Architecture: s.family.architecture,
 		Layers: s.text.layers, Heads: h.Query, KVHeads: h.KV, HeadDim: h.Dim, Hidden: s.text.hidden, Vocab: s.text.vocab,
-		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: visual, EOS: s.eos,
+		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: tower.Rows, Tower: tower, EOS: s.eos,
 		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens}
 }
 

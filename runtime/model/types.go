@@ -1,6 +1,9 @@
 package model
 
-import "aircache.dev/aircache/runtime/backend"
+import (
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/image"
+)
 
 // Config is what a caller must know of a model to feed it and to size its cache.
 type Config struct {
@@ -8,11 +11,12 @@ type Config struct {
 
 	Layers, Heads, KVHeads, HeadDim, Hidden, Vocab int
 
-	MaxPosition          int     // longest sequence, in logical positions
-	ImageToken           int32   // the token id that stands for one visual row
-	VisualTokens         int     // rows per picture
-	EOS                  []int32 // ids that end an answer
-	KVBytesPerTokenLayer int     // K and V of all KV heads, as the backend stores them
+	MaxPosition          int         // longest sequence, in logical positions
+	ImageToken           int32       // the token id that stands for one visual row
+	VisualTokens         int         // rows that the vision tower gives for one tile: the fewest that a picture takes
+	Tower                image.Tower // what an image processor must know
+	EOS                  []int32     // ids that end an answer
+	KVBytesPerTokenLayer int         // K and V of all KV heads, as the backend stores them
 }
 
 // Visual is what the vision tower made of one or more pictures: Tokens rows of the decoder's width, in the backend's memory.

@@ -57,7 +57,12 @@ func (fakeTemplate) Render(messages []chat.Message, _ bool) (string, error) {
 // fakePictures takes any bytes but "bad"; the pixels tell which bytes they were.
 type fakePictures struct{ hold chan struct{} }
 
-func (p fakePictures) Prepare(dataURL string) (image.Pixels, error) {
+func (p fakePictures) Measure(dataURL string, _ int) (int, error) {
+	_, err := image.ParseDataURL(dataURL, image.Limits{})
+	return visualTokens, err
+}
+
+func (p fakePictures) Prepare(dataURL string, _ int) (image.Pixels, error) {
 	if p.hold != nil {
 		<-p.hold
 	}

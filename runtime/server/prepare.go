@@ -28,9 +28,11 @@ type Template interface {
 	Render(messages []chat.Message, addGenerationPrompt bool) (string, error)
 }
 
-// Pictures decodes and preprocesses one picture; its error says what is wrong with it.
+// Pictures measures, decodes and preprocesses one of a prompt's pictures; its errors say what is wrong with it.
 type Pictures interface {
-	Prepare(dataURL string) (image.Pixels, error)
+	// Measure reads the header only, and gives the tokens that the picture will take.
+	Measure(dataURL string, pictures int) (int, error)
+	Prepare(dataURL string, pictures int) (image.Pixels, error)
 }
 
 // prompt is a conversation as the engine takes it.
@@ -77,7 +79,11 @@ func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *open
 	if err := m.checkTextLength(messages); err != nil {
 		return prompt{}, err
 	}
-	tokens, err := m.tokenize(messages, len(pictures))
+	counts, err := m.measure(pictures)
+	if err != nil {
+		return prompt{}, err
+	}
+	tokens, err := m.tokenize(messages, counts)
 	if err != nil {
 		return prompt{}, err
 	}
@@ -86,9 +92,9 @@ func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *open
 	}
 	p := prompt{tokens: tokens}
 	for _, picture := range pictures {
-		pixels, err := m.Pictures.Prepare(picture.ImageURL)
+		pixels, err := m.Pictures.Prepare(picture.ImageURL, len(pictures))
 		if err != nil {
-			return prompt{}, openai.Invalid(picture.Param, openai.CodeInvalidImage, "Invalid '%s': %v.", picture.Param, err)
+			return prompt{}, invalidPicture(picture, err)
 		}
 		p.images = append(p.images, pixels)
 	}
@@ -107,6 +113,24 @@ func collectPictures(messages []openai.Message) []openai.Part {
 	return pictures
 }
 
+func invalidPicture(picture openai.Part, err error) *openai.Error {
+	return openai.Invalid(picture.Param, openai.CodeInvalidImage, "Invalid '%s': %v.", picture.Param, err)
+}
+
+// measure gives each picture's tokens, by its header.
+func (m *Model) measure(pictures []openai.Part) ([]int, *openai.Error) {
+	counts := make([]int, len(pictures))
+	for i, picture := range pictures {
+		n, err := m.Pictures.Measure(picture.ImageURL, len(pictures))
+		if err != nil {
+			return nil, invalidPicture(picture, err)
+		}
+		counts[i] = n
+	}
+	return counts, nil
+}
+
+// checkPictureCount counts the tower's rows: no picture takes fewer tokens.
 func (m *Model) checkPictureCount(n int, maxImages int) *openai.Error {
 	if n > maxImages {
 		return openai.Invalid("messages", openai.CodeInvalidValue, "The request has %d pictures; this server accepts at most %d.", n, maxImages)
@@ -133,7 +157,7 @@ func (m *Model) checkTextLength(messages []openai.Message) *openai.Error {
 
 // tokenize renders and encodes the conversation, with each picture's token repeated
 // to the rows that the picture will have.
-func (m *Model) tokenize(messages []openai.Message, pictures int) ([]int32, *openai.Error) {
+func (m *Model) tokenize(messages []openai.Message, counts []int) ([]int32, *openai.Error) {
 	text, err := m.Template.Render(forTemplate(messages), true)
 	if err != nil {
 		return nil, openai.Invalid("messages", openai.CodeInvalidValue, "The messages cannot be made into a prompt: %v.", err)
@@ -142,13 +166,9 @@ func (m *Model) tokenize(messages []openai.Message, pictures int) ([]int32, *ope
 	if err != nil {
 		return nil, openai.Invalid("messages", openai.CodeInvalidValue, "The messages cannot be encoded: %v.", err)
 	}
-	if marks := countToken(ids, m.ImageToken); marks != pictures {
+	if marks := countToken(ids, m.ImageToken); marks != len(counts) {
 		return nil, openai.Invalid("messages", openai.CodeInvalidValue,
-			"The messages' text has the model's picture token in it (%d in all for %d pictures); send pictures as 'image_url' parts.", marks, pictures)
-	}
-	counts := make([]int, pictures)
-	for i := range counts {
-		counts[i] = m.VisualTokens
+			"The messages' text has the model's picture token in it (%d in all for %d pictures); send pictures as 'image_url' parts.", marks, len(counts))
 	}
 	expanded, err := chat.ExpandImages(ids, m.ImageToken, counts)
 	if err != nil {

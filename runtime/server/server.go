@@ -37,7 +37,7 @@ type Model struct {
 	Template     Template
 	Pictures     Pictures
 	ImageToken   int32 // id that stands for one row of a picture
-	VisualTokens int   // rows of a picture
+	VisualTokens int   // fewest rows of a picture
 	Pool         Pool
 	MaxModelLen  int // longest prompt and answer together, in tokens
 	MaxTextBytes int // text that can fit into it; more is refused before it costs an encoding

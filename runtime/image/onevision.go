@@ -1,0 +1,166 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// OnevisionProcessor prepares pictures as LLaVA-OneVision reads them. A picture alone in its prompt is shown twice: as a
+// whole, squeezed into one tile, and at its own shape in a grid of tiles, with black bars where the grid is wider or
+// higher. Pictures among others are shown once each, in one tile, in the middle of a square of the mean colour.
+type OnevisionProcessor struct {
+	tower  Tower
+	side   int // patches along a tile
+	filter Filter
+	levels levels
+	bars   [3]uint8 // the mean colour
+}
+
+// clipMean and clipStd are what the reference takes for a file that says nothing.
+var (
+	clipMean = []float64{0.48145466, 0.4578275, 0.40821073}
+	clipStd  = []float64{0.26862954, 0.26130258, 0.27577711}
+)
+
+func newOnevision(c *processorConfig, t Tower) (Processor, error) {
+	if err := c.checkOnevision(t); err != nil {
+		return nil, err
+	}
+	p := &OnevisionProcessor{tower: t, side: int(math.Round(math.Sqrt(float64(t.Rows))))}
+	if p.side*p.side != t.Rows || t.MaxTiles < 1 {
+		return nil, fmt.Errorf("image_processor_type %q does not fit the model: its tower gives %d rows a tile, of at most %d tiles", c.Type, t.Rows, t.MaxTiles)
+	}
+	var err error
+	if p.levels, err = c.levels(clipMean, clipStd); err != nil {
+		return nil, err
+	}
+	mean := c.Mean
+	if mean == nil {
+		mean = clipMean
+	}
+	if len(mean) != 3 {
+		return nil, fmt.Errorf("image_mean has %d values, expected 3", len(mean))
+	}
+	for channel, v := range mean {
+		if !(v >= 0 && v <= 1) {
+			return nil, fmt.Errorf("image_mean[%d] is %g, expected a colour of 0..1", channel, v)
+		}
+		p.bars[channel] = uint8(v * 255)
+	}
+	p.filter, err = c.filter()
+	return p, err
+}
+
+// checkOnevision compares what config.json says as well: the reference reads each from its own file, and pictures would
+// be taken apart in one way and put together in another.
+func (c *processorConfig) checkOnevision(t Tower) error {
+	size, err := c.size(Size{384, 384}, true)
+	if err != nil {
+		return err
+	}
+	if want := (Size{t.Side, t.Side}); size != want {
+		return fmt.Errorf("size is %d x %d, config.json's vision_config.image_size is %d", size.Height, size.Width, t.Side)
+	}
+	if !valueOr(c.DoResize, true) {
+		return errors.New("do_resize false is not supported")
+	}
+	if len(c.CropSize) > 0 && string(c.CropSize) != "null" {
+		return errors.New("crop_size is not supported")
+	}
+	grids := onevisionGrids()
+	if c.Grids != nil {
+		if grids, err = ParseGrids(*c.Grids, t.Side); err != nil {
+			return fmt.Errorf("image_grid_pinpoints: %w", err)
+		}
+	}
+	if !slices.Equal(grids, t.Grids) {
+		return fmt.Errorf("image_grid_pinpoints %v differs from config.json's %v", grids, t.Grids)
+	}
+	return nil
+}
+
+// Measure gives a picture alone the tokens of its grid.
+func (p *OnevisionProcessor) Measure(picture Size, pictures int) (int, error) {
+	l, err := p.layout(picture, pictures)
+	if err != nil {
+		return 0, err
+	}
+	return l.Rows(), nil
+}
+
+func (p *OnevisionProcessor) layout(picture Size, pictures int) (*Layout, error) {
+	if picture.Height < 1 || picture.Width < 1 {
+		return nil, fmt.Errorf("the picture is %d x %d pixels, expected at least 1 x 1", picture.Width, picture.Height)
+	}
+	if pictures > 1 {
+		return &Layout{Side: p.side}, nil
+	}
+	g := bestGrid(picture, p.tower.Grids)
+	return newLayout(picture, Size{g.Height / p.tower.Side, g.Width / p.tower.Side}, p.side, p.tower.MaxTiles)
+}
+
+// Process gives the base tile first, then those of the grid from left to right, line by line.
+func (p *OnevisionProcessor) Process(rgb *RGB, pictures int) (Pixels, error) {
+	l, err := p.layout(Size{rgb.H, rgb.W}, pictures)
+	if err != nil {
+		return Pixels{}, err
+	}
+	side := p.tower.Side
+	out := Pixels{C: 3, H: side, W: side, Data: make([]float32, l.Tiles()*3*side*side), Layout: l}
+	base := rgb
+	if pictures > 1 {
+		base = p.square(rgb)
+	}
+	if base, err = Resize(base, side, side, p.filter); err != nil {
+		return Pixels{}, err
+	}
+	p.levels.write(out.Data, base)
+	if l.Grid == (Size{}) {
+		return out, nil
+	}
+	whole := Size{l.Grid.Height * side, l.Grid.Width * side}
+	fitted := fit(Size{rgb.H, rgb.W}, whole)
+	resized, err := Resize(rgb, fitted.Width, fitted.Height, p.filter)
+	if err != nil {
+		return Pixels{}, err
+	}
+	spread := place(resized, newRGB(whole.Width, whole.Height))
+	for i := range l.Grid.Height * l.Grid.Width {
+		tile := cut(spread, i%l.Grid.Width*side, i/l.Grid.Width*side, side)
+		p.levels.write(out.Data[(1+i)*3*side*side:], tile)
+	}
+	return out, nil
+}
+
+// square puts a picture into the middle of bars of the mean colour.
+func (p *OnevisionProcessor) square(rgb *RGB) *RGB {
+	if rgb.W == rgb.H {
+		return rgb
+	}
+	side := max(rgb.W, rgb.H)
+	on := newRGB(side, side)
+	for i := range on.Pix {
+		on.Pix[i] = p.bars[i%3]
+	}
+	return place(rgb, on)
+}
+
+// place copies a picture into the middle of another one; of an odd rest, the smaller half is above and on the left.
+func place(rgb, on *RGB) *RGB {
+	left, top := (on.W-rgb.W)/2, (on.H-rgb.H)/2
+	for y := range rgb.H {
+		copy(on.row(top + y)[3*left:], rgb.row(y))
+	}
+	return on
+}
+
+// cut takes a square out of a picture.
+func cut(rgb *RGB, left, top, side int) *RGB {
+	out := newRGB(side, side)
+	for y := range side {
+		copy(out.row(y), rgb.row(top + y)[3*left:][:3*side])
+	}
+	return out
+}

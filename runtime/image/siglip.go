@@ -1,0 +1,49 @@
+package image
+
+import "fmt"
+
+// SiglipProcessor resizes every picture to one size, without keeping its shape, and normalises the values.
+type SiglipProcessor struct {
+	Width, Height int
+	Resize        bool
+	Filter        Filter
+	levels        levels
+	rows          int
+}
+
+func newSiglip(c *processorConfig, t Tower) (Processor, error) {
+	if valueOr(c.Pad, false) {
+		return nil, fmt.Errorf("do_pad true is not supported")
+	}
+	size, err := c.size(Size{224, 224}, false)
+	if err != nil {
+		return nil, err
+	}
+	half := []float64{0.5, 0.5, 0.5}
+	levels, err := c.levels(half, half)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := c.filter()
+	return &SiglipProcessor{Width: size.Width, Height: size.Height, Resize: valueOr(c.DoResize, true), Filter: filter, levels: levels, rows: t.Rows}, err
+}
+
+// Measure is the same for every picture.
+func (p *SiglipProcessor) Measure(Size, int) (int, error) { return p.rows, nil }
+
+// Process resizes and normalises.
+func (p *SiglipProcessor) Process(rgb *RGB, _ int) (Pixels, error) {
+	if rgb.W != p.Width || rgb.H != p.Height {
+		if !p.Resize {
+			return Pixels{}, fmt.Errorf("the picture is %d x %d pixels, the model takes %d x %d and resizes none", rgb.W, rgb.H, p.Width, p.Height)
+		}
+		resized, err := Resize(rgb, p.Width, p.Height, p.Filter)
+		if err != nil {
+			return Pixels{}, err
+		}
+		rgb = resized
+	}
+	out := Pixels{C: 3, H: p.Height, W: p.Width, Data: make([]float32, 3*p.Width*p.Height)}
+	p.levels.write(out.Data, rgb)
+	return out, nil
+}

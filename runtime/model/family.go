@@ -1,0 +1,58 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// architecture is the plain family: one tile a picture, its rows as they come.
+const architecture = "LlavaForConditionalGeneration"
+
+// family is what one architecture does differently from the others over the same graph.
+type family struct {
+	architecture string
+	complete     func(*document) // fills in the defaults of the family's config class that are its own; may be nil
+	anyres       bool            // pictures in tiles of a grid: see anyres.go
+}
+
+// families has every architecture that can be loaded, by its name in config.json's architectures.
+var families = func() map[string]family {
+	all := map[string]family{}
+	for _, f := range []family{
+		{architecture: architecture},
+		{architecture: "LlavaOnevisionForConditionalGeneration", complete: completeOnevision, anyres: true},
+	} {
+		all[f.architecture] = f
+	}
+	return all
+}()
+
+func familyOf(architectures []string) (family, error) {
+	if len(architectures) == 1 {
+		if f, ok := families[architectures[0]]; ok {
+			return f, nil
+		}
+	}
+	return family{}, fmt.Errorf("architectures: %q is not supported, one of %q is", architectures, slices.Sorted(maps.Keys(families)))
+}
+
+// completeOnevision fills in LlavaOnevisionConfig's defaults.
+func completeOnevision(d *document) {
+	for field, name := range map[*string]string{&d.Vision.ModelType: "siglip_vision_model", &d.Text.ModelType: "qwen2"} {
+		if *field == "" {
+			*field = name
+		}
+	}
+	if d.ImageTokenIndex == nil {
+		token := value(d.ImageTokenID, 151646)
+		d.ImageTokenIndex = &token
+	}
+	if len(d.FeatureLayer) == 0 {
+		d.FeatureLayer = integers{-1}
+	}
+	if d.SelectStrategy == nil {
+		full := "full"
+		d.SelectStrategy = &full
+	}
+}
