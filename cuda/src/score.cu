@@ -1,0 +1,64 @@
+#include "../kernels/score.cuh"
+
+#include <math.h>
+
+#include "../kernels/collect.cuh"
+
+namespace aircache {
+
+static bool impossible(const Observed& seen) {
+  const Heads& h = seen.heads;
+  return h.kv == 0 || h.query % h.kv != 0 || h.group() > 8 || seen.rows < 1 || seen.rows > kMostObserved || (h.dim != 64 && h.dim != 128);
+}
+
+static float scale_of(const Observed& seen) { return kLog2E / sqrtf(float(seen.heads.dim)); }
+
+cudaError_t run_relevance(RelevanceParams p, cudaStream_t stream) {
+  if (impossible(p.seen)) return cudaErrorInvalidValue;
+  p.scale = scale_of(p.seen);
+  return launch(p.seen.heads.dim == 128 ? relevance<128> : relevance<64>, dim3(p.seen.heads.kv, p.seen.layers), dim3(kRelevanceThreads), 0, stream, p);
+}
+
+cudaError_t run_elite(const EliteParams& p, cudaStream_t stream) {
+  if (p.rows < 1 || p.rows > kMostObserved || p.least < 1 || p.most < p.least) return cudaErrorInvalidValue;
+  return launch(elite, dim3(p.layers), dim3(kMostObserved), 0, stream, p);
+}
+
+cudaError_t run_mass(MassParams p, cudaStream_t stream) {
+  if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
+  p.scale = scale_of(p.seen);
+  const bool wide = p.seen.heads.dim == 128;
+  const size_t shared = (wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes) + size_t(p.window.most) * p.seen.heads.group() * sizeof(float2);
+  return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
+}
+
+cudaError_t run_factors(const FactorParams& p, cudaStream_t stream) {
+  return launch(factors, dim3(p.heads.kv, p.layers), dim3(kScoreThreads), 0, stream, p);
+}
+
+cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
+  if (impossible(p.seen)) return cudaErrorInvalidValue;
+  if (p.columns.count == 0) return cudaSuccess;
+  p.scale = scale_of(p.seen);
+  const bool wide = p.seen.heads.dim == 128;
+  const dim3 grid((p.columns.count + kScoreKeys - 1) / kScoreKeys, p.seen.heads.kv, p.seen.layers);
+  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes, stream, p);
+}
+
+cudaError_t run_text_weights(const TextWeightParams& p, cudaStream_t stream) {
+  return launch(text_weights, dim3(p.layers), dim3(kCollectThreads), 0, stream, p);
+}
+
+cudaError_t run_collect(const CollectParams& p, cudaStream_t stream) {
+  if (p.shown == 0 || p.visual > 49152 || (p.pooling != kPoolNone && p.width % 2 == 0)) return cudaErrorInvalidValue;
+  cudaError_t e = cudaSuccess;
+  if (p.shown_at) {
+    const int64_t values = int64_t(p.layers) * p.visual;
+    e = launch(hide_padding, dim3(unsigned((values + kCollectThreads - 1) / kCollectThreads)), dim3(kCollectThreads), 0, stream, p.score, values);
+  }
+  if (e == cudaSuccess) e = launch(collect, dim3((p.shown + kCollectThreads - 1) / kCollectThreads, p.layers), dim3(kCollectThreads), 0, stream, p);
+  if (e == cudaSuccess && p.carry > 0) e = launch(carry_on, dim3(1), dim3(1024), p.visual * sizeof(float), stream, p.score, p.layers, p.visual, p.carry);
+  return e;
+}
+
+}  // namespace aircache

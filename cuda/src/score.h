@@ -1,0 +1,114 @@
+#pragma once
+
+#include "../kernels/pages.cuh"
+
+namespace aircache {
+
+// Observed is what a prefilled prompt of one sequence left behind, all layers: queries of the observing text rows, and pages.
+struct Observed {
+  const bf16* const* query;  // [layers] of [rows, query * dim], rotated
+  const bf16* pool;
+  const int* pages;
+  const int* table;  // [layers] where the layer's page numbers start in pages
+  const int* row;    // [rows] cache row of each, ascending
+  int rows, layers;
+  Heads heads;
+};
+
+// Window is the rows that look, per layer: count[l] indices of observed rows, ascending. Without lists it is all of them.
+struct Window {
+  const int* count;  // [layers], or null
+  const int* list;   // [layers, most], or null
+  int most;
+};
+
+// Columns are the cache rows that are looked at, ascending. Past: a row sees only those up to itself.
+struct Columns {
+  const int* row;  // null: cache rows 0, 1, ...
+  int count;
+  bool past;
+};
+
+// RelevanceParams: relevance[l, j] = mean over heads of softmax_j(q[last] . K[row j] / sqrt(dim)) over the observed rows.
+struct RelevanceParams {
+  Observed seen;
+  float* part;  // [layers, kv, rows]: sums over the group
+  float scale;  // set by the launcher
+};
+
+// EliteParams chooses the window: rows whose relevance is at least alpha times the highest, least..most of them.
+struct EliteParams {
+  const float* part;  // of RelevanceParams
+  float* relevance;   // [layers, rows]
+  int* count;         // [layers]
+  int* list;          // [layers, most]
+  int* fault;         // [layers] set where a value is not finite
+  int rows, layers, least, most;
+  Heads heads;
+  double alpha;
+};
+
+// MassParams: for every row of the window and head, the softmax's maximum and sum over the columns, and, with_window, over the
+// window's own rows up to the asking one.
+struct MassParams {
+  Observed seen;
+  Window window;
+  Columns columns;
+  bool with_window;
+  float2* part;  // [layers, kv, window.most * group, splits]
+  int splits;    // blocks that share the columns
+  float scale;   // set by the launcher
+};
+
+// FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count.
+struct FactorParams {
+  const float2* part;
+  Window window;
+  const float* weight;  // [layers, rows], of observed rows, or null
+  float2* factor;       // [layers, kv, window.most * group]: maximum, factor
+  int splits, rows, layers;
+  bool plain;  // every row counts 1/heads
+  Heads heads;
+};
+
+// ColumnParams: sum[l, h, c] = sum over the window's rows and the group's heads of factor * e^(score - maximum).
+struct ColumnParams {
+  Observed seen;
+  Window window;
+  Columns columns;
+  const float2* factor;
+  float* sum;   // [layers, kv, columns.count]
+  float scale;  // set by the launcher
+};
+
+// TextWeightParams: soft weights of the observing rows: sum[l, j] / (rows - j), as shares of 1.
+struct TextWeightParams {
+  const float* sum;  // [layers, kv, rows] of ColumnParams, over the observed rows
+  float* weight;     // [layers, rows]
+  int rows, layers, kv;
+};
+
+enum Pooling { kPoolNone, kPoolMean, kPoolMax };
+
+// CollectParams makes one score of the KV heads' sums: pooled over neighbours of the same line of the picture, with what earlier
+// layers saw carried on: score_l = strength_l * ((1 - carry) * share_l + carry * carried_(l-1)), carried_l that in brackets.
+struct CollectParams {
+  const float* sum;     // [layers, kv, shown]
+  const int* shown_at;  // [shown] which visual row each is, or null: all are shown
+  const int* line;      // [shown] line of the picture, or null: one line
+  float* score;         // [layers, visual]; -1 where nothing is shown
+  int layers, kv, shown, visual;
+  Pooling pooling;
+  int width;    // of pooling, odd
+  float carry;  // 0: none
+};
+
+cudaError_t run_relevance(RelevanceParams p, cudaStream_t stream);
+cudaError_t run_elite(const EliteParams& p, cudaStream_t stream);
+cudaError_t run_mass(MassParams p, cudaStream_t stream);
+cudaError_t run_factors(const FactorParams& p, cudaStream_t stream);
+cudaError_t run_columns(ColumnParams p, cudaStream_t stream);
+cudaError_t run_text_weights(const TextWeightParams& p, cudaStream_t stream);
+cudaError_t run_collect(const CollectParams& p, cudaStream_t stream);
+
+}  // namespace aircache
