@@ -181,6 +181,7 @@ typedef struct {
   int32_t *slot;        /* [sequences] for the sampled token, or -1 */
   aircache_draw *draw;  /* [sequences] */
   int32_t *page;        /* [page_numbers] */
+  uint64_t generation;  /* out of stage_end: graphs captured under another hold addresses that are gone */
 } aircache_stage_params;
 AIRCACHE_API int32_t aircache_stage_begin(aircache_stage_params *p);
 AIRCACHE_API int32_t aircache_stage_end(aircache_stage_params *p);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "matrix.h"
+
+namespace aircache {
+
+// run_linear_plain: dst = x w^T + bias, or dst += that. Bias may have no data. dst of a bfloat16 product may be float32.
+cudaError_t run_linear_plain(const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias, bool add, cudaStream_t stream);
+
+// Linear multiplies with cuBLASLt. For each shape it keeps the algorithm that was fastest when the shape was first seen: a
+// step of a new shape takes some milliseconds more, later ones allocate nothing.
+class Linear {
+ public:
+  Linear();
+  ~Linear();
+  // open returns false and says in error what is missing.
+  bool open(std::string* error);
+  int version() const;
+  // timed: the device may be waited for, to time algorithms; not while a graph is captured.
+  cudaError_t run(const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias, bool add, bool timed, cudaStream_t stream, std::string* error);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace aircache

@@ -1,0 +1,99 @@
+// Memory, and values on their way between host and device: through two pinned blocks, so that one is filled while the other travels.
+#include <string.h>
+
+#include "context.h"
+#include "elementwise.h"
+
+namespace aircache {
+
+constexpr size_t kBounce = 4 << 20;
+
+static int32_t open_bounce(aircache_context* c) {
+  for (HostBlock& b : c->bounce) AIRCACHE_TRY(grow(c, &b, kBounce, "allocating pinned memory"));
+  return grow(c, &c->unconverted, kBounce, "allocating memory for conversions");
+}
+
+static double gib(size_t bytes) { return double(bytes) / (1 << 30); }
+
+static int32_t check_copy(aircache_context* c, const aircache_copy_params* p) {
+  if (c->capturing) return fail(c, AIRCACHE_ARGUMENT, "copying values: a graph is being captured");
+  if (!p->matrix.data || !p->host || (p->matrix.type != AIRCACHE_F32 && p->matrix.type != AIRCACHE_BF16)) {
+    return fail(c, AIRCACHE_ARGUMENT, "copying values: a matrix or the host's values are missing, or of unknown type %d", p->matrix.type);
+  }
+  return open_bounce(c);
+}
+
+}  // namespace aircache
+
+using namespace aircache;
+
+int32_t aircache_alloc(aircache_memory_params* p) {
+  AIRCACHE_ENTER(p);
+  p->data = nullptr;
+  if (p->bytes <= 0 || c->capturing) return fail(c, AIRCACHE_ARGUMENT, "allocating %lld bytes%s", (long long)p->bytes, c->capturing ? ": a graph is being captured" : "");
+  const cudaError_t e = cudaMallocAsync(&p->data, size_t(p->bytes), c->stream);
+  if (e == cudaErrorMemoryAllocation) {
+    size_t free = 0, total = 0;
+    cudaGetLastError();
+    cudaMemGetInfo(&free, &total);
+    return fail(c, AIRCACHE_MEMORY, "%.3f GiB are needed, %.3f of %.1f GiB are free on the GPU", gib(size_t(p->bytes)), gib(free), gib(total));
+  }
+  AIRCACHE_TRY(check(c, e, "allocating memory"));
+  return check(c, cudaMemsetAsync(p->data, 0, size_t(p->bytes), c->stream), "clearing memory");
+}
+
+int32_t aircache_free(aircache_memory_params* p) {
+  AIRCACHE_ENTER(p);
+  return p->data ? check(c, cudaFreeAsync(p->data, c->stream), "freeing memory") : int32_t(AIRCACHE_OK);
+}
+
+int32_t aircache_memory_free(aircache_memory_params* p) {
+  AIRCACHE_ENTER(p);
+  size_t free = 0, total = 0;
+  AIRCACHE_TRY(check(c, cudaMemGetInfo(&free, &total), "asking for the memory"));
+  p->bytes = int64_t(free);
+  return AIRCACHE_OK;
+}
+
+int32_t aircache_write(aircache_copy_params* p) {
+  AIRCACHE_ENTER(p);
+  AIRCACHE_TRY(check_copy(c, p));
+  const size_t in = value_bytes(p->host_type), out = value_bytes(p->matrix.type), at_once = kBounce / 4;
+  const bool same = p->host_type == p->matrix.type;
+  const char* from = static_cast<const char*>(p->host);
+  char* to = static_cast<char*>(p->matrix.data);
+  int turn = 0;
+  for (size_t left = size_t(count(p->matrix)); left > 0; turn ^= 1) {
+    const size_t n = left < at_once ? left : at_once;
+    AIRCACHE_TRY(check(c, cudaEventSynchronize(c->bounced[turn]), "waiting for a copy"));
+    memcpy(c->bounce[turn].data, from, n * in);
+    void* landing = same ? to : c->unconverted.data;
+    AIRCACHE_TRY(check(c, cudaMemcpyAsync(landing, c->bounce[turn].data, n * in, cudaMemcpyHostToDevice, c->stream), "copying to the device"));
+    AIRCACHE_TRY(check(c, cudaEventRecord(c->bounced[turn], c->stream), "copying to the device"));
+    if (!same) AIRCACHE_TRY(check(c, run_convert(to, p->matrix.type, landing, p->host_type, int64_t(n), c->stream), "converting values"));
+    left -= n, from += n * in, to += n * out;
+  }
+  return AIRCACHE_OK;
+}
+
+int32_t aircache_read(aircache_copy_params* p) {
+  AIRCACHE_ENTER(p);
+  AIRCACHE_TRY(check_copy(c, p));
+  if (p->host_type != AIRCACHE_F32) return fail(c, AIRCACHE_ARGUMENT, "reading values as type %d: float32 only", p->host_type);
+  const size_t at_once = kBounce / 4;
+  const char* from = static_cast<const char*>(p->matrix.data);
+  float* to = static_cast<float*>(p->host);
+  for (size_t left = size_t(count(p->matrix)); left > 0;) {
+    const size_t n = left < at_once ? left : at_once;
+    const void* ready = from;
+    if (p->matrix.type != AIRCACHE_F32) {
+      AIRCACHE_TRY(check(c, run_convert(c->unconverted.data, AIRCACHE_F32, from, p->matrix.type, int64_t(n), c->stream), "converting values"));
+      ready = c->unconverted.data;
+    }
+    AIRCACHE_TRY(check(c, cudaMemcpyAsync(c->bounce[0].data, ready, n * 4, cudaMemcpyDeviceToHost, c->stream), "copying to the host"));
+    AIRCACHE_TRY(check(c, cudaStreamSynchronize(c->stream), "copying to the host"));
+    memcpy(to, c->bounce[0].data, n * 4);
+    left -= n, from += n * value_bytes(p->matrix.type), to += n;
+  }
+  return AIRCACHE_OK;
+}
