@@ -35,6 +35,8 @@ type Math interface {
 	Gather(dst, src Tensor, rows []int32)
 	// Scatter: dst[rows[i]] = src[i]. The rows differ from each other.
 	Scatter(dst, src Tensor, rows []int32)
+	// Blend: dst[i] = sum over t of shares[i*n+t] * src[rows[i*n+t]], where n = len(rows) / dst.Rows (4 to scale pictures down).
+	Blend(dst, src Tensor, rows []int32, shares []float32)
 	// Add: dst += x, where x repeats downwards (one table of positions under several pictures).
 	Add(dst, x Tensor)
 	// LayerNorm: dst = (x - mean) / sqrt(variance + eps) * weight + bias, per row.
@@ -76,7 +78,7 @@ type Pool struct {
 type Scorer interface {
 	// Relevance: dst[j] = mean over heads of softmax over rows j of q[last] . K[rows[j]] / sqrt(Dim).
 	Relevance(dst []float32, q Tensor, kv LayerKV, rows []int32, h Heads)
-	// Importance: dst[v] = mean over elites e and heads of the softmax weight of visual row v among all visual rows and
+	// Importance: dst[v] = mean over elites e (as they count) and heads of the softmax weight of visual row v among all visual rows and
 	// the elites up to e. Elites index q's rows. ByHead: dst is [KV, visual], the means over each group of heads.
 	Importance(dst []float32, q Tensor, kv LayerKV, w Window, h Heads)
 	// Columns: dst[j] = sum over i of weights[i] times the mean over heads of the softmax weight of cache row j among rows
@@ -97,10 +99,11 @@ type Weighted struct {
 
 // Window says which cache rows a score weighs (Visual) and which query rows it asks (Elite, indices into Rows).
 type Window struct {
-	Rows   []int32 // cache row of every saved query
-	Elite  []int   // ascending
-	Visual []int32 // ascending
-	ByHead bool    // a result for each KV head
+	Rows   []int32   // cache row of every saved query
+	Elite  []int     // ascending
+	Counts []float32 // what each elite row counts, 1 in all; nil: all the same
+	Visual []int32   // ascending
+	ByHead bool      // a result for each KV head
 }
 
 // Heads is the shape of an attention: the query heads share the KV heads in equal groups.

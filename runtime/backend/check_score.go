@@ -67,6 +67,9 @@ func checkWindow(kv LayerKV, w Window) error {
 	if len(w.Elite) == 0 || len(w.Visual) == 0 {
 		return fmt.Errorf("importance: %d elite rows and %d visual rows, at least 1 of each wanted", len(w.Elite), len(w.Visual))
 	}
+	if w.Counts != nil && len(w.Counts) != len(w.Elite) {
+		return fmt.Errorf("importance: %d counts for %d elite rows", len(w.Counts), len(w.Elite))
+	}
 	last := -1
 	for _, e := range w.Elite {
 		if e <= last || e >= len(w.Rows) {

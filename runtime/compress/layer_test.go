@@ -66,7 +66,7 @@ func (l *layer) Relevance() ([]float32, error) {
 	return p, nil
 }
 
-func (l *layer) Importance(elite []int, byHead bool) ([]float32, error) {
+func (l *layer) Importance(elite []int, counts []float32, byHead bool) ([]float32, error) {
 	byHeads := make([]float32, l.heads*len(l.visual))
 	for h := range l.heads {
 		for i, e := range elite {
@@ -75,7 +75,11 @@ func (l *layer) Importance(elite []int, byHead bool) ([]float32, error) {
 				keys = append(keys, l.observed[earlier])
 			}
 			for v, w := range l.weights(h, l.observed[e], keys)[:len(l.visual)] {
-				byHeads[h*len(l.visual)+v] += float32(w / float64(len(elite)))
+				count := 1 / float64(len(elite))
+				if counts != nil {
+					count = float64(counts[i])
+				}
+				byHeads[h*len(l.visual)+v] += float32(w * count)
 			}
 		}
 	}
@@ -154,6 +158,10 @@ func everyPolicy() []Policy {
 		func(o *Options) { o.LayerBudget = Pyramid },
 		func(o *Options) { o.LayerBudget = Uniform },
 		func(o *Options) { o.Alpha, o.EliteMin = .5, 3 },
+		func(o *Options) { *o = Paper() },
+		func(o *Options) { o.RowWeight = Equal },
+		func(o *Options) { o.ValueNorm = false },
+		func(o *Options) { o.Pool, o.Granularity = MaxPool, ByKVHead },
 	} {
 		o := Defaults()
 		edit(&o)

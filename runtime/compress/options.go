@@ -37,6 +37,19 @@ const (
 	AllText Observers = "AllText"
 )
 
+// RowWeight says how much each row of the window counts.
+type RowWeight string
+
+// All rows of the window count the same (the paper's), or each as much as it and the text after it attend to it (ours, after
+// TGV-KV's text weights).
+const (
+	Equal    RowWeight = "Equal"
+	Received RowWeight = "Received"
+)
+
+// MaxPool is the most neighbours to each side that may lend a row their importance.
+const MaxPool = 8
+
 // Granularity says which KV heads keep the same rows.
 type Granularity string
 
@@ -51,13 +64,22 @@ type Options struct {
 	Alpha              float64 // a row is elite if its relevance is at least this share of the highest
 	EliteMin, EliteMax int     // rows of the window
 	Window             Observers
+	RowWeight          RowWeight
+	ValueNorm          bool // a row counts by the length of its value, too: what it adds to the output
+	Pool               int  // neighbours to each side that a row shares its rank with; 0: none
 	LayerBudget        LayerBudget
 	Granularity        Granularity
 }
 
-// Defaults are the paper's, with our limit on the window.
+// Defaults are what answered best in docs/quality.md, where each difference from Paper is measured.
 func Defaults() Options {
-	return Options{Alpha: 0.9, EliteMin: 1, EliteMax: 64, Window: Elite, LayerBudget: Adaptive, Granularity: ByLayer}
+	return Options{Alpha: 0.1, EliteMin: 1, EliteMax: 64, Window: Elite, RowWeight: Received, ValueNorm: true, Pool: 1,
+		LayerBudget: Skewness, Granularity: ByLayer}
+}
+
+// Paper is AirCache as published, with our limit on the window.
+func Paper() Options {
+	return Options{Alpha: 0.9, EliteMin: 1, EliteMax: 64, Window: Elite, RowWeight: Equal, LayerBudget: Adaptive, Granularity: ByLayer}
 }
 
 // Validate names the option that is outside its limits.
@@ -69,6 +91,12 @@ func (o Options) Validate() error {
 		return fmt.Errorf("eliteMin is %d, it must be from 1 to %d", o.EliteMin, MaxObserved)
 	case o.EliteMax < o.EliteMin || o.EliteMax > MaxObserved:
 		return fmt.Errorf("eliteMax is %d, it must be from eliteMin (%d) to %d", o.EliteMax, o.EliteMin, MaxObserved)
+	}
+	if o.Pool < 0 || o.Pool > MaxPool {
+		return fmt.Errorf("pool is %d, it must be from 0 to %d", o.Pool, MaxPool)
+	}
+	if err := oneOf("rowWeight", o.RowWeight, Equal, Received); err != nil {
+		return err
 	}
 	if err := oneOf("window", o.Window, Elite, Last16, Last32, AllText); err != nil {
 		return err

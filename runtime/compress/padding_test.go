@@ -142,7 +142,7 @@ func TestAirCacheDoesNotSeeThePadding(t *testing.T) {
 	r := rand.New(rand.NewPCG(43, 44))
 	p, layers := randomCase(r, 3)
 	p.Padding = drawPadding(r, p)
-	policy := AirCache{Defaults()}
+	policy := AirCache{Paper()}
 	before := padded(t, policy, p, layers)
 	for _, l := range layers {
 		for _, row := range p.Padding {
@@ -162,7 +162,7 @@ func TestTheScorersErrorIsTheLayersAlsoWithPadding(t *testing.T) {
 	p := prompt()
 	p.Padding = p.Visual[:10]
 	s := someScores(1) // for 100 rows, of which 90 are shown
-	if _, err := RankLayer(AirCache{Defaults()}, p, 0, scoresAt{s, 0}); err == nil || !strings.Contains(err.Error(), "100 scores for 90 rows") {
+	if _, err := RankLayer(AirCache{Paper()}, p, 0, scoresAt{s, 0}); err == nil || !strings.Contains(err.Error(), "100 scores for 90 rows") {
 		t.Errorf("got %v", err)
 	}
 }

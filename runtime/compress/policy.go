@@ -20,8 +20,9 @@ type Scorer interface {
 	// Relevance is A of the last observed row over all observed rows, and over nothing else.
 	Relevance() ([]float32, error)
 	// Importance is the mean A of the elite rows (indices of observed rows, ascending) over the visual rows, where keys are
-	// the visual rows and the elite rows up to the asking one. byHead gives one such list for each KV head, in a row.
-	Importance(elite []int, byHead bool) ([]float32, error)
+	// the visual rows and the elite rows up to the asking one. counts is what each elite row counts in the mean, 1 in all; nil:
+	// all the same. byHead gives one such list for each KV head, in a row.
+	Importance(elite []int, counts []float32, byHead bool) ([]float32, error)
 	// Columns is, for every prompt row j, the sum of weights[i] * A[i,j] over the observed rows i. Keys are all rows up to i.
 	Columns(weights []float32) ([]float32, error)
 	// Density is, for each observed row, the share of its A (of each head by itself) that reaches bar times the row's highest.

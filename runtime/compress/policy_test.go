@@ -30,7 +30,7 @@ type scoresAt struct {
 }
 
 func (s scoresAt) Relevance() ([]float32, error) { return s.relevance, s.fail }
-func (s scoresAt) Importance(elite []int, _ bool) ([]float32, error) {
+func (s scoresAt) Importance(elite []int, _ []float32, _ bool) ([]float32, error) {
 	s.asked = append(s.asked, elite)
 	return s.importance[s.layer], nil
 }
@@ -40,7 +40,7 @@ func (s scoresAt) Rows() (Rows, error)                  { return Rows{}, errors.
 
 // decide is the way of a prompt that AirCache decides about.
 func decide(p Prompt, permille int, s *scores) (Plan, error) {
-	policy := AirCache{Defaults()}
+	policy := AirCache{Paper()}
 	if _, whole := policy.Observes(p); whole != "" {
 		return WholePlan(permille, whole), nil
 	}
@@ -92,7 +92,7 @@ func TestAThousandPermilleScoresButEvictsNothing(t *testing.T) {
 	if err != nil || plan.Kept != nil || plan.Whole != "" || !plan.Scored() || !near(plan.Applied.Mean, 1) || !slices.Equal(plan.Budgets, []int{100, 100}) {
 		t.Errorf("%v: %+v", err, plan)
 	}
-	if got, whole := (AirCache{Defaults()}).Observes(p); !slices.Equal(got, p.Observe) || whole != "" {
+	if got, whole := (AirCache{Paper()}).Observes(p); !slices.Equal(got, p.Observe) || whole != "" {
 		t.Errorf("observes %v %s", got, whole)
 	}
 }

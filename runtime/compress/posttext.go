@@ -1,9 +1,6 @@
 package compress
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // VLCache keeps what the text after the picture attends to (VL-Cache), and gives more to layers whose attention is spread.
 type VLCache struct{}
@@ -51,7 +48,7 @@ func (TGV) Share(seen []Ranking, q Quota) []float64 { return q.fill(weights(seen
 
 func (TGV) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
 	rows := p.Observe // as Observes gave them
-	sums, err := s.Columns(slices.Repeat([]float32{1}, len(rows)))
+	sums, err := s.Columns(ones(len(rows)))
 	if err != nil {
 		return Ranking{}, err
 	}
@@ -59,7 +56,7 @@ func (TGV) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
 	if err != nil {
 		return Ranking{}, err
 	}
-	weighted, err := s.Columns(textWeights(sums, rows))
+	weighted, err := s.Columns(received(sums, rows, span(0, len(rows))))
 	if err != nil {
 		return Ranking{}, err
 	}
@@ -73,21 +70,4 @@ func (TGV) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
 		r.Strength += float64(x)
 	}
 	return r, err
-}
-
-// textWeights is the mean attention that each text row gets from itself and the rows after it, as shares of 1.
-//
-//	sums .6 .4 .2 of three rows   ->  means .6/3 = .2, .4/2 = .2, .2/1 = .2   ->  1/3 each
-func textWeights(sums []float32, rows []int32) []float32 {
-	w, all := make([]float32, len(rows)), float32(0)
-	for j, row := range rows {
-		w[j] = sums[row] / float32(len(rows)-j)
-		all += w[j]
-	}
-	for j := range w {
-		if all > 0 {
-			w[j] /= all
-		}
-	}
-	return w
 }

@@ -27,15 +27,21 @@ type Ranking struct {
 func Rank(scores []float32) (Ranking, error) { return RankHeads([][]float32{scores}) }
 
 // RankHeads sorts each KV head's scores by themselves. Strength and skewness are those of their mean.
-func RankHeads(heads [][]float32) (Ranking, error) {
-	for _, scores := range heads {
+func RankHeads(heads [][]float32) (Ranking, error) { return rankHeadsBy(heads, heads) }
+
+// rankHeadsBy takes the order from other numbers than the scores that strength, skewness and recall are of.
+func rankHeadsBy(order, heads [][]float32) (Ranking, error) {
+	for h, scores := range heads {
 		if err := checkScores(scores); err != nil {
+			return Ranking{}, err
+		}
+		if err := checkScores(order[h]); err != nil {
 			return Ranking{}, err
 		}
 	}
 	r := Ranking{prefix: make([]float64, len(heads[0])+1)}
-	for _, scores := range heads {
-		r.add(bestFirst(scores), scores, len(heads))
+	for h, scores := range heads {
+		r.add(bestFirst(order[h]), scores, len(heads))
 	}
 	mean := heads[0]
 	if len(heads) > 1 {

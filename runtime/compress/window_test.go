@@ -9,7 +9,7 @@ import (
 
 func TestWindow(t *testing.T) {
 	with := func(edit func(*Options)) Options {
-		o := Defaults()
+		o := Paper()
 		edit(&o)
 		return o
 	}
@@ -19,7 +19,7 @@ func TestWindow(t *testing.T) {
 		options   Options
 		want      []int
 	}{
-		{"the example of the comment", []float32{.05, .50, .46, .44}, Defaults(), []int{1, 2}},
+		{"the example of the comment", []float32{.05, .50, .46, .44}, Paper(), []int{1, 2}},
 		{"one row dominates", []float32{.9, .05, .05}, Defaults(), []int{0}},
 		{"all are equal", []float32{.25, .25, .25, .25}, Defaults(), []int{0, 1, 2, 3}},
 		{"equal rows over the limit: the later ones", []float32{.25, .25, .25, .25}, with(func(o *Options) { o.EliteMax = 2 }), []int{2, 3}},
@@ -62,7 +62,7 @@ func TestOptionsAreCheckedByName(t *testing.T) {
 		"an unknown window":     func(o *Options) { o.Window = "" },
 		"an unknown grain":      func(o *Options) { o.Granularity = "Token" },
 	} {
-		o := Defaults()
+		o := Paper()
 		edit(&o)
 		if o.Validate() == nil {
 			t.Errorf("%s was accepted", name)

@@ -13,7 +13,7 @@ func full(o *Options) { o.Policy = compress.Full{} }
 
 // uniform budgets make pages easy to count.
 func uniform(o *Options) {
-	options := compress.Defaults()
+	options := compress.Paper()
 	options.LayerBudget = compress.Uniform
 	o.Policy = compress.AirCache{Options: options}
 }

@@ -96,7 +96,7 @@ func (m *fakeModel) Only(o *model.Observed, _ []int32) (*model.Observed, error) 
 
 func (m *fakeModel) TextRelevance(*model.Observed) ([]float32, error) { return []float32{.5, .5}, nil }
 
-func (m *fakeModel) Importance(_ *model.Observed, visual []int32, _ []int, _ bool) ([]float32, error) {
+func (m *fakeModel) Importance(_ *model.Observed, visual []int32, _ []int, _ []float32, _ bool) ([]float32, error) {
 	m.clock.pass(100 * time.Microsecond)
 	scores := make([]float32, len(visual))
 	for v, row := range visual {
@@ -113,7 +113,7 @@ func (m *fakeModel) Columns(o *model.Observed, _ []float32) ([]float32, error) {
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	return m.Importance(o, rows, nil, false)
+	return m.Importance(o, rows, nil, nil, false)
 }
 
 func (m *fakeModel) Density(*model.Observed, float32) ([]float32, error) { return []float32{.5}, nil }

@@ -29,7 +29,7 @@ type Graph interface {
 type Scorer interface {
 	Only(o *model.Observed, rows []int32) (*model.Observed, error)
 	TextRelevance(o *model.Observed) ([]float32, error)
-	Importance(o *model.Observed, visual []int32, elite []int, byHead bool) ([]float32, error)
+	Importance(o *model.Observed, visual []int32, elite []int, counts []float32, byHead bool) ([]float32, error)
 	Columns(o *model.Observed, weights []float32) ([]float32, error)
 	Density(o *model.Observed, bar float32) ([]float32, error)
 	Rows(o *model.Observed, rows []int32) (keys, values []float32, err error)

@@ -17,8 +17,8 @@ var _ compress.Scorer = scorer{}
 
 func (s scorer) Relevance() ([]float32, error) { return s.model.TextRelevance(s.observed) }
 
-func (s scorer) Importance(elite []int, byHead bool) ([]float32, error) {
-	return s.model.Importance(s.observed, s.visual, elite, byHead)
+func (s scorer) Importance(elite []int, counts []float32, byHead bool) ([]float32, error) {
+	return s.model.Importance(s.observed, s.visual, elite, counts, byHead)
 }
 
 func (s scorer) Columns(weights []float32) ([]float32, error) {

@@ -20,7 +20,7 @@ type world struct {
 
 func defaults(clock *fakeTime) Options {
 	return Options{
-		Policy: compress.AirCache{Options: compress.Defaults()}, RetentionPermille: 1000,
+		Policy: compress.AirCache{Options: compress.Paper()}, RetentionPermille: 1000,
 		Bounds:  control.Bounds{UID: "u", Pool: "p", FloorPermille: 50, CeilingPermille: 1000},
 		KVBytes: 400 * pageBytes, MaxQueue: 100, MaxRunning: 64,
 		Clock: clock.now, Seed: func() uint64 { return 1 },

@@ -78,7 +78,7 @@ func badInputs(m *LLaVA, kv backend.KVView, obs *Observed) map[string]badInput {
 		return func() error { _, err := m.Prefill([]int32{1}, Visual{}, kv, nil, &stubborn{at: at}); return err }
 	}
 	importance := func(visual []int32, elite []int) func() error {
-		return func() error { _, err := m.Importance(obs, visual, elite, false); return err }
+		return func() error { _, err := m.Importance(obs, visual, elite, nil, false); return err }
 	}
 	keep := func(layer int, rows []int32, dst []int32) func() error {
 		return func() error { return m.Keep(layer, obs.kv, [][]int32{rows}, dst) }

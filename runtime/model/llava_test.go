@@ -209,7 +209,7 @@ func (j *journey) scores(o *Observed, p *past, tokens, observe []int32) {
 	elite := []int{1, 3}
 	relevance, err := j.m.TextRelevance(o)
 	j.must(err)
-	importance, err := j.m.Importance(o, visual, elite, false)
+	importance, err := j.m.Importance(o, visual, elite, nil, false)
 	j.must(err)
 	wantText, wantVisual := make([]float64, len(observe)), make([]float64, len(visual))
 	for head := range j.r.heads {

@@ -43,15 +43,15 @@ func (m *LLaVA) TextRelevance(o *Observed) ([]float32, error) {
 }
 
 // Importance gives, for every visual row, its mean weight over heads and elite rows: softmax over the visual rows and the
-// elite rows up to the asking one. visual are cache rows of the prompt, elite indices into the observed rows, both ascending.
-// byHead gives such a list for every KV head, from its own query heads.
-func (m *LLaVA) Importance(o *Observed, visual []int32, elite []int, byHead bool) ([]float32, error) {
+// elite rows up to the asking one. visual are cache rows of the prompt, elite indices into the observed rows, both ascending;
+// counts is what each elite row counts, nil: all the same. byHead gives such a list for every KV head, from its own query heads.
+func (m *LLaVA) Importance(o *Observed, visual []int32, elite []int, counts []float32, byHead bool) ([]float32, error) {
 	lists := 1
 	if byHead {
 		lists = m.config.KVHeads
 	}
 	scores := make([]float32, lists*len(visual))
-	m.ops.Importance(scores, o.queries, o.kv, backend.Window{Rows: o.rows, Elite: elite, Visual: visual, ByHead: byHead}, m.decoder.heads)
+	m.ops.Importance(scores, o.queries, o.kv, backend.Window{Rows: o.rows, Elite: elite, Counts: counts, Visual: visual, ByHead: byHead}, m.decoder.heads)
 	return scores, m.scored("weighing visual rows", o)
 }
 

@@ -53,11 +53,21 @@ func (s *suite) scoreCase(h backend.Heads, kv backend.LayerKV, past *history, x 
 			elite = append(elite, i)
 		}
 	}
+	counts, all := make([]float32, len(elite)), float32(0)
+	for i := range counts {
+		counts[i] = s.random.Float32()
+		all += counts[i]
+	}
+	for i := range counts {
+		counts[i] /= all
+	}
 	importance, byHead := make([]float32, len(visual)), make([]float32, h.KV*len(visual))
+	weighed := make([]float32, len(visual))
 	s.b.Importance(importance, q, kv, backend.Window{Rows: observed, Elite: elite, Visual: visual}, h)
+	s.b.Importance(weighed, q, kv, backend.Window{Rows: observed, Elite: elite, Counts: counts, Visual: visual}, h)
 	s.b.Importance(byHead, q, kv, backend.Window{Rows: observed, Elite: elite, Visual: visual, ByHead: true}, h)
 	want = make([]float64, len(visual))
-	groups := make([]float64, h.KV*len(visual))
+	groups, wantWeighed := make([]float64, h.KV*len(visual)), make([]float64, len(visual))
 	for i, e := range elite {
 		keys := integers(visual)
 		for _, earlier := range elite[:i+1] {
@@ -67,11 +77,13 @@ func (s *suite) scoreCase(h backend.Heads, kv backend.LayerKV, past *history, x 
 			w := past.weights(double(saved[e*h.Query*h.Dim+head*h.Dim:][:h.Dim]), head, keys)
 			for v := range want {
 				want[v] += w[v] / float64(h.Query*len(elite))
+				wantWeighed[v] += w[v] * float64(counts[i]) / float64(h.Query)
 				groups[head/(h.Query/h.KV)*len(visual)+v] += w[v] / float64(h.Query/h.KV*len(elite))
 			}
 		}
 	}
 	s.compare("importance "+name, importance, want)
+	s.compare("importance of rows that count differently "+name, weighed, wantWeighed)
 	s.compare("importance by head "+name, byHead, groups)
 }
 

@@ -45,7 +45,10 @@ func (b *Backend) Importance(dst []float32, q backend.Tensor, kv backend.LayerKV
 		lists = h.KV
 	}
 	group := h.Query / lists
-	share := 1 / float32(group*len(w.Elite))
+	share := 1 / float32(group)
+	if w.Counts == nil {
+		share = 1 / float32(group*len(w.Elite))
+	}
 	for head := range h.Query {
 		axpy(share, sums[head*n:][:n], dst[head/group*n:][:n])
 	}
@@ -72,6 +75,10 @@ func (i *importanceWork) part(head, worker int) {
 	for j := range e {
 		row := scores[j*(n+e):][:n+e]
 		softmaxRow(row, n+j+1)
-		axpy(1, row[:n], i.sums[head*n:][:n])
+		count := float32(1)
+		if w.Counts != nil {
+			count = w.Counts[j]
+		}
+		axpy(count, row[:n], i.sums[head*n:][:n])
 	}
 }
