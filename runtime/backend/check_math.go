@@ -34,6 +34,22 @@ func checkScatter(dst, src Tensor, rows []int32) error {
 	return checkRows("scatter", "row", rows, dst.Rows)
 }
 
+func (c *Checked) Blend(dst, src Tensor, rows []int32, shares []float32) {
+	if c.ok(checkBlend(dst, src, rows, shares)) {
+		c.to.Blend(dst, src, rows, shares)
+	}
+}
+
+func checkBlend(dst, src Tensor, rows []int32, shares []float32) error {
+	if err := checkPresent("blend", dst, src); err != nil {
+		return err
+	}
+	if dst.Rows == 0 || len(rows) == 0 || len(rows)%dst.Rows != 0 || len(shares) != len(rows) || dst.Cols != src.Cols {
+		return fmt.Errorf("blend: %d rows of %d columns with %d shares do not make %d x %d", len(rows), src.Cols, len(shares), dst.Rows, dst.Cols)
+	}
+	return checkRows("blend", "row", rows, src.Rows)
+}
+
 func (c *Checked) Add(dst, x Tensor) {
 	if c.ok(checkAdd(dst, x)) {
 		c.to.Add(dst, x)

@@ -17,6 +17,12 @@ func (p Pixels) Tiles() int {
 	return len(p.Data) / (p.C * p.H * p.W)
 }
 
+// Tile is one of them as a picture of its own.
+func (p Pixels) Tile(i int) Pixels {
+	n := p.C * p.H * p.W
+	return Pixels{C: p.C, H: p.H, W: p.W, Data: p.Data[i*n : (i+1)*n]}
+}
+
 // Size is a number of rows and columns: of pixels, of tiles or of patches.
 type Size struct{ Height, Width int }
 

@@ -1,53 +1,106 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/image"
 )
 
-// picturesPerPass bounds the tower's activations.
-const picturesPerPass = 4
+// tilesPerPass bounds the tower's activations.
+const tilesPerPass = 4
 
 // EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other.
 func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	for i, p := range px {
-		if err := m.tower.accepts(p); err != nil {
+		if err := m.accepts(p); err != nil {
 			return Visual{}, fmt.Errorf("encoding picture %d: %w", i, err)
 		}
 	}
 	if len(px) == 0 {
 		return Visual{}, nil
 	}
-	v := Visual{Tokens: len(px) * m.config.VisualTokens, free: m.ops.Free}
+	v := Visual{free: m.ops.Free}
+	for _, p := range px {
+		v.Tokens += m.config.Rows(p)
+	}
 	var err error
 	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden, backend.Working); err != nil {
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
-	for from := 0; from < len(px); from += picturesPerPass {
-		to := min(from+picturesPerPass, len(px))
-		if err = m.encodePass(v.rows.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), px[from:to]); err != nil {
-			break
-		}
+	if m.packer != nil {
+		err = m.encodePacked(v.rows, px)
+	} else {
+		err = m.encodeTiles(v.rows, px)
 	}
-	if syncErr := m.ops.Sync(); err == nil {
-		err = syncErr
-	}
-	if err != nil {
+	if err = errors.Join(err, m.ops.Sync()); err != nil {
 		v.Release()
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
 	return v, nil
 }
 
-func (m *LLaVA) encodePass(dst backend.Tensor, px []image.Pixels) error {
-	rows := len(px) * m.tower.patches()
+// accepts says why a picture does not fit.
+func (m *LLaVA) accepts(px image.Pixels) error {
+	if err := m.tower.accepts(px); err != nil {
+		return err
+	}
+	if m.packer != nil {
+		return m.packer.accepts(px)
+	}
+	if px.Tiles() != 1 || px.Layout != nil {
+		return fmt.Errorf("the picture has %d tiles, 1 without a layout wanted", px.Tiles())
+	}
+	return nil
+}
+
+// encodePacked encodes all tiles and puts each picture's rows together.
+func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
+	var tiles []image.Pixels
+	for _, p := range px {
+		for i := range p.Tiles() {
+			tiles = append(tiles, p.Tile(i))
+		}
+	}
+	perTile := m.config.VisualTokens
+	all, err := m.ops.Alloc(1+len(tiles)*perTile, m.config.Hidden, backend.Working)
+	if err != nil {
+		return err
+	}
+	defer m.ops.Free(all)
+	if err := m.encodeTiles(all.Slice(1, all.Rows), tiles); err != nil {
+		return err
+	}
+	to, from := 0, 0
+	for _, p := range px {
+		rows, read := p.Layout.Rows(), p.Tiles()*perTile
+		// The newline takes the place of the row above the picture's own, which is done with.
+		m.ops.Gather(all.Slice(from, from+1), m.packer.newline, []int32{0})
+		m.packer.pack(dst.Slice(to, to+rows), all.Slice(from, from+1+read), p.Layout)
+		to, from = to+rows, from+read
+	}
+	return m.ops.Sync()
+}
+
+// encodeTiles writes each tile's rows, a few tiles at a time.
+func (m *LLaVA) encodeTiles(dst backend.Tensor, tiles []image.Pixels) error {
+	for from := 0; from < len(tiles); from += tilesPerPass {
+		to := min(from+tilesPerPass, len(tiles))
+		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), tiles[from:to]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *LLaVA) encodePass(dst backend.Tensor, tiles []image.Pixels) error {
+	rows := len(tiles) * m.tower.patches()
 	sum, take, err := m.projector.begin(rows)
 	if err != nil {
 		return err
 	}
-	if err := m.tower.run(px, m.projector.last, func(state int, x backend.Tensor) {
+	if err := m.tower.run(tiles, m.projector.last, func(state int, x backend.Tensor) {
 		m.note("vision", state, x)
 		take(state, x)
 	}); err != nil {
@@ -62,16 +115,16 @@ func (m *LLaVA) encodePass(dst backend.Tensor, px []image.Pixels) error {
 		return err
 	}
 	m.projector.finish(all, sum)
-	m.ops.Gather(dst, all, withoutFirst(len(px), m.tower.patches()))
+	m.ops.Gather(dst, all, withoutFirst(len(tiles), m.tower.patches()))
 	err = m.ops.Sync()
 	m.ops.Free(all)
 	return err
 }
 
-// withoutFirst are the rows of all pictures but the first of each (strategy "default": a CLS token, where the tower has one).
-func withoutFirst(pictures, patches int) []int32 {
+// withoutFirst are the rows of all tiles but the first of each (strategy "default": a CLS token, where the tower has one).
+func withoutFirst(tiles, patches int) []int32 {
 	var rows []int32
-	for r := range pictures * patches {
+	for r := range tiles * patches {
 		if r%patches != 0 {
 			rows = append(rows, int32(r))
 		}

@@ -15,6 +15,7 @@ type LLaVA struct {
 	ops       *backend.Checked
 	tower     *tower
 	projector *projector
+	packer    *packer // of families whose pictures come in tiles; nil otherwise
 	decoder   *decoder
 
 	queries  workspace // of the observed rows of a layer
@@ -48,6 +49,9 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 	l := &loader{from: checkpoint, ops: backend.Check(b)}
 	m = &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
+	if s.family.anyres {
+		m.packer = loadPacker(l, s.vision, s.text.hidden)
+	}
 	width := working(m.config.Heads * m.config.HeadDim)
 	m.queries, m.selected = workspace{ops: l.ops, columns: width}, workspace{ops: l.ops, columns: width}
 	if err := errors.Join(l.err, l.ops.Sync()); err != nil {

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"fmt"
 	"math"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -36,6 +37,7 @@ func (s *suite) memory() {
 	copy(want[2*31:], double(y[31:]))
 	s.expect("scattered rows", into, want)
 
+	s.blend(x, t)
 	repeated := s.tensor(33, 31, x)
 	s.b.Add(repeated, s.tensor(11, 31, x[:11*31]))
 	want = double(x)
@@ -43,6 +45,26 @@ func (s *suite) memory() {
 		want[i] += float64(x[i%(11*31)])
 	}
 	s.expect("a repeated sum", repeated, want)
+}
+
+// blend makes one row of one, of three and of four others, the same one twice among them.
+func (s *suite) blend(x []float32, t backend.Tensor) {
+	for _, taps := range []int{1, 3, 4} {
+		rows, shares := make([]int32, 5*taps), s.normal(5*taps, 1)
+		want := make([]float64, 5*31)
+		for i := range rows {
+			rows[i] = int32(i * 7 % 33)
+			if i%taps == 1 {
+				rows[i], shares[i] = rows[i-1], 0
+			}
+			for c := range 31 {
+				want[i/taps*31+c] += float64(shares[i]) * float64(x[int(rows[i])*31+c])
+			}
+		}
+		blended := s.filled(5, 31)
+		s.b.Blend(blended, t, rows, shares)
+		s.expect(fmt.Sprintf("rows blended of %d", taps), blended, want)
+	}
 }
 
 func (s *suite) norms() {

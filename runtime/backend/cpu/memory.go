@@ -81,6 +81,17 @@ func (b *Backend) Scatter(dst, src backend.Tensor, rows []int32) {
 	}
 }
 
+func (b *Backend) Blend(dst, src backend.Tensor, rows []int32, shares []float32) {
+	d, s, taps := values(dst), values(src), len(rows)/dst.Rows
+	for i := range dst.Rows {
+		sum := d[i*dst.Cols : (i+1)*dst.Cols]
+		clear(sum)
+		for t := i * taps; t < (i+1)*taps; t++ {
+			axpy(shares[t], s[int(rows[t])*src.Cols:][:src.Cols], sum)
+		}
+	}
+}
+
 func (b *Backend) Add(dst, x backend.Tensor) {
 	d, s := values(dst), values(x)
 	for len(d) > 0 {
