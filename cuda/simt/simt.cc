@@ -226,9 +226,8 @@ static std::vector<int> thread_order(int threads) {
   return order;
 }
 
-cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+static void execute(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
   const int threads = size.x * size.y * size.z;
-  if (threads == 0 || threads > 1024 || shared > 232448 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
   grid_size = grid, block_size = size, kernel = &body;
   const std::vector<int> order = thread_order(threads);
   for (unsigned z = 0; z < grid.z; z++)
@@ -249,21 +248,12 @@ cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>
         }
         run_block(order);
       }
-  return cudaSuccess;
+}
+
+cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+  const int threads = size.x * size.y * size.z;
+  if (threads == 0 || threads > 1024 || shared > 232448 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
+  return queue([=] { execute(grid, size, shared, body); });
 }
 
 }  // namespace simt
-
-// The part of the runtime API that launchers and tests call: device memory is host memory, a stream is nothing.
-extern "C" {
-cudaError_t cudaMalloc(void** p, size_t n) { return (*p = std::aligned_alloc(256, (n + 255) / 256 * 256 + 256)) ? cudaSuccess : cudaErrorMemoryAllocation; }
-cudaError_t cudaFree(void* p) { std::free(p); return cudaSuccess; }
-cudaError_t cudaMemcpy(void* to, const void* from, size_t n, cudaMemcpyKind) { std::memcpy(to, from, n); return cudaSuccess; }
-cudaError_t cudaMemset(void* p, int v, size_t n) { std::memset(p, v, n); return cudaSuccess; }
-cudaError_t cudaMemsetAsync(void* p, int v, size_t n, cudaStream_t) { std::memset(p, v, n); return cudaSuccess; }
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-cudaError_t cudaGetLastError() { return cudaSuccess; }
-const char* cudaGetErrorString(cudaError_t) { return "an error of the simulated device"; }
-cudaError_t cudaGetDevice(int* d) { *d = 0; return cudaSuccess; }
-cudaError_t cudaDeviceGetAttribute(int* v, cudaDeviceAttr, int) { *v = 3; return cudaSuccess; }
-}

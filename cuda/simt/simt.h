@@ -37,6 +37,8 @@ void load_matrices(uint32_t r[4], const void* row, bool transposed);
 uint32_t transpose_matrix(uint32_t r);
 
 cudaError_t run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& body);
+// queue does the work now, or when the graph that is being captured is launched.
+cudaError_t queue(std::function<void()> work);
 
 template <class T>
 T from_lane(T value, int source) {
