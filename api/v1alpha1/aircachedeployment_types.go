@@ -25,7 +25,7 @@ type AirCacheDeploymentSpec struct {
 	GPUTypes []GPUType `json:"gpuTypes"`
 	// How the KV cache is compressed, and within which bounds.
 	// +optional
-	// +kubebuilder:default={policy:AirCache,layerBudget:Adaptive,retention:{minPercent:10,maxPercent:100}}
+	// +kubebuilder:default={policy:AirCache,retention:{minPercent:10,maxPercent:100}}
 	Cache CacheSpec `json:"cache,omitzero"`
 	// What must hold at the highest retention possible; without it, 85 % of the KV cache.
 	// +optional

@@ -1,8 +1,11 @@
 package v1alpha1
 
-// CacheSpec says how the KV cache is compressed.
+// CacheSpec says how the KV cache is compressed. A change of it rolls the pods, but for retention.percent.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.options) || self.policy == 'AirCache'",message="cache.options are those of policy AirCache"
 type CacheSpec struct {
-	// Full keeps every token; the others choose which visual tokens stay. TGV and SnapKV are not supported yet.
+	// Full keeps every token; the others choose by the question which visual tokens stay: AirCache by the text rows that the last
+	// one attends to, TGV by all text after the pictures, SnapKV by the last 32 rows.
 	// +optional
 	// +kubebuilder:default=AirCache
 	Policy CachePolicy `json:"policy,omitempty"`
@@ -10,16 +13,38 @@ type CacheSpec struct {
 	// +optional
 	// +kubebuilder:default={minPercent:10,maxPercent:100}
 	Retention Retention `json:"retention,omitzero"`
-	// Adaptive gives each layer a share by its own scores; Uniform gives all layers the same.
+	// How policy AirCache shares among the layers what stays: by the strength or the skewness of their scores, by both (Adaptive),
+	// or the same for all (Uniform). When left out, the runtime's own default. The other policies have their own way.
 	// +optional
-	// +kubebuilder:default=Adaptive
-	// +kubebuilder:validation:Enum=Adaptive;Uniform
+	// +kubebuilder:validation:Enum=Adaptive;Strength;Skewness;Uniform
 	LayerBudget string `json:"layerBudget,omitempty"`
+	// Options of policy AirCache. What is left out has the runtime's own default.
+	// +optional
+	Options *CacheOptions `json:"options,omitempty"`
 	// KV cache of one pod in MiB. When left out: half of the container's memory limit in a CPU pool, else what the runtime derives.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1048576
 	KVCacheMiB *int32 `json:"kvCacheMiB,omitempty"`
+}
+
+// CacheOptions are the options of policy AirCache.
+//
+// +kubebuilder:validation:MinProperties=1
+type CacheOptions struct {
+	// Which text rows look at the pictures: those that the last one attends to (Elite), the last 16 or 32, or all after the pictures.
+	// +optional
+	// +kubebuilder:validation:Enum=Elite;Last16;Last32;AllText
+	Window string `json:"window,omitempty"`
+	// A row is in window Elite from this share of the highest attention on: at 100 only the most attended one is, at 0 all are.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	AlphaPercent *int32 `json:"alphaPercent,omitempty"`
+	// Whether all KV heads of a layer keep the same tokens (Layer), or each its own, equally many (KVHead).
+	// +optional
+	// +kubebuilder:validation:Enum=Layer;KVHead
+	Granularity string `json:"granularity,omitempty"`
 }
 
 // CachePolicy chooses the visual tokens that stay in the KV cache.
@@ -32,6 +57,10 @@ const (
 	PolicyFull CachePolicy = "Full"
 	// PolicyAirCache scores visual tokens by the attention of an elite window of text tokens.
 	PolicyAirCache CachePolicy = "AirCache"
+	// PolicyTGV scores them by the attention of all text after the pictures, each row weighed by what later text pays to it.
+	PolicyTGV CachePolicy = "TGV"
+	// PolicySnapKV scores them by the attention of the last 32 rows, smoothed over neighbours.
+	PolicySnapKV CachePolicy = "SnapKV"
 )
 
 // Retention is the share of visual tokens that stay, in percent.
@@ -82,20 +111,23 @@ type ObjectivesSpec struct {
 
 // QualitySpec guards the answers while retention is tuned.
 type QualitySpec struct {
-	// Least share of the attention mass that the kept tokens must hold, as a mean over requests; retention rises to where it
-	// holds. 0 switches this guard off.
+	// Least share of the visual tokens' scores that the kept ones must hold, as a mean over requests; retention rises to where it
+	// holds. The scores are those of cache.policy: under another policy the same number asks for something else. 0 switches this
+	// guard off.
 	// +optional
 	// +kubebuilder:default=85
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MinRecallPercent *int32 `json:"minRecallPercent,omitempty"`
-	// Share of requests that are checked against the full cache; 0 switches this guard off. Not acted on yet.
+	// Share of compressed requests whose first tokens are compared with the full cache's; 0 switches this guard off. Each takes up
+	// to 16 more decoding steps, and room for its whole prompt, without which it is left out. A change of it rolls the pods.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	ShadowSamplePermille *int32 `json:"shadowSamplePermille,omitempty"`
-	// Least share of next tokens that must agree with the full cache. Not acted on yet.
+	// Least share of the compared tokens that must be those of the full cache. When 20 or more compared requests make it sure (95 %)
+	// that fewer are, retention rises, and stays up for ten minutes, longer each time.
 	// +optional
 	// +kubebuilder:default=97
 	// +kubebuilder:validation:Minimum=50

@@ -17,7 +17,7 @@ const (
 	ConditionMetricsAvailable = "MetricsAvailable"
 	// ConditionObjectivesMet is true when every objective of the spec holds.
 	ConditionObjectivesMet = "ObjectivesMet"
-	// ConditionQualityHealthy is true when answers agree with the full cache; not set yet.
+	// ConditionQualityHealthy is true when the quality guards hold; Unknown when nothing tells.
 	ConditionQualityHealthy = "QualityHealthy"
 	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child; not set yet.
 	ConditionAutoscalerConflict = "AutoscalerConflict"
@@ -133,11 +133,11 @@ const (
 	ReasonCompressionCannotHelp = "CompressionCannotHelp"
 )
 
-// Reasons of QualityHealthy, which is not set yet.
+// Reasons of QualityHealthy.
 const (
-	// ReasonAgreeing: answers agree with the full cache.
+	// ReasonAgreeing: recall and agreement with the full cache are as asked, as far as they are measured.
 	ReasonAgreeing = "Agreeing"
-	// ReasonViolated: quality is below its floor.
+	// ReasonViolated: recall or agreement is below what is asked.
 	ReasonViolated = "Violated"
 	// ReasonGuardOff: no guard is configured.
 	ReasonGuardOff = "GuardOff"

@@ -77,6 +77,9 @@ type PoolStatus struct {
 	// The retention of the pool.
 	// +optional
 	Tuning PoolTuning `json:"tuning,omitzero"`
+	// The measured quality; renewed with decisions and conditions, so it may be older than they are.
+	// +optional
+	Quality PoolQuality `json:"quality,omitzero"`
 	// The newest decisions of the tuner, oldest first.
 	// +optional
 	// +listType=atomic
@@ -88,7 +91,7 @@ type PoolStatus struct {
 const MaxDecisions = 10
 
 // PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why. After a restart of the operator
-// the tuner goes on from targetPermille, (epoch, revision) and lastKnownGoodPermille.
+// the tuner goes on from targetPermille, (epoch, revision), lastKnownGoodPermille and agreementFloorPermille.
 type PoolTuning struct {
 	// The retention that the pods are asked for.
 	// +optional
@@ -102,6 +105,10 @@ type PoolTuning struct {
 	// The newest value that had headroom for the stabilisation time.
 	// +optional
 	LastKnownGoodPermille int32 `json:"lastKnownGoodPermille,omitempty"`
+	// Below this agreement with the full cache is believed to be too low, since it was; it sinks with time, and is left out while
+	// agreement asks for nothing.
+	// +optional
+	AgreementFloorPermille int32 `json:"agreementFloorPermille,omitempty"`
 	// What mode Recommend would set.
 	// +optional
 	RecommendedPermille int32 `json:"recommendedPermille,omitempty"`
@@ -121,6 +128,20 @@ type PoolTuning struct {
 	// When the target changed last.
 	// +optional
 	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
+}
+
+// PoolQuality is how good the answers of a pool are.
+type PoolQuality struct {
+	// Share of the visual tokens' scores, as cache.policy scores them, that the kept ones hold; a mean over requests.
+	// +optional
+	RecallPermille int32 `json:"recallPermille,omitempty"`
+	// Share of the compared tokens that are those of the full cache, at the retention in force; left out while fewer than 20 requests
+	// were compared.
+	// +optional
+	AgreementPermille int32 `json:"agreementPermille,omitempty"`
+	// Requests that agreementPermille comes from, at most 500.
+	// +optional
+	ComparedRequests int32 `json:"comparedRequests,omitempty"`
 }
 
 // Decision is one change that the tuner made (or, in mode Recommend, would make) with the numbers that caused it.

@@ -25,7 +25,6 @@ type input struct {
 // checks run before anything is applied; the first that finds something is reported. While one does, the children stay as they are.
 var checks = []func(input) *finding{
 	modelSourceIsUnsupported,
-	policyIsUnsupported,
 	placementIsUnsupported,
 	autoscalingIsUnsupported,
 	gpuClassIsMissing,
@@ -51,13 +50,6 @@ func modelSourceIsUnsupported(in input) *finding {
 		return notYet("model.huggingFace", "use model.image or model.pvc")
 	case m.S3 != nil:
 		return notYet("model.s3", "use model.image or model.pvc")
-	}
-	return nil
-}
-
-func policyIsUnsupported(in input) *finding {
-	if p := in.object.Spec.Cache.Policy; p != v1alpha1.PolicyAirCache && p != v1alpha1.PolicyFull {
-		return notYet(fmt.Sprintf("cache.policy %s", p), "use AirCache or Full")
 	}
 	return nil
 }

@@ -32,7 +32,6 @@ var _ = Describe("a problem of the spec", func() {
 		Entry("a model of a bucket", func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Model = v1alpha1.ModelSpec{S3: &v1alpha1.S3Source{Bucket: "models", Prefix: "x"}}
 		}, v1alpha1.ReasonNotYetSupported, "model.s3"),
-		Entry("a policy to come", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache.Policy = "SnapKV" }, v1alpha1.ReasonNotYetSupported, "cache.policy SnapKV"),
 		Entry("strategy Any", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Placement.Strategy = "Any" }, v1alpha1.ReasonNotYetSupported, "placement.strategy Any"),
 		Entry("managed replicas", func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Autoscaling = &v1alpha1.AutoscalingSpec{Mode: "Managed", MinReplicas: ptr.To(int32(1)), MaxReplicas: ptr.To(int32(2))}
@@ -41,6 +40,22 @@ var _ = Describe("a problem of the spec", func() {
 			d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.ClassType("cpu", "no-such-class")}
 		}, v1alpha1.ReasonGPUClassNotFound, `gpuTypes[cpu].gpuClassName: GPUClass "no-such-class" does not exist`),
 	)
+
+	It("is not the policy of a peer: the pods run it, with the options that spec names", func(ctx SpecContext) {
+		s := newStory(ctx)
+		for name, policy := range map[string]v1alpha1.CacheSpec{
+			"--policy=SnapKV":             {Policy: v1alpha1.PolicySnapKV},
+			"--policy=TGV":                {Policy: v1alpha1.PolicyTGV},
+			"--policy=AirCache+alpha=0.2": {Policy: v1alpha1.PolicyAirCache, Options: &v1alpha1.CacheOptions{AlphaPercent: ptr.To(int32(20))}},
+		} {
+			d := s.applied(ctx, testkit.Deployment(s.namespace, "docs", func(d *v1alpha1.AirCacheDeployment) {
+				policy.Retention = d.Spec.Cache.Retention
+				d.Spec.Cache = policy
+			}))
+			testkit.ExpectNoCondition(ctx, env.Client, d, v1alpha1.ConditionStalled)
+			Expect(s.pool(ctx, "docs-cpu").Spec.Template.Spec.Containers[0].Args).To(ContainElement(name))
+		}
+	})
 
 	It("goes away with its cause: the class is created", func(ctx SpecContext) {
 		s := newStory(ctx)

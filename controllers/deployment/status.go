@@ -47,12 +47,15 @@ func newPoolStatus(before *v1alpha1.PoolStatus, pool poolState, tuning v1alpha1.
 	next := v1alpha1.PoolStatus{
 		Name: pool.name, DesiredReplicas: pool.wanted, ReadyReplicas: pool.ready(),
 		PendingReplicas: pool.podState.unscheduled, CapacityReason: capacityReason(pool.podState),
-		Product: clip(result.Product, 128), Tuning: tuning,
+		Product: clip(result.Product, 128), Tuning: tuning, Quality: result.Quality,
 	}
 	if before != nil {
 		next.Decisions = slices.Clone(before.Decisions)
 		if next.Product == "" {
 			next.Product = before.Product
+		}
+		if next.Quality == (v1alpha1.PoolQuality{}) {
+			next.Quality = before.Quality
 		}
 	}
 	next.Decisions = append(next.Decisions, newDecisions(before, result.Decisions)...)
@@ -125,12 +128,14 @@ func tunerConditions(p *plan, tuned *TuningResult) []tunerCondition {
 		{v1alpha1.ConditionTuningActive, tuned.TuningActive},
 		{v1alpha1.ConditionMetricsAvailable, tuned.MetricsAvailable},
 		{v1alpha1.ConditionObjectivesMet, tuned.ObjectivesMet},
+		{v1alpha1.ConditionQualityHealthy, tuned.QualityHealthy},
 	}
 	if p.paused {
 		const why = "spec.paused is true: pods keep their retention, and their metrics are not read"
+		for i := range list {
+			list[i].result = ConditionResult{metav1.ConditionUnknown, v1alpha1.ReasonUnknown, why}
+		}
 		list[0].result = ConditionResult{metav1.ConditionFalse, v1alpha1.ReasonHeld, why}
-		list[1].result = ConditionResult{metav1.ConditionUnknown, v1alpha1.ReasonUnknown, why}
-		list[2].result = ConditionResult{metav1.ConditionUnknown, v1alpha1.ReasonUnknown, why}
 	}
 	return list
 }
@@ -149,6 +154,7 @@ func kept(conditions []metav1.Condition, kind string, object *v1alpha1.AirCacheD
 var order = []string{
 	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionCapacityAvailable,
 	v1alpha1.ConditionTuningActive, v1alpha1.ConditionMetricsAvailable, v1alpha1.ConditionObjectivesMet,
+	v1alpha1.ConditionQualityHealthy,
 }
 
 func conditionOrder(kind string) int {

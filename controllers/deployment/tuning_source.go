@@ -30,7 +30,8 @@ type TuningResult struct {
 	TuningActive     ConditionResult
 	MetricsAvailable ConditionResult
 	ObjectivesMet    ConditionResult
-	// Latency and Quality are the texts of the columns, such as "ttft p95 0.42 s, itl p95 31 ms" and "recall 93%". Status follows each
+	QualityHealthy   ConditionResult
+	// Latency and Quality are the texts of the columns, such as "ttft p95 0.42 s, itl p95 31 ms" and "recall 93%, agreement 98%". Status follows each
 	// change of them, so the source rounds them and renews them with decisions, not with every look at the pods.
 	Latency, Quality string
 }
@@ -40,6 +41,8 @@ type PoolResult struct {
 	// Product that the pods report; "" when not known.
 	Product string
 	Tuning  v1alpha1.PoolTuning
+	// Quality as it was measured; renewed like the texts of the columns.
+	Quality v1alpha1.PoolQuality
 	// Decisions, oldest first. Those that are newer than the newest in status become events (Reason and Message as they are); status
 	// keeps the newest v1alpha1.MaxDecisions. Times have whole seconds in status, so two decisions of a pool differ in their second.
 	Decisions []v1alpha1.Decision

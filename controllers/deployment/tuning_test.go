@@ -29,14 +29,16 @@ func lowered(permille int32, revision int64, at time.Time) deployment.TuningResu
 			Product: "CPU",
 			Tuning: v1alpha1.PoolTuning{
 				TargetPermille: permille, Revision: revision, Epoch: 1, AckedReplicas: 1, Reason: "KVPressure",
-				LastChangeTime: ptr.To(metav1.NewTime(at.Add(345 * time.Millisecond))),
+				LastChangeTime: ptr.To(metav1.NewTime(at.Add(345 * time.Millisecond))), AgreementFloorPermille: 300,
 			},
+			Quality:   v1alpha1.PoolQuality{RecallPermille: 930, AgreementPermille: 981, ComparedRequests: 40},
 			Decisions: []v1alpha1.Decision{decision},
 		}},
 		TuningActive:     deployment.ConditionResult{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAdjusting, Message: decision.Message},
 		MetricsAvailable: deployment.ConditionResult{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFresh, Message: "1 of 1 pods answered"},
 		ObjectivesMet:    deployment.ConditionResult{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonKVPressure, Message: "97% > 85%"},
-		Latency:          "itl p95 31 ms", Quality: "recall 93%",
+		QualityHealthy:   deployment.ConditionResult{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAgreeing, Message: "98.1% > 97%"},
+		Latency:          "itl p95 31 ms", Quality: "recall 93%, agreement 98%",
 	}
 }
 
@@ -53,6 +55,7 @@ var _ = Describe("the tuned value", func() {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionTuningActive, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionQualityHealthy, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)
 		Expect(directive(ctx, s)).To(Equal(control.Tuning{UID: string(d.UID), Pool: "cpu", Revision: 1, Epoch: 1, TargetPermille: 1000, FloorPermille: 100}))
 		before := s.pool(ctx, "docs-cpu").ResourceVersion
 		s.happened()
@@ -63,11 +66,14 @@ var _ = Describe("the tuned value", func() {
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionTuningActive, metav1.ConditionTrue, v1alpha1.ReasonAdjusting)
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionMetricsAvailable, metav1.ConditionTrue, v1alpha1.ReasonFresh)
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionObjectivesMet, metav1.ConditionFalse, v1alpha1.ReasonKVPressure)
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionQualityHealthy, metav1.ConditionTrue, v1alpha1.ReasonAgreeing)
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
 		expectKStatus(ctx, d, status.CurrentStatus)
 		Expect(d.Status.Retention).To(Equal("62.5%"))
 		Expect(d.Status.Latency).To(Equal("itl p95 31 ms"))
-		Expect(d.Status.Quality).To(Equal("recall 93%"))
+		Expect(d.Status.Quality).To(Equal("recall 93%, agreement 98%"))
+		Expect(d.Status.Pools[0].Quality).To(Equal(v1alpha1.PoolQuality{RecallPermille: 930, AgreementPermille: 981, ComparedRequests: 40}))
+		Expect(d.Status.Pools[0].Tuning.AgreementFloorPermille).To(BeEquivalentTo(300))
 		Expect(d.Status.Pools[0].Decisions).To(HaveLen(1))
 		Expect(s.pool(ctx, "docs-cpu").ResourceVersion).To(Equal(before))
 		Expect(d.Generation).To(BeEquivalentTo(1))

@@ -3,6 +3,8 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"k8s.io/utils/ptr"
 
@@ -15,20 +17,19 @@ const mebi = 1 << 20
 // pod without its tuning file errs on the side of quality.
 func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 	spec, bounds := &d.Spec, PoolBounds(&d.Spec, pool)
-	policy := spec.Cache.Policy
 	list := []string{
 		"serve",
 		"--model=" + modelPath,
 		"--served-name=" + cmp.Or(spec.Model.ServedName, d.Name),
 		fmt.Sprintf("--addr=:%d", HTTPPort),
 		fmt.Sprintf("--control-addr=:%d", ControlPort),
-		"--policy=" + string(policy),
-		"--layer-budget=" + spec.Cache.LayerBudget,
+		"--policy=" + policy(&spec.Cache),
 		fmt.Sprintf("--retention-permille=%d", bounds.CeilingPermille),
 		fmt.Sprintf("--retention-floor-permille=%d", bounds.FloorPermille),
 		fmt.Sprintf("--retention-ceiling-permille=%d", bounds.CeilingPermille),
 		"--tuning-file=" + tuningPath + "/" + TuningKey(pool.Type.Name),
 		fmt.Sprintf("--max-images=%d", spec.Model.MaxImagesPerRequest),
+		fmt.Sprintf("--shadow-sample-permille=%d", shadowPermille(spec)),
 		fmt.Sprintf("--drain-seconds=%d", drainSeconds(spec)),
 		"--deployment-uid=" + string(d.UID),
 		"--pool=" + pool.Type.Name,
@@ -45,6 +46,33 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 		list = append(list, fmt.Sprintf("--max-image-pixels=%d", *n))
 	}
 	return list
+}
+
+// policy is the policy with its options as every command of the runtime spells them: "AirCache+layerBudget=Skewness+alpha=0.2". What
+// spec leaves out is left to the runtime.
+func policy(c *v1alpha1.CacheSpec) string {
+	parts := []string{string(c.Policy)}
+	add := func(option, value string) {
+		if value != "" {
+			parts = append(parts, option+"="+value)
+		}
+	}
+	if c.Policy == v1alpha1.PolicyAirCache {
+		add("layerBudget", c.LayerBudget)
+		if o := c.Options; o != nil {
+			add("window", o.Window)
+			if o.AlphaPercent != nil {
+				add("alpha", strconv.FormatFloat(float64(*o.AlphaPercent)/100, 'f', -1, 64))
+			}
+			add("granularity", o.Granularity)
+		}
+	}
+	return strings.Join(parts, "+")
+}
+
+// shadowPermille is the API's default for objects that were stored before the field existed.
+func shadowPermille(spec *v1alpha1.AirCacheDeploymentSpec) int32 {
+	return ptr.Deref(spec.Quality.ShadowSamplePermille, 10)
 }
 
 func backend(pool Pool) string {

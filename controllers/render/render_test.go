@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -79,8 +80,29 @@ func TestTemplateIgnoresTuning(t *testing.T) {
 			t.Errorf("%s changed the pod template", name)
 		}
 	}
+	if shadow := template(func(d *v1alpha1.AirCacheDeployment) { d.Spec.Quality.ShadowSamplePermille = ptr.To(int32(0)) }); shadow == before {
+		t.Error("another share of compared requests did not change the pod template, so pods would not compare them")
+	}
 	if floor := template(func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache.Retention.MinPercent = 30 }); floor == before {
 		t.Error("a new floor did not change the pod template, so pods would not enforce it")
+	}
+}
+
+func TestThePolicyIsSpelledAsTheRuntimeReadsIt(t *testing.T) {
+	for _, c := range []struct {
+		cache v1alpha1.CacheSpec
+		want  string
+	}{
+		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache}, "AirCache"},
+		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyTGV, LayerBudget: "Uniform"}, "TGV"},
+		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, LayerBudget: "Skewness", Options: &v1alpha1.CacheOptions{AlphaPercent: ptr.To(int32(29))}}, "AirCache+layerBudget=Skewness+alpha=0.29"},
+		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, Options: &v1alpha1.CacheOptions{Window: "Last32", AlphaPercent: ptr.To(int32(0)), Granularity: "KVHead"}}, "AirCache+window=Last32+alpha=0+granularity=KVHead"},
+	} {
+		c.cache.Retention = v1alpha1.Retention{MinPercent: 10, MaxPercent: 100}
+		d := testkit.Deployment("vision", "docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache = c.cache })
+		if args := deployment(t, d).Spec.Template.Spec.Containers[0].Args; !slices.Contains(args, "--policy="+c.want) {
+			t.Errorf("want --policy=%s in %q", c.want, args)
+		}
 	}
 }
 

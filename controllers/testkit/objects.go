@@ -23,7 +23,7 @@ func Deployment(namespace, name string, edits ...func(*v1alpha1.AirCacheDeployme
 			Model:    v1alpha1.ModelSpec{Image: &v1alpha1.ImageSource{Reference: ModelDigest}, MaxImagesPerRequest: 16},
 			GPUTypes: []v1alpha1.GPUType{CPUType("cpu")},
 			Cache: v1alpha1.CacheSpec{
-				Policy: v1alpha1.PolicyAirCache, LayerBudget: "Adaptive",
+				Policy:    v1alpha1.PolicyAirCache,
 				Retention: v1alpha1.Retention{MinPercent: 10, MaxPercent: 100},
 			},
 			Quality: v1alpha1.QualitySpec{

@@ -100,6 +100,14 @@ func (s State) neededForAgreement(t Target, m Sample) int32 {
 	return clamp(max(needed, now+t.smallStep(), now+guardBandPermille), 1, 1000)
 }
 
+// Agreement is the evidence at the value in force; none while it is too little to say anything.
+func (s State) Agreement() Mean {
+	if s.ComparedRequests < minCompared {
+		return Mean{}
+	}
+	return Mean{Value: s.AgreedShare, Count: s.ComparedRequests}
+}
+
 // agreementText is the evidence in words.
 func (s State) agreementText() string {
 	return fmt.Sprintf("%s of the next tokens of %.0f compared requests agree with the whole cache", share(s.AgreedShare), s.ComparedRequests)

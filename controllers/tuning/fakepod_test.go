@@ -22,6 +22,7 @@ type fakePod struct {
 	applied control.Ack
 	usage   float64
 	done    float64 // requests
+	agreed  float64 // of the next tokens of each, compared with the whole cache; 0: nothing is compared
 	down    bool
 	hang    chan struct{} // not nil: metrics wait until it is closed
 	scrapes int
@@ -99,6 +100,15 @@ aircache_applied_recall_count %[5]g
 aircache_gpu_info{product="CPU"} 1
 `, p.usage, p.applied.TargetPermille, p.applied.Epoch, p.applied.Revision,
 		p.done, 20*p.done, 80*p.done, 80*p.done*float64(p.applied.TargetPermille)/1000, 0.93*p.done)
+	if p.agreed > 0 {
+		fmt.Fprintf(w, `aircache_shadow_steps_total %[1]g
+aircache_shadow_steps_agreed_total %[2]g
+# TYPE aircache_agreement histogram
+aircache_agreement_bucket{le="+Inf"} %[3]g
+aircache_agreement_sum %[4]g
+aircache_agreement_count %[3]g
+`, 16*p.done, 16*p.agreed*p.done, p.done, p.agreed*p.done)
+	}
 }
 
 func (p *fakePod) tune(w http.ResponseWriter, r *http.Request) {

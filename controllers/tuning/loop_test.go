@@ -57,6 +57,69 @@ func TestPressureLowersLivePodsAndCalmRaisesThem(t *testing.T) {
 	}
 }
 
+func TestTooLittleAgreementRaisesLivePodsAndIsTold(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) {
+		d.Spec.Cache.Retention.Percent, d.Spec.Tuning.StabilizationSeconds = ptr.To(int32(30)), ptr.To(int32(3600))
+		d.Spec.Quality = v1alpha1.QualitySpec{MinRecallPercent: ptr.To(int32(0)), ShadowSamplePermille: ptr.To(int32(100)), MinAgreementPercent: 97}
+	})
+	p := s.pod(d, "cpu", "docs-1")
+	s.look(3)
+	s.expectQuality(d, "Unknown InsufficientSamples", "recall 93%")
+
+	p.set(func(p *fakePod) { p.agreed = 0.99 })
+	s.look(3)
+	s.expectQuality(d, "True Agreeing", "recall 93%, agreement 99%")
+	result, _ := s.loop.Get(d.UID)
+	if got, want := result.Pools["cpu"].Quality, (v1alpha1.PoolQuality{RecallPermille: 930, AgreementPermille: 990, ComparedRequests: 50}); got != want {
+		t.Errorf("status would say %+v, want %+v", got, want)
+	}
+	if changes := s.look(20); changes != 0 {
+		t.Errorf("figures that say the same woke the reconciler %d times", changes)
+	}
+	if n := testutil.CollectAndCount(s.loop.Metrics.agreement); n != 1 {
+		t.Errorf("%d agreement series", n)
+	}
+
+	p.set(func(p *fakePod) { p.agreed = 0.9 })
+	for range 100 {
+		if s.look(1); s.tuning(d, "cpu").TargetPermille != 300 {
+			break
+		}
+	}
+	applied, _, _ := p.get()
+	got := s.tuning(d, "cpu")
+	if applied.TargetPermille != 400 || got.TargetPermille != applied.TargetPermille || got.Reason != "QualityFloor" || got.AgreementFloorPermille != got.TargetPermille {
+		t.Errorf("the pod applies %+v, status would say %+v", applied, got)
+	}
+	result, _ = s.loop.Get(d.UID)
+	if decisions := result.Pools["cpu"].Decisions; len(decisions) == 0 || !strings.Contains(decisions[0].Message, "compared requests agree with the whole cache, 97% are asked") {
+		t.Errorf("decisions are %+v", decisions)
+	}
+	s.expectQuality(d, "False Violated", "recall 93%")
+	if n := testutil.CollectAndCount(s.loop.Metrics.agreement); n != 0 {
+		t.Errorf("%d agreement series say something of a value that nothing was compared at", n)
+	}
+
+	s.report(d)
+	s.startOperator()
+	s.look(1)
+	if again := s.tuning(d, "cpu"); again.AgreementFloorPermille != got.AgreementFloorPermille || again.TargetPermille != got.TargetPermille {
+		t.Errorf("after a restart status would say %+v, it said %+v", again, got)
+	}
+}
+
+func TestWithoutComparisonsThereIsNoAgreementGuard(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) {
+		d.Spec.Cache.Retention.Percent, d.Spec.Cache.Retention.MinPercent = ptr.To(int32(60)), 50
+		d.Spec.Quality = v1alpha1.QualitySpec{MinRecallPercent: ptr.To(int32(0)), ShadowSamplePermille: ptr.To(int32(0)), MinAgreementPercent: 97}
+	})
+	s.pod(d, "cpu", "docs-1")
+	s.look(3)
+	s.expectQuality(d, "Unknown GuardOff", "recall 93%")
+}
+
 func TestSteadyStateWritesNothing(t *testing.T) {
 	s := newStory(t)
 	d := s.create("docs")

@@ -14,6 +14,8 @@ import (
 // Metrics are the operator's own about tuning.
 type Metrics struct {
 	retention     *prometheus.GaugeVec
+	recall        *prometheus.GaugeVec
+	agreement     *prometheus.GaugeVec
 	decisions     *prometheus.CounterVec
 	scrapeSeconds prometheus.Histogram
 	scrapeErrors  prometheus.Counter
@@ -22,10 +24,13 @@ type Metrics struct {
 
 // NewMetrics registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
+	ofPool := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"namespace", "name", "pool"})
+	}
 	m := &Metrics{
-		retention: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "aircache_operator_retention_permille", Help: "Retention that a pool's pods are asked for.",
-		}, []string{"namespace", "name", "pool"}),
+		retention: ofPool("aircache_operator_retention_permille", "Retention that a pool's pods are asked for."),
+		recall:    ofPool("aircache_operator_recall_ratio", "Share of the visual tokens' scores, as the pool's own policy scores, that its last requests kept."),
+		agreement: ofPool("aircache_operator_agreement_ratio", "Share of compared tokens that are the full cache's, at the retention in force; absent while too few were compared."),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "aircache_operator_decisions_total", Help: "Decisions of the tuner, holds included.",
 		}, []string{"action", "reason"}),
@@ -40,12 +45,20 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aircache_operator_push_total", Help: "Tunings sent to pods, by answer: acked, refused, failed.",
 		}, []string{"answer"}),
 	}
-	r.MustRegister(m.retention, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
+	r.MustRegister(m.retention, m.recall, m.agreement, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
 	return m
 }
 
 func (m *Metrics) note(name types.NamespacedName, s seen) {
 	m.retention.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(s.applied.TargetPermille))
+	if r := s.sample.AppliedRecall; r.Count > 0 {
+		m.recall.WithLabelValues(name.Namespace, name.Name, s.name).Set(r.Value)
+	}
+	if s.agreement.Count > 0 {
+		m.agreement.WithLabelValues(name.Namespace, name.Name, s.name).Set(s.agreement.Value)
+	} else {
+		m.agreement.DeleteLabelValues(name.Namespace, name.Name, s.name)
+	}
 	m.decisions.WithLabelValues(string(s.decision.Action), string(s.decision.Reason)).Inc()
 }
 
@@ -73,9 +86,13 @@ func (m *Metrics) pushed(answers []directive.Result) {
 }
 
 func (m *Metrics) forget(name types.NamespacedName) {
-	m.retention.DeletePartialMatch(prometheus.Labels{"namespace": name.Namespace, "name": name.Name})
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement} {
+		g.DeletePartialMatch(prometheus.Labels{"namespace": name.Namespace, "name": name.Name})
+	}
 }
 
 func (m *Metrics) forgetPool(name types.NamespacedName, pool string) {
-	m.retention.DeleteLabelValues(name.Namespace, name.Name, pool)
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement} {
+		g.DeleteLabelValues(name.Namespace, name.Name, pool)
+	}
 }

@@ -51,6 +51,9 @@ func (r *report) update(s seen, product string) (moved bool) {
 	t.AckedReplicas = s.acked
 	t.UpperBoundPermille = d.UpperPermille
 	t.LowerBoundPermille = stick(t.LowerBoundPermille, d.LowerPermille, s.bounds.FloorPermille, d.UpperPermille)
+	if t.AgreementFloorPermille = stick(t.AgreementFloorPermille, s.agreementFloor, s.bounds.FloorPermille, d.UpperPermille); s.agreementFloor == 0 {
+		t.AgreementFloorPermille = 0
+	}
 	switch {
 	case s.lastGood > 0:
 		t.LastKnownGoodPermille = s.lastGood

@@ -25,6 +25,8 @@ type pool struct {
 	memory observe.Memory
 	looked time.Time
 	report report
+	// quality is the newest, while report has what status should say.
+	quality v1alpha1.PoolQuality
 }
 
 // seen is what one round found about a pool.
@@ -38,6 +40,9 @@ type seen struct {
 	lastGood int32
 	acked    int32
 	at       time.Time
+
+	agreement      tuner.Mean // at the value in force; no count while it says nothing
+	agreementFloor int32
 }
 
 // look runs one round: every pool of the object, then what status should say of them.
@@ -53,7 +58,7 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 			p = &pool{}
 			var before v1alpha1.PoolStatus
 			p.state, before = seed(d, t.Name)
-			p.report = reportFrom(before)
+			p.report, p.quality = reportFrom(before), before.Quality
 			o.pools[t.Name] = p
 		}
 		s, err := l.lookAtPool(ctx, d, t, p)
@@ -103,6 +108,8 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t
 	s.mode = target.Mode
 	p.state, s.decision = tuner.Next(target, p.state, s.sample)
 	s.applied, s.lastGood = p.state.Applied(), p.state.LastGoodPermille
+	s.agreement, s.agreementFloor = p.state.Agreement(), p.state.AgreementGuardPermille
+	p.quality = qualityOf(s, p.quality)
 	s.acked = l.push(ctx, d, s, pods, results)
 	return s, nil
 }

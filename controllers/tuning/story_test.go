@@ -128,7 +128,7 @@ func (s *story) report(d *v1alpha1.AirCacheDeployment) {
 	result, _ := s.loop.Get(d.UID)
 	d.Status.Pools, d.Status.Latency, d.Status.Quality = nil, result.Latency, result.Quality
 	for name, p := range maps.All(result.Pools) {
-		d.Status.Pools = append(d.Status.Pools, v1alpha1.PoolStatus{Name: name, Product: p.Product, Tuning: p.Tuning, Decisions: p.Decisions})
+		d.Status.Pools = append(d.Status.Pools, v1alpha1.PoolStatus{Name: name, Product: p.Product, Tuning: p.Tuning, Quality: p.Quality, Decisions: p.Decisions})
 	}
 	s.do(s.client.Status().Update(context.Background(), d))
 }
@@ -176,6 +176,15 @@ func (s *story) expectConditions(d *v1alpha1.AirCacheDeployment, tuning, metrics
 		if got := string(c.got.Status) + " " + c.got.Reason; got != c.want {
 			s.Errorf("%s is %s (%s), want %s", c.name, got, c.got.Message, c.want)
 		}
+	}
+}
+
+func (s *story) expectQuality(d *v1alpha1.AirCacheDeployment, condition, text string) {
+	s.Helper()
+	result, _ := s.loop.Get(d.UID)
+	c := result.QualityHealthy
+	if got := string(c.Status) + " " + c.Reason; got != condition || result.Quality != text {
+		s.Errorf("QualityHealthy is %s (%s), want %s; the text is %q, want %q", got, c.Message, condition, result.Quality, text)
 	}
 }
 

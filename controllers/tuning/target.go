@@ -1,6 +1,7 @@
 package tuning
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -15,6 +16,8 @@ const (
 	defaultInterval      = 15
 	defaultStabilization = 120
 	defaultMinRecall     = 85
+	defaultShadow        = 10
+	defaultMinAgreement  = 97
 )
 
 func interval(d *v1alpha1.AirCacheDeployment) time.Duration {
@@ -39,6 +42,9 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 		IntervalSeconds:      interval(d).Seconds(),
 		StabilizationSeconds: float64(ptr.Deref(spec.Tuning.StabilizationSeconds, defaultStabilization)),
 	}
+	if ptr.Deref(spec.Quality.ShadowSamplePermille, defaultShadow) > 0 { // else nothing is compared
+		t.MinAgreementPermille = 10 * cmp.Or(spec.Quality.MinAgreementPercent, defaultMinAgreement)
+	}
 	if spec.Cache.Policy == v1alpha1.PolicyFull {
 		t.Mode = tuner.Fixed
 	}
@@ -55,7 +61,8 @@ func seed(d *v1alpha1.AirCacheDeployment, poolName string) (tuner.State, v1alpha
 	for _, p := range d.Status.Pools {
 		if p.Name == poolName && p.Tuning.TargetPermille > 0 {
 			t := p.Tuning
-			return tuner.Seed(tuner.Applied{Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille}, t.LastKnownGoodPermille), p
+			state := tuner.Seed(tuner.Applied{Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille}, t.LastKnownGoodPermille)
+			return state.WithAgreementGuard(t.AgreementFloorPermille), p
 		}
 	}
 	return tuner.State{}, v1alpha1.PoolStatus{}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/tuner"
 )
 
@@ -49,16 +50,36 @@ func twoDigits(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// qualityText is the column of the pool with the lowest recall: "recall 93%".
+// qualityText is the column of the worst pools: "recall 93%, agreement 98%".
 func qualityText(round []seen) string {
-	lowest := tuner.Mean{Value: math.Inf(1)}
+	var recall, agreement tuner.Mean
 	for _, s := range round {
-		if r := s.sample.AppliedRecall; r.Count > 0 && r.Value < lowest.Value {
-			lowest = r
-		}
+		recall, agreement = lower(recall, s.sample.AppliedRecall), lower(agreement, s.agreement)
 	}
-	if lowest.Count == 0 {
-		return ""
+	var parts []string
+	if recall.Count > 0 {
+		parts = append(parts, fmt.Sprintf("recall %.0f%%", 100*recall.Value))
 	}
-	return fmt.Sprintf("recall %.0f%%", 100*lowest.Value)
+	if agreement.Count > 0 {
+		parts = append(parts, fmt.Sprintf("agreement %.0f%%", 100*agreement.Value))
+	}
+	return strings.Join(parts, ", ")
 }
+
+func lower(a, b tuner.Mean) tuner.Mean {
+	if b.Count > 0 && (a.Count == 0 || b.Value < a.Value) {
+		return b
+	}
+	return a
+}
+
+// qualityOf is what status says of one pool; what was not measured in this round stays as it was.
+func qualityOf(s seen, before v1alpha1.PoolQuality) v1alpha1.PoolQuality {
+	if r := s.sample.AppliedRecall; r.Count > 0 {
+		before.RecallPermille = permille(r.Value)
+	}
+	before.AgreementPermille, before.ComparedRequests = permille(s.agreement.Value), int32(s.agreement.Count)
+	return before
+}
+
+func permille(share float64) int32 { return int32(math.Round(1000 * share)) }

@@ -26,6 +26,10 @@ func TestTexts(t *testing.T) {
 	if got := qualityText(round); got != "recall 93%" {
 		t.Errorf("got %q", got)
 	}
+	round[0].agreement, round[1].agreement = tuner.Mean{Value: 0.98, Count: 40}, tuner.Mean{Value: 0.99, Count: 40}
+	if got := qualityText(round); got != "recall 93%, agreement 98%" {
+		t.Errorf("got %q", got)
+	}
 	if latencyText(nil)+qualityText(nil) != "" {
 		t.Error("nothing seen has a text")
 	}

@@ -15,9 +15,9 @@ import (
 // view is what status should say of one object: it renews itself with decisions and with
 // states that last, not with every number that moves.
 type view struct {
-	published                   deployment.TuningResult
-	tuning, metrics, objectives steady
-	latency, quality            string
+	published                            deployment.TuningResult
+	tuning, metrics, objectives, healthy steady
+	latency, quality                     string
 }
 
 // viewFrom keeps the last words of an earlier operator until there are new ones.
@@ -36,24 +36,29 @@ func (v *view) update(pools map[string]*pool, round []seen) (deployment.TuningRe
 		v.tuning.next(worst(round, tuningSeverity, tuningCondition), moved)
 		v.metrics.next(worst(round, metricsSeverity, metricsCondition), false)
 		v.objectives.next(worst(round, objectivesSeverity, objectivesCondition), moved)
+		v.healthy.next(worst(round, qualitySeverity, qualityCondition), moved)
 	}
 	next := deployment.TuningResult{
 		Pools: map[string]deployment.PoolResult{}, Latency: v.published.Latency, Quality: v.published.Quality,
-		TuningActive: v.tuning.shown, MetricsAvailable: v.metrics.shown, ObjectivesMet: v.objectives.shown,
+		TuningActive: v.tuning.shown, MetricsAvailable: v.metrics.shown, ObjectivesMet: v.objectives.shown, QualityHealthy: v.healthy.shown,
 	}
+	isFirst := false
 	for name, p := range pools {
 		if p.report.Tuning.TargetPermille > 0 {
-			next.Pools[name] = p.report.PoolResult
+			result := p.report.PoolResult
+			result.Quality = v.published.Pools[name].Quality // as it was: a new figure alone is no news, the first one is
+			isFirst = isFirst || result.Quality.AgreementPermille == 0 && p.quality.AgreementPermille > 0
+			next.Pools[name] = result
 		}
 	}
 	v.latency, v.quality = keepIfEmpty(latencyText(round), v.latency), keepIfEmpty(qualityText(round), v.quality)
-	isFirstText := next.Latency == "" && v.latency != "" || next.Quality == "" && v.quality != ""
-	if len(next.Pools) == 0 || equality.Semantic.DeepEqual(next, v.published) && !isFirstText {
+	isFirst = isFirst || next.Latency == "" && v.latency != "" || next.Quality == "" && v.quality != ""
+	if len(next.Pools) == 0 || equality.Semantic.DeepEqual(next, v.published) && !isFirst {
 		return v.published, false
 	}
 	next.Latency, next.Quality = v.latency, v.quality
 	for name, p := range next.Pools {
-		p.Decisions = slices.Clone(p.Decisions)
+		p.Decisions, p.Quality = slices.Clone(p.Decisions), pools[name].quality
 		next.Pools[name] = p
 	}
 	v.published = next
@@ -118,18 +123,26 @@ var (
 		v1alpha1.ReasonMet, v1alpha1.ReasonUnknown, v1alpha1.ReasonLatencyBreach, v1alpha1.ReasonKVPressure,
 		v1alpha1.ReasonCompressionCannotHelp,
 	}
+	qualitySeverity = []string{
+		v1alpha1.ReasonGuardOff, v1alpha1.ReasonAgreeing, v1alpha1.ReasonUnknown, v1alpha1.ReasonInsufficientSamples, v1alpha1.ReasonViolated,
+	}
 )
 
 func tuningCondition(s seen) deployment.ConditionResult     { return condition(s.decision.Tuning()) }
 func metricsCondition(s seen) deployment.ConditionResult    { return condition(s.decision.Metrics) }
 func objectivesCondition(s seen) deployment.ConditionResult { return condition(s.decision.Objectives) }
 
+func qualityCondition(s seen) deployment.ConditionResult { return condition(s.decision.Quality) }
+
+// unsure are the reasons of a condition that is neither true nor false.
+var unsure = []string{v1alpha1.ReasonUnknown, v1alpha1.ReasonGuardOff, v1alpha1.ReasonInsufficientSamples}
+
 func condition(f tuner.Finding) deployment.ConditionResult {
 	status := metav1.ConditionFalse
 	switch {
 	case f.OK:
 		status = metav1.ConditionTrue
-	case f.Reason == v1alpha1.ReasonUnknown:
+	case slices.Contains(unsure, f.Reason):
 		status = metav1.ConditionUnknown
 	}
 	return deployment.ConditionResult{Status: status, Reason: f.Reason, Message: f.Message}
