@@ -13,10 +13,15 @@ import (
 //
 //	snapkv                                   SnapKV
 //	AirCache+alpha=0.7+layerBudget=Uniform   AirCache, of the defaults alpha and layerBudget changed
+//	AirCache+paper+alpha=0.7                 AirCache as published (see Paper), but for alpha
 func Parse(word string, defaults Options) (Policy, string, error) {
 	parts := strings.Split(word, "+")
 	options := defaults
-	for _, part := range parts[1:] {
+	for i, part := range parts[1:] {
+		if i == 0 && strings.EqualFold(part, paper) {
+			options = Paper()
+			continue
+		}
 		if err := options.set(part); err != nil {
 			return nil, "", fmt.Errorf("reading policy %q: %w", word, err)
 		}
@@ -31,6 +36,9 @@ func Parse(word string, defaults Options) (Policy, string, error) {
 	parts[0] = policy.Name()
 	return policy, strings.Join(parts, "+"), nil
 }
+
+// paper, as the first option, stands for all of Paper's.
+const paper = "paper"
 
 // OptionNames are the names of the options, as Parse takes them.
 func OptionNames() (names []string) {

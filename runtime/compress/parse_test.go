@@ -24,6 +24,8 @@ func TestParse(t *testing.T) {
 		{"SNAPKV", Defaults(), SnapKV{}, "SnapKV"},
 		{"full", uniform, Full{}, "Full"},
 		{"AirCache+alpha=0.7+layerBudget=Pyramid", uniform, with(uniform, func(o *Options) { o.Alpha, o.LayerBudget = .7, Pyramid }), "AirCache+alpha=0.7+layerBudget=Pyramid"},
+		{"AirCache+paper", uniform, AirCache{Paper()}, "AirCache+paper"},
+		{"AirCache+Paper+pool=2", uniform, with(Paper(), func(o *Options) { o.Pool = 2 }), "AirCache+Paper+pool=2"},
 		{"airCache+ELITEMIN=4", Defaults(), with(Defaults(), func(o *Options) { o.EliteMin = 4 }), "AirCache+ELITEMIN=4"},
 	} {
 		policy, name, err := Parse(c.word, c.defaults)
@@ -53,6 +55,11 @@ func TestAWrongPolicyIsNamed(t *testing.T) {
 		"AirCache+alpha=2":          "alpha is 2, it must be from 0 to 1",
 		"AirCache+eliteMin=1.5":     "must be a value of type int",
 		"AirCache+layerBudget=Big":  `layerBudget is "Big"`,
+		"AirCache+pool=9":           "pool is 9, it must be from 0 to 8",
+		"AirCache+pool=2+paper":     `option "paper" is not known`,
+		"AirCache+rowWeight=Half":   `rowWeight is "Half"`,
+		"AirCache+valueNorm=yes":    `valueNorm is "yes", it must be a value of type bool`,
+		"SnapKV+paper":              "SnapKV takes no options",
 		"SnapKV+alpha=0.5":          "SnapKV takes no options, only AirCache does",
 		"Full+layerBudget=Adaptive": "Full takes no options",
 	} {
