@@ -199,9 +199,17 @@ __device__ __forceinline__ void add_values(RowState<kDim>& state, const TileScor
   }
 }
 
-// write_rows divides by the sums; dst is the block's first row, already at the head.
+// Answer is where a block's rows go, from its first row on and at its head.
+struct Answer {
+  bf16* dst;
+  int stride;
+  float* log_sum;  // or null
+  int log_sum_stride;
+};
+
+// write_rows divides by the sums.
 template <int kDim>
-__device__ __forceinline__ void write_rows(RowState<kDim>& state, bf16* dst, int stride, int rows) {
+__device__ __forceinline__ void write_rows(RowState<kDim>& state, const Answer& answer, int rows, float scale) {
   const int lane = threadIdx.x % kWarp, first = threadIdx.x / kWarp * 32;
 #pragma unroll
   for (int m = 0; m < 2; m++)
@@ -213,7 +221,8 @@ __device__ __forceinline__ void write_rows(RowState<kDim>& state, bf16* dst, int
       const int row = first + m * 16 + half * 8 + lane / 4;
       if (row >= rows) continue;
       const float share = 1.0f / sum;
-      bf16* at = dst + int64_t(row) * stride + lane % 4 * 2;
+      if (answer.log_sum && lane % 4 == 0) answer.log_sum[int64_t(row) * answer.log_sum_stride] = (state.top[m][half] * scale + log2f(sum)) / kLog2E;
+      bf16* at = answer.dst + int64_t(row) * answer.stride + lane % 4 * 2;
 #pragma unroll
       for (int n = 0; n < kDim / 8; n++)
         *reinterpret_cast<uint32_t*>(at + n * 8) = pack_pair(state.o[m][n][2 * half] * share, state.o[m][n][2 * half + 1] * share);
@@ -222,7 +231,7 @@ __device__ __forceinline__ void write_rows(RowState<kDim>& state, bf16* dst, int
 
 // attend_rows is the block's work: rows of q against the keys of source up to last (of the first row, growing by step a row).
 template <int kDim, class Keys>
-__device__ __forceinline__ void attend_rows(bf16* dst, int stride, const bf16* q, int width, int rows, Keys source, int last, int step, float scale) {
+__device__ __forceinline__ void attend_rows(const Answer& answer, const bf16* q, int width, int rows, Keys source, int last, int step, float scale) {
   using Tile = PrefillTile<kDim>;
   bf16* shared_rows = reinterpret_cast<bf16*>(dynamic_shared_memory());
   bf16* stages = shared_rows + kTileRows * Tile::kStride;
@@ -252,7 +261,7 @@ __device__ __forceinline__ void attend_rows(bf16* dst, int stride, const bf16* q
     weigh_scores<kDim>(state, s, scale);
     add_values<kDim>(state, s, stage + Tile::kKeyValues);
   }
-  write_rows<kDim>(state, dst, stride, rows);
+  write_rows<kDim>(state, answer, rows, scale);
 }
 
 // The last rows of a prompt see the most keys: their blocks come first, so that none is left alone at the end.
@@ -270,7 +279,8 @@ __global__ void __launch_bounds__(kPrefillThreads) attend_prefill(PrefillParams 
   }
   const int cached = p.batch.cached[entry];
   PagedKeys<kDim> keys{p.pool, p.batch.pages + table, p.heads.kv, head / p.heads.group(), cached + rows, {}};
-  attend_rows<kDim>(dst, stride, p.qkv + int64_t(row) * p.heads.width() + head * kDim, p.heads.width(), rows - first, keys, cached + first, 1, p.scale);
+  const Answer answer{dst, stride, p.log_sum ? p.log_sum + int64_t(row) * p.heads.query + head : nullptr, p.heads.query};
+  attend_rows<kDim>(answer, p.qkv + int64_t(row) * p.heads.width() + head * kDim, p.heads.width(), rows - first, keys, cached + first, 1, p.scale);
 }
 
 template <int kDim>
@@ -279,7 +289,7 @@ __global__ void __launch_bounds__(kPrefillThreads) mix(MixParams p) {
   const bf16* sequence = p.qkv + int64_t(blockIdx.z) * p.rows * width;
   StridedKeys<kDim> keys{sequence + (p.heads.query + head / p.heads.group()) * kDim, int64_t(p.heads.kv) * kDim, width, p.rows, 0};
   bf16* dst = p.dst + (int64_t(blockIdx.z) * p.rows + first) * stride + head * kDim;
-  attend_rows<kDim>(dst, stride, sequence + int64_t(first) * width + head * kDim, width, p.rows - first, keys, p.rows - 1, 0, p.scale);
+  attend_rows<kDim>({dst, stride, nullptr, 0}, sequence + int64_t(first) * width + head * kDim, width, p.rows - first, keys, p.rows - 1, 0, p.scale);
 }
 
 }  // namespace aircache

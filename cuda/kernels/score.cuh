@@ -10,7 +10,10 @@
 // them would move rows * heads * 4 bytes a key, reading a key again moves 2*dim. Rows of the window x heads of a group are
 // the rows of tensor-core tiles, 128 keys in shared memory the columns; sums over rows go lane, warp, block, in a fixed order.
 //
-// Bytes: 2 * layers * kv * dim * 2 a key: 8192 keys, 28 layers, 4 x 128: 470 MB, 0.16 ms at 3.0 TB/s. FLOPs: 4 * dim * heads * rows *
+// The weights of the window's rows (received) ask for softmaxes over all that a row sees. Prefill has their sums: with them only the
+// observed rows' own keys are multiplied; without them mass goes over all keys once more.
+//
+// Bytes: 2 * layers * kv * dim * 2 a key, and half of that again for the lengths of values: 8192 keys, 28 layers, 4 x 128: 705 MB, 0.24 ms at 3.0 TB/s. FLOPs: 4 * dim * heads * rows *
 // layers a key: 26 GFLOP at 8 rows (0.1 ms at 250 TFLOP/s), 210 at 64.
 #pragma once
 
@@ -266,11 +269,16 @@ __global__ void __launch_bounds__(kScoreThreads) static factors(FactorParams p) 
   const int count = p.window.count ? p.window.count[layer] : p.rows;
   for (int row = threadIdx.x; row < count * group; row += blockDim.x) {
     const int64_t at = (int64_t(layer) * p.heads.kv + head) * most + row;
-    const float2* part = p.part + at * p.splits;
-    float top = minus_infinity(), sum = 0;
-    for (int s = 0; s < p.splits; s++) top = max(top, part[s].x);
-    for (int s = 0; s < p.splits; s++) sum += part[s].y * shrink(part[s].x, top);
     const int observed = p.window.list ? p.window.list[int64_t(layer) * p.window.most + row / group] : row / group;
+    float top = minus_infinity(), sum = 0;
+    if (p.log_sum) {
+      top = p.log_sum[layer][int64_t(observed) * p.heads.query + head * group + row % group] * kLog2E;
+      sum = 1;
+    } else {
+      const float2* part = p.part + at * p.splits;
+      for (int s = 0; s < p.splits; s++) top = max(top, part[s].x);
+      for (int s = 0; s < p.splits; s++) sum += part[s].y * shrink(part[s].x, top);
+    }
     const float weight = p.plain ? 1.0f : p.weight ? p.weight[int64_t(layer) * p.rows + observed] : 1.0f / count;
     p.factor[at] = sum > 0 ? make_float2(top, weight / (p.heads.query * sum)) : make_float2(0, 0);
   }

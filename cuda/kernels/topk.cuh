@@ -1,4 +1,4 @@
-// top finds the k largest scores of a layer by their bits: the k-th largest value in three rounds of 11, 11 and 10 bits, each a
+// top finds the k largest numbers of a layer by their bits: the k-th largest value in three rounds of 11, 11 and 10 bits, each a
 // histogram in shared memory; then positions are listed in ascending order by prefix sums. Nothing depends on timing: the only
 // atomics count integers.
 //
@@ -16,7 +16,6 @@ constexpr int kBins = 2048;
 
 // rank_key orders scores as unsigned numbers; padding comes last.
 __device__ __forceinline__ unsigned rank_key(float score) { return score < 0 ? 0 : __float_as_uint(score) + 1; }
-__device__ __forceinline__ float score_of(unsigned key) { return key == 0 ? 0 : __uint_as_float(key - 1); }
 
 struct TopScratch {
   int bins[kBins];
@@ -65,24 +64,15 @@ __global__ void __launch_bounds__(kTopThreads) static top(TopParams p) {
   __shared__ double scratch[kTopThreads / kWarp];
   unsigned* keys = reinterpret_cast<unsigned*>(dynamic_shared_memory());
   const int quota = blockIdx.x, layer = blockIdx.y, n = p.visual;
-  for (int v = threadIdx.x; v < n; v += kTopThreads) keys[v] = rank_key(p.score[int64_t(layer) * n + v]);
+  for (int v = threadIdx.x; v < n; v += kTopThreads) keys[v] = rank_key(p.order[int64_t(layer) * n + v]);
   __syncthreads();
   int equal = min(p.budget[quota * p.layers + layer], n);  // how many of those equal to the threshold stay
   if (equal <= 0) return;
   const unsigned threshold = nth_largest(s, keys, n, equal);
 
-  double kept = 0, all = 0;
-  for (int v = threadIdx.x; v < n; v += kTopThreads) {
-    if (keys[v] > threshold) kept += score_of(keys[v]);
-    all += score_of(keys[v]);
-  }
-  kept = block_sum(kept, scratch) + equal * double(score_of(threshold));
-  all = block_sum(all, scratch);
-  if (threadIdx.x == 0) p.mass[quota * p.layers + layer] = make_double2(kept, all);
-  if (quota > 0 || !p.kept) return;
-
-  // A thread lists the positions of one stretch.
+  // A thread takes one stretch of positions: so the ones it keeps follow each other.
   const int each = (n + kTopThreads - 1) / kTopThreads, from = min(n, int(threadIdx.x) * each), to = min(n, from + each);
+  const float* score = p.score + int64_t(layer) * n;
   int same = 0, more = 0, total;
   for (int v = from; v < to; v++) {
     same += keys[v] == threshold;
@@ -90,8 +80,17 @@ __global__ void __launch_bounds__(kTopThreads) static top(TopParams p) {
   }
   int same_before = block_prefix(same, s.counts, total);
   int at = block_prefix(more, s.counts, total) + min(same_before, equal);
-  for (int v = from; v < to; v++)
-    if (keys[v] > threshold || (keys[v] == threshold && same_before++ < equal)) p.kept[int64_t(layer) * n + at++] = v;
+  double kept = 0, all = 0;
+  for (int v = from; v < to; v++) {
+    const double mine = max(score[v], 0.0f);
+    all += mine;
+    if (keys[v] < threshold || (keys[v] == threshold && same_before++ >= equal)) continue;
+    kept += mine;
+    if (quota == 0 && p.kept) p.kept[int64_t(layer) * n + at++] = v;
+  }
+  kept = block_sum(kept, scratch);
+  all = block_sum(all, scratch);
+  if (threadIdx.x == 0) p.mass[quota * p.layers + layer] = make_double2(kept, all);
 }
 
 }  // namespace aircache

@@ -22,8 +22,8 @@ inline double scaled_product(const double* a, const double* b, int dim) {
   return sum / std::sqrt(double(dim));
 }
 
-// attend: dst [rows, query * dim]; rows of sequences without pages are zeros.
-inline std::vector<double> attend(const std::vector<double>& qkv, Cache& cache, const Step& step, int layer) {
+// attend: dst [rows, query * dim]; rows of sequences without pages are zeros. log_sum [rows, query] is filled where it is given.
+inline std::vector<double> attend(const std::vector<double>& qkv, Cache& cache, const Step& step, int layer, std::vector<double>* log_sum = nullptr) {
   const Heads h = cache.heads;
   std::vector<double> dst(step.row_sequence.size() * h.query * h.dim);
   for (size_t row = 0; row < step.row_sequence.size(); row++) {
@@ -34,6 +34,11 @@ inline std::vector<double> attend(const std::vector<double>& qkv, Cache& cache, 
       const int kv = head / h.group();
       std::vector<double> weights(seen);
       for (int j = 0; j < seen; j++) weights[j] = scaled_product(&qkv[row * h.width() + head * h.dim], &cache.at(step.page(layer, s, j), false, kv, j % kPageTokens, 0), h.dim);
+      if (log_sum) {
+        double sum = 0;
+        for (double x : weights) sum += std::exp(x);
+        (*log_sum)[row * h.query + head] = std::log(sum);
+      }
       softmax(weights);
       double* out = &dst[(row * h.query + head) * h.dim];
       for (int j = 0; j < seen; j++) {

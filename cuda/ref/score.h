@@ -73,45 +73,45 @@ inline std::vector<double> column_sums(Prompt& p, int layer, const ColumnQuestio
   return sums;
 }
 
-inline std::vector<double> text_weights(const std::vector<double>& sums) {
-  std::vector<double> w(sums.size());
+// received: shares of 1 of the window's rows; sums are of all observed rows.
+inline std::vector<double> received(const std::vector<double>& sums, const std::vector<int>& window) {
+  std::vector<double> w;
   double all = 0;
-  for (size_t j = 0; j < w.size(); j++) all += w[j] = sums[j] / double(w.size() - j);
-  for (double& x : w) x /= all;
+  for (int j : window) {
+    w.push_back(sums[j] / double(sums.size() - j));
+    all += w.back();
+  }
+  for (double& x : w) x = all > 0 ? x / all : 1.0 / double(w.size());
   return w;
 }
 
-enum Pool { kNone, kMean, kMax };
-
-inline std::vector<double> pool(const std::vector<double>& x, const std::vector<int>& line, Pool how, int width) {
-  if (how == kNone) return x;
-  std::vector<double> out(x.size());
-  for (int c = 0; c < int(x.size()); c++) {
-    int n = 0;
-    for (int o = std::max(0, c - width / 2); o <= std::min(int(x.size()) - 1, c + width / 2); o++) {
-      if (line[o] != line[c]) continue;
-      out[c] = how == kMax ? std::max(out[c], x[o]) : out[c] + x[o];
-      n++;
+inline double length(Prompt& p, int layer, int row) {
+  const Heads h = p.cache.heads;
+  double sum = 0;
+  for (int head = 0; head < h.kv; head++)
+    for (int i = 0; i < h.dim; i++) {
+      const double v = p.cache.at(p.pages[p.table[layer] + row / kPageTokens], true, head, row % kPageTokens, i);
+      sum += v * v;
     }
-    if (how == kMean) out[c] /= n;
-  }
-  return out;
+  return std::sqrt(sum);
 }
 
-// carry_on: what earlier layers saw, in shares, with each layer's own strength.
-inline void carry_on(std::vector<std::vector<double>>& scores, double carry) {
-  std::vector<double> carried;
-  for (auto& layer : scores) {
-    double strength = 0;
-    for (double x : layer) strength += std::max(x, 0.0);
-    if (carried.empty()) carried.resize(layer.size());
-    for (size_t v = 0; v < layer.size(); v++) {
-      if (layer[v] < 0) continue;
-      const double share = strength > 0 ? layer[v] / strength : 0;
-      carried[v] = &layer == &scores[0] ? share : (1 - carry) * share + carry * carried[v];
-      layer[v] = strength * carried[v];
+inline std::vector<double> scale_by_length(std::vector<double> scores, const std::vector<double>& lengths) {
+  double mean = 0;
+  for (double x : lengths) mean += x / double(lengths.size());
+  for (size_t c = 0; c < scores.size() && mean > 0; c++) scores[c] *= lengths[c] / mean;
+  return scores;
+}
+
+inline std::vector<double> share_with_neighbours(const std::vector<double>& scores, const std::vector<int>& rows, int reach) {
+  std::vector<double> shared = scores;
+  for (size_t v = 0; v < scores.size(); v++)
+    for (size_t u = v + 1; u < scores.size() && rows[u] - rows[v] <= reach; u++) {
+      const double part = 1 - double(rows[u] - rows[v]) / (reach + 1);
+      shared[v] += part * scores[u];
+      shared[u] += part * scores[v];
     }
-  }
+  return shared;
 }
 
 }  // namespace aircache::ref

@@ -12,8 +12,9 @@ struct PrefillParams {
   Batch batch;
   int layer;
   Heads heads;
-  int most_rows;  // of a sequence in this step
-  float scale;    // set by the launcher
+  int most_rows;   // of a sequence in this step
+  float* log_sum;  // [rows, query] natural logarithm of the sum of each row's exponentials, for scores; or null
+  float scale;     // set by the launcher
 };
 
 // MixParams: every row sees all rows of its own sequence; keys and values lie in qkv. Sequences are equally long.

@@ -45,20 +45,19 @@ cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
   return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes, stream, p);
 }
 
-cudaError_t run_text_weights(const TextWeightParams& p, cudaStream_t stream) {
-  return launch(text_weights, dim3(p.layers), dim3(kCollectThreads), 0, stream, p);
+cudaError_t run_received(const ReceivedParams& p, cudaStream_t stream) {
+  return launch(received, dim3(p.layers), dim3(kCollectThreads), 0, stream, p);
+}
+
+cudaError_t run_lengths(const LengthParams& p, cudaStream_t stream) {
+  constexpr int kRows = kLengthThreads / kWarp;
+  if (p.columns.count == 0) return cudaSuccess;
+  return launch(lengths, dim3((p.columns.count + kRows - 1) / kRows, p.seen.layers), dim3(kLengthThreads), 0, stream, p);
 }
 
 cudaError_t run_collect(const CollectParams& p, cudaStream_t stream) {
-  if (p.shown == 0 || p.visual > 49152 || (p.pooling != kPoolNone && p.width % 2 == 0)) return cudaErrorInvalidValue;
-  cudaError_t e = cudaSuccess;
-  if (p.shown_at) {
-    const int64_t values = int64_t(p.layers) * p.visual;
-    e = launch(hide_padding, dim3(unsigned((values + kCollectThreads - 1) / kCollectThreads)), dim3(kCollectThreads), 0, stream, p.score, values);
-  }
-  if (e == cudaSuccess) e = launch(collect, dim3((p.shown + kCollectThreads - 1) / kCollectThreads, p.layers), dim3(kCollectThreads), 0, stream, p);
-  if (e == cudaSuccess && p.carry > 0) e = launch(carry_on, dim3(1), dim3(1024), p.visual * sizeof(float), stream, p.score, p.layers, p.visual, p.carry);
-  return e;
+  if (p.shown < 1 || p.shown > kMostShown || p.reach < 0 || (p.reach > 0 && p.order == p.score)) return cudaErrorInvalidValue;
+  return launch(collect, dim3(p.layers), dim3(kCollectThreads), p.shown * sizeof(float), stream, p);
 }
 
 }  // namespace aircache

@@ -60,9 +60,11 @@ struct MassParams {
   float scale;   // set by the launcher
 };
 
-// FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count.
+// FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count. Where the prompt's
+// attention saved the logarithms of its rows' sums, these are taken: softmax over all that the row sees, and no mass before.
 struct FactorParams {
-  const float2* part;
+  const float2* part;  // of MassParams, or null
+  const float* const* log_sum;  // [layers] of [rows, query]: natural logarithms, or null
   Window window;
   const float* weight;  // [layers, rows], of observed rows, or null
   float2* factor;       // [layers, kv, window.most * group]: maximum, factor
@@ -81,26 +83,31 @@ struct ColumnParams {
   float scale;  // set by the launcher
 };
 
-// TextWeightParams: soft weights of the observing rows: sum[l, j] / (rows - j), as shares of 1.
-struct TextWeightParams {
-  const float* sum;  // [layers, kv, rows] of ColumnParams, over the observed rows
-  float* weight;     // [layers, rows]
+// ReceivedParams: what each row of the window counts: the mean attention that it gets from itself and the rows after it,
+// sum[l, j] / (rows - j), as shares of 1; all the same where nobody looks.
+struct ReceivedParams {
+  const float* sum;  // [layers, kv, rows] of ColumnParams with plain factors, over the observed rows
+  Window window;
+  float* weight;  // [layers, rows]; only the window's are written
   int rows, layers, kv;
 };
 
-enum Pooling { kPoolNone, kPoolMean, kPoolMax };
+// LengthParams: length[l, c] of the values of a column's row, all KV heads together.
+struct LengthParams {
+  Observed seen;
+  Columns columns;
+  float* length;  // [layers, columns.count]
+};
 
-// CollectParams makes one score of the KV heads' sums: pooled over neighbours of the same line of the picture, with what earlier
-// layers saw carried on: score_l = strength_l * ((1 - carry) * share_l + carry * carried_(l-1)), carried_l that in brackets.
+// CollectParams makes one score a visual row: the KV heads' sum, times the length of its value relative to the mean. Rows are
+// ordered by what they share with neighbours up to reach rows of the prompt away: order = score + (1 - d/(reach+1)) * theirs.
 struct CollectParams {
   const float* sum;     // [layers, kv, shown]
+  const float* length;  // [layers, shown], or null
+  const int* row;       // [shown] cache rows, ascending
   const int* shown_at;  // [shown] which visual row each is, or null: all are shown
-  const int* line;      // [shown] line of the picture, or null: one line
-  float* score;         // [layers, visual]; -1 where nothing is shown
-  int layers, kv, shown, visual;
-  Pooling pooling;
-  int width;    // of pooling, odd
-  float carry;  // 0: none
+  float *score, *order; // [layers, visual]; -1 where nothing is shown. With reach 0 the same may be given twice
+  int layers, kv, shown, visual, reach;
 };
 
 cudaError_t run_relevance(RelevanceParams p, cudaStream_t stream);
@@ -108,7 +115,8 @@ cudaError_t run_elite(const EliteParams& p, cudaStream_t stream);
 cudaError_t run_mass(MassParams p, cudaStream_t stream);
 cudaError_t run_factors(const FactorParams& p, cudaStream_t stream);
 cudaError_t run_columns(ColumnParams p, cudaStream_t stream);
-cudaError_t run_text_weights(const TextWeightParams& p, cudaStream_t stream);
+cudaError_t run_received(const ReceivedParams& p, cudaStream_t stream);
+cudaError_t run_lengths(const LengthParams& p, cudaStream_t stream);
 cudaError_t run_collect(const CollectParams& p, cudaStream_t stream);
 
 }  // namespace aircache

@@ -14,13 +14,17 @@ static void check_prompt(Verdict& verdict, Random& random, const std::string& na
   const size_t rows = step.host.row_sequence.size();
   const std::vector<bf16> pool = cached_values(shape, step, random, 1), qkv = random.normals(rows * h.width());
   Buffer<bf16> device_pool(pool), device_qkv(qkv), dst(rows * h.query * h.dim);
+  Buffer<float> log_sum(rows * h.query);
   ref::Cache cache{h, widen(pool)};
   const int most = *std::max_element(shape.rows.begin(), shape.rows.end());
   for (int layer = 0; layer < shape.layers; layer++) {
     dst.poison();
-    REQUIRE(run_attend_prefill({dst.data, device_qkv.data, device_pool.data, step.device(), layer, h, most, 0}, nullptr));
+    log_sum.clear();
+    REQUIRE(run_attend_prefill({dst.data, device_qkv.data, device_pool.data, step.device(), layer, h, most, log_sum.data, 0}, nullptr));
     finish();
-    verdict.near(name, dst.read(), ref::attend(widen(qkv), cache, step.host, layer), 1e-2);
+    std::vector<double> want_sum(rows * h.query);
+    verdict.near(name, dst.read(), ref::attend(widen(qkv), cache, step.host, layer, &want_sum), 1e-2);
+    verdict.near(name + " sums", log_sum.read(), want_sum, 1e-5);
   }
 }
 

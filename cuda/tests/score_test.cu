@@ -21,16 +21,17 @@ struct Run {
   Columns keys, ask;
   bool with_window;
   int splits;
+  const float* const* log_sum = nullptr;
 
-  // sums runs mass, factors and columns.
+  // sums runs mass (or takes what is known of it), factors and columns.
   std::vector<float> sums() const {
     const Observed seen = prompt.device();
     const Heads h = seen.heads;
     const size_t rows = size_t(prompt.layers) * h.kv * window.most * h.group();
     Buffer<float2> part(rows * splits), factor(rows);
     Buffer<float> sum(size_t(prompt.layers) * h.kv * ask.count);
-    REQUIRE(run_mass({seen, window, keys, with_window, part.data, splits, 0}, nullptr));
-    REQUIRE(run_factors({part.data, window, weight, factor.data, splits, seen.rows, seen.layers, plain, h}, nullptr));
+    if (!log_sum) REQUIRE(run_mass({seen, window, keys, with_window, part.data, splits, 0}, nullptr));
+    REQUIRE(run_factors({part.data, log_sum, window, weight, factor.data, splits, seen.rows, seen.layers, plain, h}, nullptr));
     REQUIRE(run_columns({seen, window, ask, factor.data, sum.data, 0}, nullptr));
     finish();
     return sum.read();
@@ -62,51 +63,92 @@ static void check_window(Verdict& verdict, TestPrompt& prompt, const std::string
   }
 }
 
-// check_soft is the soft window: columns of the text, weights from them, columns of the picture.
-static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& name) {
+// log_sums are what prefill would have saved: the logarithm of the sum of a row's exponentials over all that it sees.
+static std::vector<std::vector<float>> log_sums(TestPrompt& prompt) {
+  std::vector<std::vector<float>> out(prompt.layers);
+  for (int l = 0; l < prompt.layers; l++)
+    for (size_t j = 0; j < prompt.host.row.size(); j++)
+      for (int head = 0; head < prompt.host.cache.heads.query; head++) {
+        double sum = 0;
+        for (int key = 0; key <= prompt.host.row[j]; key++) sum += std::exp(prompt.host.score(l, int(j), head, key));
+        out[l].push_back(float(std::log(sum)));
+      }
+  return out;
+}
+
+// check_soft is a window whose rows count what they receive: columns of the text, weights from them, columns of the picture.
+static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& name, bool saved) {
   const Observed seen = prompt.device();
   const Heads h = seen.heads;
-  const Window window{nullptr, nullptr, seen.rows};
-  const Columns all{nullptr, prompt.rows, true}, text{prompt.row->data, seen.rows, true}, picture{prompt.visual_rows->data, int(prompt.visual.size()), true};
-  const std::vector<float> text_sums = Run{prompt, window, nullptr, true, all, text, false, 3}.sums();
-  Buffer<float> sums(text_sums), weight(size_t(prompt.layers) * seen.rows);
-  REQUIRE(run_text_weights({sums.data, weight.data, seen.rows, prompt.layers, h.kv}, nullptr));
-  finish();
-  const std::vector<float> weights = weight.read(), scores = Run{prompt, window, weight.data, false, all, picture, false, 2}.sums();
-  std::vector<int> everyone(seen.rows), keys(prompt.rows);
-  for (int i = 0; i < seen.rows; i++) everyone[i] = i;
+  std::vector<std::unique_ptr<Buffer<float>>> sums_of_layers;
+  std::vector<const float*> pointers;
+  for (const auto& layer : log_sums(prompt)) {
+    sums_of_layers.emplace_back(new Buffer<float>(layer));
+    pointers.push_back(sums_of_layers.back()->data);
+  }
+  Buffer<const float*> log_sum(pointers);
+  const Window everyone{nullptr, nullptr, seen.rows};
+  const Columns all{nullptr, prompt.rows, true}, text{prompt.row->data, seen.rows, true}, picture{prompt.visual_rows->data, int(prompt.visual.size()), false};
+  const std::vector<float> text_sums = Run{prompt, everyone, nullptr, true, all, text, false, 3, saved ? log_sum.data : nullptr}.sums();
+
+  std::vector<int> chosen, rows(seen.rows), keys(prompt.rows);
+  for (int i = 0; i < seen.rows; i++) rows[i] = i;
   for (int i = 0; i < prompt.rows; i++) keys[i] = i;
+  for (int i = 0; i < seen.rows; i += 1 + i % 3) chosen.push_back(i);
+  std::vector<int> lists;
+  for (int l = 0; l < prompt.layers; l++) lists.insert(lists.end(), chosen.begin(), chosen.end());
+  Buffer<int> count(std::vector<int>(prompt.layers, int(chosen.size()))), list(lists);
+  const Window window{count.data, list.data, int(chosen.size())};
+  Buffer<float> sums(text_sums), weight(size_t(prompt.layers) * seen.rows);
+  REQUIRE(run_received({sums.data, window, weight.data, seen.rows, prompt.layers, h.kv}, nullptr));
+  finish();
+  const std::vector<float> weights = weight.read(), scores = Run{prompt, window, weight.data, false, picture, picture, true, 2}.sums();
   for (int l = 0; l < prompt.layers; l++) {
-    const std::vector<double> want_text = ref::column_sums(prompt.host, l, {everyone, std::vector<double>(seen.rows, 1), keys, prompt.host.row, true, false});
+    const std::vector<double> want_text = ref::column_sums(prompt.host, l, {rows, std::vector<double>(seen.rows, 1), keys, prompt.host.row, true, false});
     verdict.near(name + " text", part_of(text_sums, l, h.kv, seen.rows), want_text, 2e-4);
-    const std::vector<double> want_weight = ref::text_weights(want_text);
-    verdict.near(name + " weights", std::vector<float>(weights.begin() + l * seen.rows, weights.begin() + (l + 1) * seen.rows), want_weight, 2e-4);
-    verdict.near(name + " picture", part_of(scores, l, h.kv, picture.count), ref::column_sums(prompt.host, l, {everyone, want_weight, keys, prompt.visual, true, false}), 4e-4);
+    const std::vector<double> want_weight = ref::received(want_text, chosen);
+    std::vector<float> got_weight;
+    for (int j : chosen) got_weight.push_back(weights[l * seen.rows + j]);
+    verdict.near(name + " weights", got_weight, want_weight, 2e-4);
+    verdict.near(name + " picture", part_of(scores, l, h.kv, picture.count), ref::column_sums(prompt.host, l, {chosen, want_weight, prompt.visual, prompt.visual, false, true}), 4e-4);
   }
 }
 
-static void check_collect(Verdict& verdict, Random& random, Pooling pooling, float carry, bool padded) {
-  const int layers = 3, kv = 2, visual = 301, width = 5;
-  std::vector<int> shown_at, line;
-  for (int v = 0; v < visual; v++)
-    if (!padded || random.below(4)) shown_at.push_back(v), line.push_back(v / 27);
-  const int shown = int(shown_at.size());
-  std::vector<float> sums(size_t(layers) * kv * shown);
-  for (float& x : sums) x = std::abs(random.normal());
-  Buffer<float> device_sums(sums), score(size_t(layers) * visual);
-  Buffer<int> device_at(shown_at), device_line(line);
-  REQUIRE(run_collect({device_sums.data, padded ? device_at.data : nullptr, device_line.data, score.data, layers, kv, shown, visual, pooling, width, carry}, nullptr));
+static void check_lengths(Verdict& verdict, TestPrompt& prompt, const std::string& name) {
+  Buffer<float> length(size_t(prompt.layers) * prompt.visual.size());
+  REQUIRE(run_lengths({prompt.device(), {prompt.visual_rows->data, int(prompt.visual.size()), false}, length.data}, nullptr));
   finish();
-  std::vector<std::vector<double>> want;
+  std::vector<double> want;
+  for (int l = 0; l < prompt.layers; l++)
+    for (int row : prompt.visual) want.push_back(ref::length(prompt.host, l, row));
+  verdict.near(name + " lengths", length.read(), want, 1e-6);
+}
+
+static void check_collect(Verdict& verdict, Random& random, int reach, bool scaled, bool padded) {
+  const int layers = 3, kv = 2, visual = 1301;
+  std::vector<int> shown_at, row;
+  for (int v = 0; v < visual; v++)
+    if (!padded || random.below(4)) shown_at.push_back(v), row.push_back(17 + v + v / 27);
+  const int shown = int(shown_at.size());
+  std::vector<float> sums(size_t(layers) * kv * shown), lengths(size_t(layers) * shown);
+  for (float& x : sums) x = std::abs(random.normal());
+  for (float& x : lengths) x = std::abs(random.normal(5));
+  Buffer<float> device_sums(sums), device_lengths(lengths), score(size_t(layers) * visual), order(size_t(layers) * visual);
+  Buffer<int> device_at(shown_at), device_row(row);
+  REQUIRE(run_collect({device_sums.data, scaled ? device_lengths.data : nullptr, device_row.data, padded ? device_at.data : nullptr, score.data, order.data, layers, kv, shown, visual, reach}, nullptr));
+  finish();
+  std::vector<double> want_score(size_t(layers) * visual, -1), want_order(size_t(layers) * visual, -1);
   for (int l = 0; l < layers; l++) {
-    const std::vector<double> pooled = ref::pool(part_of(sums, l, kv, shown), line, pooling == kPoolNone ? ref::kNone : pooling == kPoolMean ? ref::kMean : ref::kMax, width);
-    want.emplace_back(visual, -1.0);
-    for (int c = 0; c < shown; c++) want[l][shown_at[c]] = pooled[c];
+    std::vector<double> mine = part_of(sums, l, kv, shown);
+    if (scaled) mine = ref::scale_by_length(mine, std::vector<double>(lengths.begin() + l * shown, lengths.begin() + (l + 1) * shown));
+    const std::vector<double> shared = ref::share_with_neighbours(mine, row, reach);
+    for (int c = 0; c < shown; c++) {
+      want_score[l * visual + shown_at[c]] = mine[c];
+      want_order[l * visual + shown_at[c]] = shared[c];
+    }
   }
-  if (carry > 0) ref::carry_on(want, carry);
-  std::vector<double> flat;
-  for (auto& layer : want) flat.insert(flat.end(), layer.begin(), layer.end());
-  verdict.near("collect", score.read(), flat, 1e-6);
+  verdict.near("collected scores", score.read(), want_score, 1e-6);
+  verdict.near("collected order", order.read(), want_order, 1e-6);
 }
 
 int main() {
@@ -119,11 +161,12 @@ int main() {
     check_window(verdict, one, name + " wide window", .1, 3, 8, 1);
     check_window(verdict, other, name + " one row", .9, 1, 64, 4);
     check_window(verdict, wide, name + " all rows", 0, 1, 64, 3);
-    check_soft(verdict, one, name + " soft");
-    check_soft(verdict, wide, name + " soft wide");
+    check_soft(verdict, one, name + " soft", false);
+    check_soft(verdict, wide, name + " soft wide", true);
+    check_lengths(verdict, one, name);
   }
-  for (Pooling pooling : {kPoolNone, kPoolMean, kPoolMax})
-    for (float carry : {0.f, .4f})
-      for (bool padded : {false, true}) check_collect(verdict, random, pooling, carry, padded);
+  for (int reach : {0, 1, 3})
+    for (bool scaled : {false, true})
+      for (bool padded : {false, true}) check_collect(verdict, random, reach, scaled, padded);
   return verdict.report("score");
 }

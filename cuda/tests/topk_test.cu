@@ -16,10 +16,12 @@ static void check(Verdict& verdict, Random& random, int visual, int different) {
   std::vector<int> budget(quotas * layers);
   for (int& k : budget) k = 1 + random.below(visual);
   budget[0] = visual, budget[1] = 1;
-  Buffer<float> device(scores);
+  std::vector<float> counted(scores.size());
+  for (size_t i = 0; i < counted.size(); i++) counted[i] = scores[i] < 0 ? -1 : std::abs(random.normal());
+  Buffer<float> device(scores), device_counted(counted);
   Buffer<int> budgets(budget), kept(size_t(layers) * visual);
   Buffer<double2> mass(size_t(quotas) * layers);
-  REQUIRE(run_top({device.data, budgets.data, kept.data, mass.data, layers, visual, quotas}, nullptr));
+  REQUIRE(run_top({device.data, device_counted.data, budgets.data, kept.data, mass.data, layers, visual, quotas}, nullptr));
   finish();
   const std::vector<int> positions = kept.read();
   std::vector<double> got, want;
@@ -30,7 +32,7 @@ static void check(Verdict& verdict, Random& random, int visual, int different) {
       const int k = budget[q * layers + l];
       double sum = 0, all = 0;
       for (int i = 0; i < visual; i++) {
-        const double x = std::max(layer[order[i]], 0.0f);
+        const double x = std::max(counted[l * visual + order[i]], 0.0f);
         all += x;
         if (i < k) sum += x;
       }
