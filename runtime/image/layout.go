@@ -15,6 +15,8 @@ import (
 // The 7B model's tower gives 27 x 27 = 729 rows a tile. A picture of 1920 x 1080 pixels is laid out in a grid of 3 x 5
 // tiles, or 81 x 135 patches, of which the middle 75 lines show it. 75 x 135 patches are more than 1.1² times the rows of
 // 9 tiles, so they are scaled by 1.242 to 60 x 108: 729 + 60 * (108 + 1) = 7,269 tokens.
+//
+// Without a grid the crop is the part of the base tile that shows the picture; the rest, bars, stays and is padding.
 type Layout struct {
 	Side   int  // patches along each side of a tile
 	Grid   Size // tiles; 0 x 0 without a grid
@@ -35,6 +37,37 @@ func (l *Layout) Rows() int {
 
 // Tiles is the number of tiles, the base included.
 func (l *Layout) Tiles() int { return 1 + l.Grid.Height*l.Grid.Width }
+
+// padding are the rows of bars.
+func (l *Layout) padding() (rows []int) {
+	if l.Grid != (Size{}) {
+		return nil // the base tile has none, and those of the grid are left out
+	}
+	for y := range l.Side {
+		for x := range l.Side {
+			if y < l.Top || y >= l.Top+l.Crop.Height || x < l.Left || x >= l.Left+l.Crop.Width {
+				rows = append(rows, y*l.Side+x)
+			}
+		}
+	}
+	return rows
+}
+
+// barred is the layout of a picture in the middle of one square tile, of which whole patches may show bars only.
+func barred(picture Size, t Tower, side int) *Layout {
+	l := &Layout{Side: side}
+	l.Top, l.Crop.Height = shownPatches(picture.Height, max(picture.Height, picture.Width), t, side)
+	l.Left, l.Crop.Width = shownPatches(picture.Width, max(picture.Height, picture.Width), t, side)
+	return l
+}
+
+// shownPatches are those that n of all pixels, in their middle, fall into once they are resized to a tile.
+func shownPatches(n, all int, t Tower, side int) (first, count int) {
+	start := (all - n) / 2
+	first = start * t.Side / (all * t.Patch)
+	end := ((start+n)*t.Side + all*t.Patch - 1) / (all * t.Patch)
+	return min(first, side-1), min(end, side) - min(first, side-1)
+}
 
 // newLayout lays a picture of some pixels out in a grid of tiles.
 func newLayout(picture, grid Size, side, maxTiles int) (*Layout, error) {

@@ -3,7 +3,6 @@ package image
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -28,7 +27,7 @@ func newOnevision(c *processorConfig, t Tower) (Processor, error) {
 	if err := c.checkOnevision(t); err != nil {
 		return nil, err
 	}
-	p := &OnevisionProcessor{tower: t, side: int(math.Round(math.Sqrt(float64(t.Rows))))}
+	p := &OnevisionProcessor{tower: t, side: t.Side / t.Patch}
 	if p.side*p.side != t.Rows || t.MaxTiles < 1 {
 		return nil, fmt.Errorf("image_processor_type %q does not fit the model: its tower gives %d rows a tile, of at most %d tiles", c.Type, t.Rows, t.MaxTiles)
 	}
@@ -56,6 +55,9 @@ func newOnevision(c *processorConfig, t Tower) (Processor, error) {
 // checkOnevision compares what config.json says as well: the reference reads each from its own file, and pictures would
 // be taken apart in one way and put together in another.
 func (c *processorConfig) checkOnevision(t Tower) error {
+	if t.Side < 1 || t.Patch < 1 {
+		return fmt.Errorf("image_processor_type %q does not fit the model: its tower takes %d pixels in patches of %d", c.Type, t.Side, t.Patch)
+	}
 	size, err := c.size(Size{384, 384}, true)
 	if err != nil {
 		return err
@@ -95,7 +97,7 @@ func (p *OnevisionProcessor) layout(picture Size, pictures int) (*Layout, error)
 		return nil, fmt.Errorf("the picture is %d x %d pixels, expected at least 1 x 1", picture.Width, picture.Height)
 	}
 	if pictures > 1 {
-		return &Layout{Side: p.side}, nil
+		return barred(picture, p.tower, p.side), nil
 	}
 	g := bestGrid(picture, p.tower.Grids)
 	return newLayout(picture, Size{g.Height / p.tower.Side, g.Width / p.tower.Side}, p.side, p.tower.MaxTiles)

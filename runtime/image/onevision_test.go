@@ -13,6 +13,9 @@ import (
 // What transformers makes of pictures (hack/parity/onevision.py).
 const onevisionGoldens = "../parity/testdata/llava-onevision"
 
+// sevenB is the tower of the 7B model.
+var sevenB = Tower{Side: 384, Patch: 14, Rows: 729, Grids: onevisionGrids(), MaxTiles: 9}
+
 func readGolden(t *testing.T, into any, names ...string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(append([]string{onevisionGoldens}, names...)...))
@@ -30,7 +33,7 @@ func TestTokensOfAllSizesEqualTransformers(t *testing.T) {
 	if len(counts) < 400 {
 		t.Fatalf("%d sizes, at least 400 wanted", len(counts))
 	}
-	p := must(t)(parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), Tower{Side: 384, Rows: 729, Grids: onevisionGrids(), MaxTiles: 9}))
+	p := must(t)(parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
 	for _, c := range counts {
 		if got, err := p.Measure(Size{c[0], c[1]}, 1); err != nil || got != c[2] {
 			t.Errorf("a picture of %d x %d pixels (height, width) takes %d tokens, %v; transformers says %d", c[0], c[1], got, err, c[2])
@@ -58,7 +61,7 @@ func smallTower(t *testing.T) Tower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Tower{Side: 30, Rows: 16, Grids: grids, MaxTiles: 9}
+	return Tower{Side: 30, Patch: 7, Rows: 16, Grids: grids, MaxTiles: 9}
 }
 
 func TestTilesEqualTransformers(t *testing.T) {
@@ -132,6 +135,31 @@ func TestTheLayoutOfTheDocumentation(t *testing.T) {
 	}
 }
 
+func TestBarsBesideOnePictureOfSeveralArePadding(t *testing.T) {
+	p := must(t)(parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
+	for _, c := range []struct {
+		picture Size
+		shown   Size // lines and columns of 27 x 27 patches
+	}{
+		{Size{100, 100}, Size{27, 27}},
+		{Size{384, 1000}, Size{11, 27}}, // lines 118.3 to 265.7 of 384 pixels, 8.4 to 18.98 of 27 patches
+		{Size{1000, 10}, Size{27, 1}},   // columns 190.1 to 193.9 of 384 pixels, 13.6 to 13.9 of 27 patches
+	} {
+		l, err := p.(*OnevisionProcessor).layout(c.picture, 2)
+		if err != nil || l.Rows() != 730 {
+			t.Fatalf("%v: %+v, %v", c.picture, l, err)
+		}
+		padding := Pixels{Layout: l}.Padding()
+		if len(padding) != 729-c.shown.Height*c.shown.Width || l.Crop != c.shown {
+			t.Errorf("%v: %d rows of padding, layout %+v", c.picture, len(padding), *l)
+		}
+	}
+	alone, err := p.(*OnevisionProcessor).layout(Size{384, 1000}, 1)
+	if err != nil || len((Pixels{Layout: alone}).Padding())+len(Pixels{}.Padding()) != 0 {
+		t.Errorf("a picture alone has padding, %v", err)
+	}
+}
+
 func TestPicturesWithoutAnyPatchLeftAreRefused(t *testing.T) {
 	if _, err := newLayout(Size{1, 900}, Size{1, 34}, 27, 1); err == nil || !strings.Contains(err.Error(), "900 x 1 pixels is too narrow") {
 		t.Errorf("got %v", err)
@@ -143,7 +171,7 @@ func TestPicturesWithoutAnyPatchLeftAreRefused(t *testing.T) {
 }
 
 func TestOnevisionFilesThatDoNotFitTheModelAreRefused(t *testing.T) {
-	tower := Tower{Side: 384, Rows: 729, Grids: onevisionGrids(), MaxTiles: 9}
+	tower := sevenB
 	odd := tower
 	odd.Rows = 728
 	for fields, c := range map[string]struct {

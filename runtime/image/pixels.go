@@ -17,6 +17,14 @@ func (p Pixels) Tiles() int {
 	return len(p.Data) / (p.C * p.H * p.W)
 }
 
+// Padding are the rows, among those that the picture takes in a prompt, that show nothing of it.
+func (p Pixels) Padding() []int {
+	if p.Layout == nil {
+		return nil
+	}
+	return p.Layout.padding()
+}
+
 // Tile is one of them as a picture of its own.
 func (p Pixels) Tile(i int) Pixels {
 	n := p.C * p.H * p.W
@@ -28,8 +36,9 @@ type Size struct{ Height, Width int }
 
 // Tower is what a model's config.json says about its pictures.
 type Tower struct {
-	Side int // the vision tower takes squares of Side x Side pixels
-	Rows int // and gives so many rows for each
+	Side  int // the vision tower takes squares of Side x Side pixels
+	Patch int // in patches of Patch x Patch pixels
+	Rows  int // and gives so many rows for each square
 
 	Grids    []Size // any-resolution models: the sizes in pixels that a picture can be laid out in
 	MaxTiles int    // any-resolution models: rows of more tiles than so many are scaled down

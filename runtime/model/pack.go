@@ -29,7 +29,7 @@ func (p *packer) accepts(px image.Pixels) error {
 		return fmt.Errorf("the picture's layout has tiles of %d x %d patches, %d x %d wanted", l.Side, l.Side, p.side, p.side)
 	case l.Tiles() != px.Tiles():
 		return fmt.Errorf("the picture has %d tiles, its layout %d", px.Tiles(), l.Tiles())
-	case l.Top < 0 || l.Left < 0 || l.Top+l.Crop.Height > l.Grid.Height*l.Side || l.Left+l.Crop.Width > l.Grid.Width*l.Side:
+	case l.Grid != image.Size{} && (l.Top < 0 || l.Left < 0 || l.Top+l.Crop.Height > l.Grid.Height*l.Side || l.Left+l.Crop.Width > l.Grid.Width*l.Side):
 		return fmt.Errorf("the picture's layout %+v shows patches outside of its grid", *l)
 	}
 	return nil

@@ -20,7 +20,7 @@ func (s *settings) tower() image.Tower {
 	if s.projector.dropCLS {
 		rows--
 	}
-	return image.Tower{Side: s.vision.image, Rows: rows, Grids: s.anyres.grids, MaxTiles: s.anyres.maxTiles}
+	return image.Tower{Side: s.vision.image, Patch: s.vision.patch, Rows: rows, Grids: s.anyres.grids, MaxTiles: s.anyres.maxTiles}
 }
 
 // Rows is the number of visual tokens that the model makes of a picture.
