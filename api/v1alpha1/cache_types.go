@@ -32,6 +32,11 @@ type CacheSpec struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type CacheOptions struct {
+	// What the other options and layerBudget start from: Paper is AirCache as published; when left out, what the runtime's makers
+	// measured to be best.
+	// +optional
+	// +kubebuilder:validation:Enum=Paper
+	Preset string `json:"preset,omitempty"`
 	// Which text rows look at the pictures: those that the last one attends to (Elite), the last 16 or 32, or all after the pictures.
 	// +optional
 	// +kubebuilder:validation:Enum=Elite;Last16;Last32;AllText

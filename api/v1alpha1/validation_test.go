@@ -151,6 +151,8 @@ var _ = DescribeTable("an AirCacheDeployment is accepted or refused", func(ctx S
 	Entry("a peer's policy", set("spec.cache", "{policy: TGV, retention: {percent: 50}}"), ""),
 	Entry("a policy that is only of use in a comparison", set("spec.cache.policy", "Random"), "Unsupported value"),
 	Entry("options of the policy", set("spec.cache", "{layerBudget: Skewness, options: {alphaPercent: 20, window: Elite, granularity: KVHead}}"), ""),
+	Entry("the policy as published", set("spec.cache", "{options: {preset: Paper}}"), ""),
+	Entry("a preset that does not exist", set("spec.cache", "{options: {preset: Best}}"), "Unsupported value"),
 	Entry("options of a policy that has none", set("spec.cache", "{policy: TGV, options: {alphaPercent: 20}}"), "cache.options are those of policy AirCache"),
 	Entry("no options", set("spec.cache", "{options: {}}"), "at least 1 properties"),
 	Entry("an alpha above the highest attention", set("spec.cache", "{options: {alphaPercent: 101}}"), "less than or equal to 100"),

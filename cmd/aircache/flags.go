@@ -56,7 +56,7 @@ func (f *modelFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.backend, "backend", "auto", "auto or cpu; auto takes the best one that this machine has")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
 	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
-		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32")
+		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32; AirCache+paper is as published")
 	set.StringVar(&f.layerBudget, "layer-budget", "", fmt.Sprintf("how AirCache shares what stays among the layers, where --policy does not say: Adaptive (by each layer's strength and skewness), Strength, Skewness, Pyramid or Uniform; empty takes %s", compress.Defaults().LayerBudget))
 	set.Int32Var(&f.retention, "retention-permille", control.MaxPermille, "share of a picture's KV cache to keep, in permille, 1 to 1000")
 }

@@ -51,6 +51,7 @@ func TestServeTakesWhatTheOperatorRenders(t *testing.T) {
 		caches = append(caches, v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, LayerBudget: budget})
 	}
 	options := schema.Properties["options"]
+	caches = append(caches, v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, LayerBudget: "Strength", Options: &v1alpha1.CacheOptions{Preset: "Paper"}})
 	for _, window := range enumOf(t, options.Properties["window"]) {
 		for _, granularity := range enumOf(t, options.Properties["granularity"]) {
 			for _, alpha := range []*float64{options.Properties["alphaPercent"].Minimum, options.Properties["alphaPercent"].Maximum} {

@@ -48,25 +48,28 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 	return list
 }
 
-// policy is the policy with its options as every command of the runtime spells them: "AirCache+layerBudget=Skewness+alpha=0.2". What
-// spec leaves out is left to the runtime.
+// policy is the policy with its options as every command of the runtime spells them: "AirCache+paper+layerBudget=Skewness+alpha=0.2".
+// What spec leaves out is left to the runtime.
 func policy(c *v1alpha1.CacheSpec) string {
+	if c.Policy != v1alpha1.PolicyAirCache {
+		return string(c.Policy)
+	}
 	parts := []string{string(c.Policy)}
 	add := func(option, value string) {
 		if value != "" {
 			parts = append(parts, option+"="+value)
 		}
 	}
-	if c.Policy == v1alpha1.PolicyAirCache {
-		add("layerBudget", c.LayerBudget)
-		if o := c.Options; o != nil {
-			add("window", o.Window)
-			if o.AlphaPercent != nil {
-				add("alpha", strconv.FormatFloat(float64(*o.AlphaPercent)/100, 'f', -1, 64))
-			}
-			add("granularity", o.Granularity)
-		}
+	options := ptr.Deref(c.Options, v1alpha1.CacheOptions{})
+	if options.Preset != "" {
+		parts = append(parts, strings.ToLower(options.Preset)) // comes first: what follows changes it
 	}
+	add("layerBudget", c.LayerBudget)
+	add("window", options.Window)
+	if options.AlphaPercent != nil {
+		add("alpha", strconv.FormatFloat(float64(*options.AlphaPercent)/100, 'f', -1, 64))
+	}
+	add("granularity", options.Granularity)
 	return strings.Join(parts, "+")
 }
 

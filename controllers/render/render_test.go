@@ -96,6 +96,7 @@ func TestThePolicyIsSpelledAsTheRuntimeReadsIt(t *testing.T) {
 		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache}, "AirCache"},
 		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyTGV, LayerBudget: "Uniform"}, "TGV"},
 		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, LayerBudget: "Skewness", Options: &v1alpha1.CacheOptions{AlphaPercent: ptr.To(int32(29))}}, "AirCache+layerBudget=Skewness+alpha=0.29"},
+		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, LayerBudget: "Uniform", Options: &v1alpha1.CacheOptions{Preset: "Paper"}}, "AirCache+paper+layerBudget=Uniform"},
 		{v1alpha1.CacheSpec{Policy: v1alpha1.PolicyAirCache, Options: &v1alpha1.CacheOptions{Window: "Last32", AlphaPercent: ptr.To(int32(0)), Granularity: "KVHead"}}, "AirCache+window=Last32+alpha=0+granularity=KVHead"},
 	} {
 		c.cache.Retention = v1alpha1.Retention{MinPercent: 10, MaxPercent: 100}
