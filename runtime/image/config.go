@@ -61,7 +61,7 @@ func LoadProcessor(dir string, t Tower) (Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading image processor: %w", err)
 	}
-	p, err := parseProcessor(b, t)
+	p, err := ParseProcessor(b, t)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -90,7 +90,8 @@ func findProcessor(dir string) (path string, b []byte, err error) {
 	return path, b, err
 }
 
-func parseProcessor(b []byte, t Tower) (Processor, error) {
+// ParseProcessor reads a preprocessor_config.json for a model with such a vision tower.
+func ParseProcessor(b []byte, t Tower) (Processor, error) {
 	var c processorConfig
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, err

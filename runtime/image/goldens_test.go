@@ -151,7 +151,7 @@ func TestPixelsEqualTransformers(t *testing.T) {
 	}
 	source := readRGB(t, "resize-source.png")
 	for _, c := range cases {
-		p, err := parseProcessor(c.Config, Tower{})
+		p, err := ParseProcessor(c.Config, Tower{})
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}

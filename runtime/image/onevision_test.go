@@ -33,7 +33,7 @@ func TestTokensOfAllSizesEqualTransformers(t *testing.T) {
 	if len(counts) < 400 {
 		t.Fatalf("%d sizes, at least 400 wanted", len(counts))
 	}
-	p := must(t)(parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
+	p := must(t)(ParseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
 	for _, c := range counts {
 		if got, err := p.Measure(Size{c[0], c[1]}, 1); err != nil || got != c[2] {
 			t.Errorf("a picture of %d x %d pixels (height, width) takes %d tokens, %v; transformers says %d", c[0], c[1], got, err, c[2])
@@ -136,7 +136,7 @@ func TestTheLayoutOfTheDocumentation(t *testing.T) {
 }
 
 func TestBarsBesideOnePictureOfSeveralArePadding(t *testing.T) {
-	p := must(t)(parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
+	p := must(t)(ParseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB))
 	for _, c := range []struct {
 		picture Size
 		shown   Size // lines and columns of 27 x 27 patches
@@ -193,11 +193,11 @@ func TestOnevisionFilesThatDoNotFitTheModelAreRefused(t *testing.T) {
 		`"resample":3`:                            {odd, "does not fit the model: its tower gives 728 rows"},
 	} {
 		config := fmt.Sprintf(`{"image_processor_type":"LlavaOnevisionImageProcessor",%s}`, fields)
-		if _, err := parseProcessor([]byte(config), c.tower); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ParseProcessor([]byte(config), c.tower); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", config, err, c.want)
 		}
 	}
-	if _, err := parseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessorFast","size":{"shortest_edge":384},"crop_size":null}`), tower); err != nil {
+	if _, err := ParseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessorFast","size":{"shortest_edge":384},"crop_size":null}`), tower); err != nil {
 		t.Error(err)
 	}
 }

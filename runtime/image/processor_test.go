@@ -25,7 +25,7 @@ func TestUnsupportedProcessorsAreRefusedByName(t *testing.T) {
 		siglip + `"image_std":[1,0,1]}`:           "image_std[1] is 0",
 		`{"image_processor_type":5}`:              "image_processor_type",
 	} {
-		if _, err := parseProcessor([]byte(config), Tower{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseProcessor([]byte(config), Tower{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", config, err, want)
 		}
 	}
@@ -54,7 +54,7 @@ func TestLoadProcessorTakesTransformersDefaults(t *testing.T) {
 }
 
 func TestAProcessorThatDoesNotResizeNamesTheSize(t *testing.T) {
-	p, err := parseProcessor([]byte(`{"image_processor_type":"SiglipImageProcessor","do_resize":false,"size":20}`), Tower{})
+	p, err := ParseProcessor([]byte(`{"image_processor_type":"SiglipImageProcessor","do_resize":false,"size":20}`), Tower{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,12 +61,21 @@ func readSettings(dir string) (*settings, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading generation_config.json: %w", err)
 	}
-	s, err := d.check()
+	s, err := d.settings(generation.EOS)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if s.eos, err = endTokens(s.text.vocab, generation.EOS, d.EOS, d.Text.EOS); err != nil {
-		return nil, fmt.Errorf("reading the end tokens of %s: %w", dir, err)
+	return s, nil
+}
+
+// settings checks the document; end tokens that a generation_config.json names come before its own.
+func (d *document) settings(end integers) (*settings, error) {
+	s, err := d.check()
+	if err != nil {
+		return nil, err
+	}
+	if s.eos, err = endTokens(s.text.vocab, end, d.EOS, d.Text.EOS); err != nil {
+		return nil, fmt.Errorf("end tokens: %w", err)
 	}
 	return s, nil
 }

@@ -46,18 +46,22 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 			m, err = nil, errors.Join(err, closeErr)
 		}
 	}()
-	l := &loader{from: checkpoint, ops: backend.Check(b)}
-	m = &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
+	if m, err = build(s, checkpoint, b); err != nil {
+		return nil, fmt.Errorf("loading model %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
+	l := &loader{from: from, ops: backend.Check(b)}
+	m := &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
 	if s.family.anyres {
 		m.packer = loadPacker(l, s.vision, s.text.hidden)
 	}
 	width := working(m.config.Heads * m.config.HeadDim)
 	m.queries, m.selected = workspace{ops: l.ops, columns: width}, workspace{ops: l.ops, columns: width}
-	if err := errors.Join(l.err, l.ops.Sync()); err != nil {
-		return nil, fmt.Errorf("loading model %s: %w", dir, err)
-	}
-	return m, nil
+	return m, errors.Join(l.err, l.ops.Sync())
 }
 
 func describe(s *settings, ops *backend.Checked) Config {

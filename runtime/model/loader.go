@@ -10,9 +10,15 @@ import (
 // loader moves weights from the checkpoint to the device. Its first error sticks, so that a family's list of tensors reads as
 // a list.
 type loader struct {
-	from *weights.Checkpoint
+	from source
 	ops  *backend.Checked
 	err  error
+}
+
+// source is where weights come from: a checkpoint, or chance.
+type source interface {
+	Has(name string) bool
+	Use(name string, use func(weights.Tensor) error, wantShape ...int) error
 }
 
 // alloc makes a tensor of the backend's own precision.
