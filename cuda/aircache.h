@@ -110,10 +110,12 @@ typedef struct {
   int32_t count;
   aircache_context *context;
   aircache_matrix dst, src;
-  const int32_t *rows; /* host; gather: dst[i] = src[rows[i]], scatter: dst[rows[i]] = src[i] */
+  const int32_t *rows; /* [count] host */
+  const float *shares; /* [count] host, of blend */
 } aircache_rows_params;
-AIRCACHE_API int32_t aircache_gather(aircache_rows_params *p);
-AIRCACHE_API int32_t aircache_scatter(aircache_rows_params *p);
+AIRCACHE_API int32_t aircache_gather(aircache_rows_params *p);  /* dst[i] = src[rows[i]], the first dst.cols columns */
+AIRCACHE_API int32_t aircache_scatter(aircache_rows_params *p); /* dst[rows[i]] = src[i] */
+AIRCACHE_API int32_t aircache_blend(aircache_rows_params *p);   /* dst[i] = sum over t < n of shares[i*n + t] * src[rows[i*n + t]], n = count / dst.rows */
 
 typedef struct {
   uint32_t size;
@@ -238,7 +240,7 @@ typedef struct {
   aircache_heads heads;
   int32_t by_head;
   const int32_t *row;    /* [queries] cache row of each, host */
-  const float *weight;   /* [queries] columns */
+  const float *weight;   /* columns: [queries]; importance: [elites] or null, what each counts */
   const int32_t *elite;  /* [elites] importance: indices into row */
   const int32_t *visual; /* [visuals] importance: cache rows */
   int32_t elites, visuals;

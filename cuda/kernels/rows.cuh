@@ -24,6 +24,24 @@ __global__ void embed(Unit* dst, const Unit* table, const int* token, const int*
   for (int i = threadIdx.x; i < units; i += blockDim.x) d[i] = s[i];
 }
 
+// blend: dst[i] is the sum of taps rows, each with its share.
+template <int kWide, class T>
+__global__ void blend(T* dst, const T* src, const int* rows, const float* shares, int taps, int cols) {
+  rows += int64_t(blockIdx.x) * taps;
+  shares += int64_t(blockIdx.x) * taps;
+  T* d = dst + int64_t(blockIdx.x) * cols;
+  for (int c = threadIdx.x * kWide; c < cols; c += blockDim.x * kWide) {
+    float sum[kWide] = {};
+    for (int t = 0; t < taps; t++) {
+      float v[kWide];
+      load_values(v, src + int64_t(rows[t]) * cols + c);
+#pragma unroll
+      for (int i = 0; i < kWide; i++) sum[i] += shares[t] * v[i];
+    }
+    store_values(d + c, sum);
+  }
+}
+
 // angles: a block a row. The product is rounded to float32 before its cosine is taken, as transformers does.
 __global__ void angles(float* dst, const float* inverse, const int* position, int half) {
   float* d = dst + int64_t(blockIdx.x) * 2 * half;

@@ -7,26 +7,41 @@
 
 using namespace aircache;
 
-static int32_t rows_on_device(aircache_context* c, const aircache_rows_params* p, const int** rows) {
+// lists_on_device brings a call's row numbers to the device, and its shares where it has some.
+static int32_t lists_on_device(aircache_context* c, const aircache_rows_params* p, const int** rows, const float** shares) {
   if (c->capturing) return fail(c, AIRCACHE_ARGUMENT, "moving rows by number: a graph is being captured");
+  const size_t n = size_t(p->count);
   void* room = nullptr;
-  AIRCACHE_TRY(scratch(c, uploaded_bytes(size_t(p->count), sizeof(int)), &room));
+  AIRCACHE_TRY(scratch(c, 2 * uploaded_bytes(n, 4), &room));
   char* at = static_cast<char*>(room);
-  return check(c, upload(c, &at, p->rows, size_t(p->count), rows), "copying row numbers");
+  AIRCACHE_TRY(check(c, upload(c, &at, p->rows, n, rows), "copying row numbers"));
+  return check(c, upload(c, &at, p->shares, p->shares ? n : 0, shares), "copying shares");
 }
 
 int32_t aircache_gather(aircache_rows_params* p) {
   AIRCACHE_ENTER(p);
   const int* rows = nullptr;
-  AIRCACHE_TRY(rows_on_device(c, p, &rows));
+  const float* shares = nullptr;
+  AIRCACHE_TRY(lists_on_device(c, p, &rows, &shares));
   return check(c, run_gather(p->dst, p->src, rows, c->stream), "gathering rows");
 }
 
 int32_t aircache_scatter(aircache_rows_params* p) {
   AIRCACHE_ENTER(p);
   const int* rows = nullptr;
-  AIRCACHE_TRY(rows_on_device(c, p, &rows));
+  const float* shares = nullptr;
+  AIRCACHE_TRY(lists_on_device(c, p, &rows, &shares));
   return check(c, run_scatter(p->dst, p->src, rows, c->stream), "scattering rows");
+}
+
+int32_t aircache_blend(aircache_rows_params* p) {
+  AIRCACHE_ENTER(p);
+  if (p->dst.rows == 0) return AIRCACHE_OK;
+  if (!p->shares || p->count % p->dst.rows != 0) return fail(c, AIRCACHE_ARGUMENT, "blending %d rows into %d", p->count, p->dst.rows);
+  const int* rows = nullptr;
+  const float* shares = nullptr;
+  AIRCACHE_TRY(lists_on_device(c, p, &rows, &shares));
+  return check(c, run_blend(p->dst, p->src, rows, shares, p->count / p->dst.rows, c->stream), "blending rows");
 }
 
 int32_t aircache_add(aircache_math_params* p) {

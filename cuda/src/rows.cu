@@ -40,6 +40,18 @@ cudaError_t run_scatter(const Matrix& dst, const Matrix& src, const int* rows, c
   return move(dst, src, src.rows, src.cols, nullptr, rows, stream);
 }
 
+cudaError_t run_blend(const Matrix& dst, const Matrix& src, const int* rows, const float* shares, int taps, cudaStream_t stream) {
+  if (dst.rows == 0) return cudaSuccess;
+  if (dst.cols != src.cols) return cudaErrorInvalidValue;
+  return by_type([&](auto* null) {
+    using T = std::remove_pointer_t<decltype(null)>;
+    if (wide(dst.cols, dst.data, src.data)) {
+      return launch(blend<8, T>, dim3(dst.rows), threads_for(dst.cols / 8), 0, stream, values<T>(dst), values<const T>(src), rows, shares, taps, dst.cols);
+    }
+    return launch(blend<1, T>, dim3(dst.rows), threads_for(dst.cols), 0, stream, values<T>(dst), values<const T>(src), rows, shares, taps, dst.cols);
+  }, dst, src);
+}
+
 cudaError_t run_embed(const Matrix& dst, const Matrix& table, const int* token, const int* last, cudaStream_t stream) {
   if (dst.rows == 0) return cudaSuccess;
   if (dst.type != table.type) return cudaErrorInvalidValue;
