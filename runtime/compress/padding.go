@@ -1,9 +1,6 @@
 package compress
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Shown is the visual rows that show a part of a picture: all but the padding. A prompt of nothing but padding shows it all, for
 // something must be ranked.
@@ -18,19 +15,6 @@ func (p Prompt) Shown() []int32 {
 		}
 	}
 	return shown
-}
-
-// CheckPadding refuses padding that is none of the visual rows, or does not ascend.
-func (p Prompt) CheckPadding() error {
-	for i, row := range p.Padding {
-		if _, isVisual := slices.BinarySearch(p.Visual, row); !isVisual {
-			return fmt.Errorf("padding row %d is no row of a picture", row)
-		}
-		if i > 0 && row <= p.Padding[i-1] {
-			return fmt.Errorf("padding rows must ascend, %d follows %d", row, p.Padding[i-1])
-		}
-	}
-	return nil
 }
 
 // RankLayer lets a policy rank the rows that show a part of the picture, and puts the padding behind them: at any retention under

@@ -49,20 +49,6 @@ func TestPaddingIsRankedLast(t *testing.T) {
 	}
 }
 
-func TestCheckPadding(t *testing.T) {
-	for _, c := range []struct {
-		padding []int32
-		says    string
-	}{
-		{nil, ""}, {[]int32{2, 4}, ""}, {[]int32{1}, "row 1 is no row of a picture"}, {[]int32{-1}, "row -1"}, {[]int32{4, 2}, "2 follows 4"}, {[]int32{2, 2}, "2 follows 2"},
-	} {
-		err := Prompt{Rows: 6, Visual: []int32{2, 3, 4}, Padding: c.padding}.CheckPadding()
-		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%v: got %v, want %q", c.padding, err, c.says)
-		}
-	}
-}
-
 // padded is a prompt with padding drawn by chance, ranked by a policy as an engine does it.
 func padded(t *testing.T, policy Policy, p Prompt, layers []*layer) []Ranking {
 	t.Helper()

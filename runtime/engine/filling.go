@@ -54,7 +54,7 @@ func (f *filling) After(o *model.Observed) error {
 	}
 	start := f.engine.opts.Clock()
 	defer func() { f.scoring += f.engine.opts.Clock().Sub(start) }()
-	ranking, err := f.engine.opts.Policy.Rank(f.job.prompt, o.Layer, scorer{f.engine.model, f.engine.config, o, f.job.prompt.Visual})
+	ranking, err := compress.RankLayer(f.engine.opts.Policy, f.job.prompt, o.Layer, scorer{f.engine.model, f.engine.config, o, f.job.prompt.Shown()})
 	switch {
 	case errors.Is(err, compress.ErrScores) && f.job.usage.RetentionPermille >= compress.Everything:
 		f.cascade, f.whole = nil, err.Error() // nothing is lost: nothing was to be evicted

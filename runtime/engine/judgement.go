@@ -40,7 +40,7 @@ func (c *Case) rank(policy compress.Policy, j *judgement, o *model.Observed) err
 		return err
 	}
 	start := c.study.clock()
-	ranking, err := policy.Rank(c.prompt, o.Layer, scorer{c.study.model, c.study.config, some, c.prompt.Visual})
+	ranking, err := compress.RankLayer(policy, c.prompt, o.Layer, scorer{c.study.model, c.study.config, some, c.prompt.Shown()})
 	j.seconds += c.study.clock().Sub(start).Seconds()
 	if errors.Is(err, compress.ErrScores) {
 		j.whole = err.Error()

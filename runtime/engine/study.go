@@ -53,7 +53,7 @@ func (s *Study) Prompt(ctx context.Context, tokens []int32, images []image.Pixel
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &Case{study: s, ctx: ctx, prompt: compress.Survey(tokens, s.config.ImageToken), maxTokens: maxTokens,
+	c := &Case{study: s, ctx: ctx, prompt: survey(r, s.config), maxTokens: maxTokens,
 		full: s.pool.NewSequence(), judged: map[compress.Policy]*judgement{}}
 	if err := c.prefill(r, need); err != nil {
 		return nil, fmt.Errorf("studying a prompt of %d tokens: %w", len(tokens), withCleanup(err, c.Close))
