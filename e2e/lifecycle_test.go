@@ -129,6 +129,34 @@ var _ = Describe("An AirCacheDeployment of the tiny model", Ordered, func() {
 		Eventually(retention).WithContext(ctx).Should(BeEquivalentTo(200), "the new pod starts with the tuned value")
 	})
 
+	It("tells how well another policy's answers agree with the full cache", func(ctx context.Context) {
+		before := pods(ctx)
+		apply(ctx, fixedAt(20, func(d *v1alpha1.AirCacheDeployment) {
+			d.Spec.Lifecycle.DrainSeconds = ptr.To[int32](7)
+			d.Spec.Cache.Policy = v1alpha1.PolicySnapKV
+			d.Spec.Quality.ShadowSamplePermille = ptr.To[int32](1000)
+		}))
+		Eventually(func(ctx context.Context) bool {
+			now := pods(ctx)
+			return len(now) == 1 && !harness.SamePods(before, now) && isReady(ctx)
+		}).WithContext(ctx).Should(BeTrue())
+		Eventually(retention).WithContext(ctx).Should(BeEquivalentTo(200))
+
+		questions, err := ask.Load(inRepository("models/aircache-tiny-samples"))
+		Expect(err).NotTo(HaveOccurred())
+		for _, q := range questions {
+			answer, err := server().Ask(ctx, q, 64)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(answer.RetentionPermille).To(Equal(200))
+		}
+		quality := func(ctx context.Context) v1alpha1.PoolQuality { refresh(ctx); return object.Status.Pools[0].Quality }
+		Eventually(func(ctx context.Context) int32 { return quality(ctx).ComparedRequests }).WithContext(ctx).Should(BeNumerically(">=", 20))
+		Expect(quality(ctx).AgreementPermille).To(BeNumerically(">", 500))
+		Expect(quality(ctx).RecallPermille).To(And(BeNumerically(">", 0), BeNumerically("<", 1000)))
+		Expect(object.Status.Quality).To(ContainSubstring("agreement"))
+		Expect(meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionQualityHealthy)).NotTo(BeNil())
+	})
+
 	It("keeps the tuned value when the operator is killed", func(ctx context.Context) {
 		refresh(ctx)
 		before := object.Status.Pools[0].Tuning
