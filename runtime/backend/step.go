@@ -35,14 +35,14 @@ type Sampler interface {
 	// 0 where there is none to choose.
 	Sample(logits Tensor, b Batch)
 	// Sampled waits for that Sample alone, not for what was given after it. The choices are one a sequence, valid, as the batch
-	// is for this call, until the fourth Stage after its own. Token is sampling.NoToken where no softmax can use the logits.
+	// is for this call, until the fourth Sample after its own. Token is sampling.NoToken where no softmax can use the logits.
 	Sampled(b Batch) ([]sampling.Choice, error)
 }
 
 // Batch is a staged step.
 type Batch interface{ Rows() int }
 
-// BatchesAlive is how many of the batches staged last can be asked for their choices.
+// BatchesAlive is how many of the batches sampled last can be asked for their choices.
 const BatchesAlive = 4
 
 // Slots is how many sequences can have their last token on the device.

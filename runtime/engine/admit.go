@@ -3,14 +3,29 @@ package engine
 import (
 	"fmt"
 
-	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/compress"
-	"aircache.dev/aircache/runtime/kv"
 	"aircache.dev/aircache/runtime/model"
-	"aircache.dev/aircache/runtime/sampling"
 )
 
-// admitNext brings the first waiting request into the running batch, and reports whether it took one off the queue.
+// fill works on the prompt that is on its way, or takes the first waiting one: one chunk of it. It reports whether there was one.
+func (e *Engine) fill() bool {
+	if e.filling == nil && !e.admitNext() {
+		return false
+	}
+	if e.filling == nil {
+		return true // it has failed
+	}
+	err := e.contain("prefilling", e.advance)
+	if err != nil {
+		e.endFilling(failed(err))
+	}
+	if !e.ahead {
+		e.landAll() // the device is done with it: the answer may have ended already
+	}
+	return true
+}
+
+// admitNext takes a request off the queue, if one can run now, and brings its prompt to the device.
 func (e *Engine) admitNext() bool {
 	j, permille := e.takeFirst()
 	if j == nil && e.blocked && e.shadow != nil {
@@ -20,76 +35,89 @@ func (e *Engine) admitNext() bool {
 	if j == nil {
 		return false
 	}
-	e.filling = 1
-	defer func() { e.filling = 0 }()
-	var first sampling.Choice
-	err := e.contain("prefilling", func() (err error) {
-		first, err = e.prefill(j, permille)
-		return err
-	})
-	if err != nil {
-		e.finish(j, failed(err))
-		return true
-	}
-	if end := e.deliver(j, first, e.opts.Clock()); end.yes() {
-		e.finish(j, end)
-		return true
-	}
-	e.running = append(e.running, j)
-	return true
-}
-
-// prefill does all of a request's work up to its first token, which comes from the whole prompt.
-func (e *Engine) prefill(j *job, permille int) (first sampling.Choice, err error) {
 	start := e.opts.Clock()
 	j.usage.QueueSeconds = start.Sub(j.submitted).Seconds()
 	j.usage.RetentionPermille = permille
-	if j.promise, err = e.ledger.Reserve(e.need(j, permille, answerRows(j.maxTokens))); err != nil {
-		return first, err
+	j.sequence, j.slot = e.pool.NewSequence(), e.takeSlot()
+	e.filling = e.newFilling(j, permille)
+	e.filling.start = start
+	if err := e.contain("prefilling", e.begin); err != nil {
+		e.endFilling(failed(err))
 	}
-	j.sequence = e.pool.NewSequence()
-	f := e.newFilling(j, permille)
-	f.shadow = e.wantsShadow(j, permille)
-	defer func() {
-		if f.shadow != nil && e.shadow == nil { // the prefill failed
-			f.shadow.Release()
+	return true
+}
+
+func (e *Engine) takeSlot() int32 {
+	last := len(e.slots) - 1
+	slot := e.slots[last]
+	e.slots = e.slots[:last]
+	return slot
+}
+
+// begin promises the request's pages and encodes its pictures.
+func (e *Engine) begin() (err error) {
+	f := e.filling
+	j := f.job
+	if j.promise, err = e.ledger.Reserve(e.need(j, j.usage.RetentionPermille, answerRows(j.maxTokens))); err != nil {
+		return err
+	}
+	f.shadow = e.wantsShadow(j, j.usage.RetentionPermille)
+	var visual model.Visual
+	if len(j.request.Images) > 0 {
+		if visual, err = e.model.EncodeImages(j.request.Images); err != nil {
+			return fmt.Errorf("encoding %d pictures: %w", len(j.request.Images), err)
 		}
-	}()
-	logits, err := e.runPrompt(j, f)
-	if err != nil {
-		return first, err
+		defer visual.Release()
+		j.request.Images = nil // megabytes that nobody needs any more
 	}
-	if first, err = j.sampler.Next(logits); err != nil {
-		return first, fmt.Errorf("choosing the first token: %w", err)
+	f.left = e.config.Layers * j.prompt.Rows
+	return e.model.Begin(model.Prompt{Tokens: j.request.Tokens, Visual: visual, KV: f.view, Observe: j.observe, Watcher: f,
+		Slot: j.slot, Draw: j.draw()})
+}
+
+// advance prefills a chunk. With the end of the prompt its request joins the running ones, and its first token is in flight.
+func (e *Engine) advance() error {
+	f, chunk := e.filling, e.opts.PrefillChunk*e.config.Layers
+	for budget := chunk; budget > 0; {
+		end, left, err := e.model.Advance(chunk) // a layer is cut only where it alone is more than a chunk
+		if err != nil {
+			return err
+		}
+		budget -= f.left - left
+		if f.left = left; left == 0 {
+			return e.endPrompt(f, end)
+		}
 	}
+	return nil
+}
+
+func (e *Engine) endPrompt(f *filling, end model.Step) error {
+	j := f.job
+	j.sequence.Advance(j.prompt.Rows)
 	j.usage.CompressSeconds = f.scoring.Seconds()
-	j.usage.PrefillSeconds = (e.opts.Clock().Sub(start) - f.scoring).Seconds()
 	plan := f.plan()
 	if f.shadow != nil {
 		if err := e.split(j, f.shadow, plan); err != nil {
-			return first, err
+			return err
 		}
 	}
-	e.opts.Recorder.Prefilled(e.settle(j, plan))
-	return first, nil
+	f.report = e.settle(j, plan)
+	j.pending = 1
+	e.filling, e.running = nil, append(e.running, j)
+	flight := e.newFlight()
+	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
+	e.flights = append(e.flights, flight)
+	return nil
 }
 
-func (e *Engine) runPrompt(j *job, f *filling) ([]float32, error) {
-	var visual model.Visual
-	if len(j.request.Images) > 0 {
-		var err error
-		if visual, err = e.model.EncodeImages(j.request.Images); err != nil {
-			return nil, fmt.Errorf("encoding %d pictures: %w", len(j.request.Images), err)
-		}
-		defer visual.Release()
+// endFilling gives up the prompt that is on its way.
+func (e *Engine) endFilling(end ending) {
+	f := e.filling
+	e.filling = nil
+	if f.shadow != nil && e.shadow == nil {
+		f.shadow.Release()
 	}
-	logits, err := e.model.Prefill(j.request.Tokens, visual, f.view, j.observe, f)
-	if err != nil {
-		return nil, err
-	}
-	j.sequence.Advance(j.prompt.Rows)
-	j.request.Images = nil // megabytes that nobody needs any more
-	return logits, nil
+	e.finish(f.job, end)
 }
 
 // settle shrinks the promise to what is kept and the answer, and reports.
@@ -121,16 +149,4 @@ func mean(values []int) float64 {
 		sum += v
 	}
 	return float64(sum) / float64(max(1, len(values)))
-}
-
-// viewOf shows a sequence to the model.
-func viewOf(s *kv.Sequence) backend.KVView {
-	return backend.KVView{Position: s.Position, Layers: appendLayers(nil, s)}
-}
-
-func appendLayers(to []backend.LayerKV, s *kv.Sequence) []backend.LayerKV {
-	for _, t := range s.Tables {
-		to = append(to, backend.LayerKV{Pages: t.Pages, Len: t.Rows})
-	}
-	return to
 }

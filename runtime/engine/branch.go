@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/kv"
 	"aircache.dev/aircache/runtime/model"
 )
@@ -114,11 +115,15 @@ func (c *Case) step(branches []*branch, next func(*branch) int32) ([][]float32, 
 	if err := c.ctx.Err(); err != nil {
 		return nil, err
 	}
-	batch := make([]model.DecodeRow, len(branches))
+	batch := make([]model.Row, len(branches))
 	for i, b := range branches {
-		batch[i] = model.DecodeRow{Token: next(b), KV: viewOf(b.sequence)}
+		batch[i] = model.Row{Token: next(b), Slot: backend.NoSlot, KV: viewOf(b.sequence)}
 	}
-	logits, err := c.study.model.Decode(batch)
+	step, err := c.study.model.Launch(batch)
+	if err != nil {
+		return nil, err
+	}
+	logits, err := c.study.model.Logits(step)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 func TestAnswersEndByTokenOrByLength(t *testing.T) {
@@ -97,8 +98,8 @@ func TestAFailureStaysInItsRequest(t *testing.T) {
 	broken := errors.New("kernel failed")
 	bad := picturePrompt(1, 8, 13).max(20).named("bad")
 	isBad := func(tokens []int32) bool { return slices.Contains(tokens, 13) }
-	inBatch := func(batch []model.DecodeRow) bool {
-		return slices.ContainsFunc(batch, func(r model.DecodeRow) bool { return r.KV.Position == 92 })
+	inBatch := func(batch []model.Row) bool {
+		return slices.ContainsFunc(batch, func(r model.Row) bool { return r.KV.Position == 92 })
 	}
 	for _, c := range []struct {
 		name   string
@@ -134,7 +135,7 @@ func TestAFailureStaysInItsRequest(t *testing.T) {
 			}
 		}, "panic while prefilling: copy", 0, 1},
 		{"an error in its decode step", func(m *fakeModel) {
-			m.beforeDecode = func(batch []model.DecodeRow) error {
+			m.beforeDecode = func(batch []model.Row) error {
 				if inBatch(batch) {
 					return broken
 				}
@@ -142,7 +143,7 @@ func TestAFailureStaysInItsRequest(t *testing.T) {
 			}
 		}, "kernel failed", 3, 0},
 		{"a panic in its decode step", func(m *fakeModel) {
-			m.beforeDecode = func(batch []model.DecodeRow) error {
+			m.beforeDecode = func(batch []model.Row) error {
 				if inBatch(batch) {
 					panic("decode")
 				}
@@ -150,7 +151,7 @@ func TestAFailureStaysInItsRequest(t *testing.T) {
 			}
 		}, "panic while decoding: decode", 3, 2},
 		{"logits that are NaN", func(m *fakeModel) {
-			m.beforeDecode = func(batch []model.DecodeRow) error {
+			m.beforeDecode = func(batch []model.Row) error {
 				m.logits = endless
 				if inBatch(batch) && len(batch) == 1 {
 					m.logits = func(_ uint64, row []float32) { row[3] = float32(math.NaN()) }
@@ -159,7 +160,7 @@ func TestAFailureStaysInItsRequest(t *testing.T) {
 				}
 				return nil
 			}
-		}, "choosing token 4: logit 3 of 64 is NaN", 3, 0},
+		}, "choosing token 4: no softmax can use", 3, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, retention(200))
@@ -189,7 +190,7 @@ func TestAModelThatLosesARowOfLogitsEndsTheRequests(t *testing.T) {
 	w.Engine.model = shortModel{w.model}
 	h := w.submit(textPrompt(5, 1).max(9))
 	w.finishAll()
-	if a := w.read(h); a.finish != FinishError || !strings.Contains(fmt.Sprint(a.err), "0 rows of logits") {
+	if a := w.read(h); a.finish != FinishError || !strings.Contains(fmt.Sprint(a.err), "chose 0 tokens for 1 sequences") {
 		t.Errorf("%+v", a)
 	}
 	w.expectEmpty()
@@ -197,7 +198,7 @@ func TestAModelThatLosesARowOfLogitsEndsTheRequests(t *testing.T) {
 
 type shortModel struct{ *fakeModel }
 
-func (shortModel) Decode([]model.DecodeRow) ([][]float32, error) { return nil, nil }
+func (shortModel) Take(model.Step) ([]sampling.Choice, error) { return nil, nil }
 
 func TestDrainWaitsForWhatWasTaken(t *testing.T) {
 	w := newWorld(t)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"time"
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/control"
@@ -25,12 +26,20 @@ type Engine struct {
 	pool    *kv.Pool
 	ledger  *kv.Ledger
 	running []*job
-	filling int  // 1 while a request is on its way into running
+	filling *filling // the prompt that is on its way into running
+	flights []*flight
+	ahead   bool // a step is launched before the one before it is read
 	blocked bool // the first waiting request waits for pages
 	shadow  *shadow
 	draw    *rand.Rand // which requests get one
-	batch   []model.DecodeRow
-	views   []backend.LayerKV // what batch points into; reused, so that a steady step allocates nothing
+	slots   []int32    // free ones
+
+	// Reused, so that a steady step allocates nothing.
+	landed []*flight
+	batch  []model.Row
+	views  []backend.LayerKV // what batch points into
+
+	lastLanding time.Time
 
 	// Shared with callers.
 	mu       sync.Mutex
@@ -58,7 +67,10 @@ func New(m Model, opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("starting the engine: %w", err)
 	}
 	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),
-		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape)}
+		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape), ahead: opts.Ahead || config.Asynchronous}
+	for slot := range opts.MaxRunning {
+		e.slots = append(e.slots, int32(opts.MaxRunning-1-slot))
+	}
 	if opts.ShadowPermille > 0 {
 		e.draw = rand.New(rand.NewPCG(opts.Seed(), uint64(opts.ShadowPermille)))
 	}
@@ -90,10 +102,10 @@ func (e *Engine) Run(ctx context.Context) {
 // turn reports whether the next one may have work to do at once.
 func (e *Engine) turn() bool {
 	e.sweep()
-	admitted := e.admitNext()
+	filled := e.fill()
 	e.decode()
 	e.publish()
-	return admitted || len(e.running) > 0
+	return filled || len(e.running) > 0
 }
 
 func (e *Engine) rouse() {

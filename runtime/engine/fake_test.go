@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/image"
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 const (
@@ -34,21 +36,38 @@ type fakeModel struct {
 	cells []uint64        // pages of one layer each
 	shown backend.LayerKV // the layer that a watcher sees
 
+	prompt      model.Prompt // on its way
+	layer, from int
+	hash        uint64
+	slots       map[int32]int32
+	steps       []*fakeStep // launched, the last ones
+
+	asynchronous  bool
 	beforePrefill func(tokens []int32) error // tests make it fail or panic
 	beforeKeep    func(layer int) error
 	badScores     bool
-	beforeDecode  func(batch []model.DecodeRow) error
+	beforeDecode  func(batch []model.Row) error
+	beforeTake    func() error
 	logits        func(hash uint64, row []float32)
 	batches       []int // sizes of the decode steps
+	units         []int // rows of the parts of prompts
 }
+
+// fakeStep is what a step chose, and from what.
+type fakeStep struct {
+	logits  [][]float32
+	choices []sampling.Choice
+}
+
+func (s *fakeStep) Rows() int { return len(s.logits) }
 
 func newFake(clock *fakeTime) *fakeModel {
-	return &fakeModel{clock: clock, logits: spread}
+	return &fakeModel{clock: clock, logits: spread, slots: map[int32]int32{}}
 }
 
-func (*fakeModel) Config() model.Config {
+func (m *fakeModel) Config() model.Config {
 	return model.Config{Layers: fakeLayers, Heads: 2, KVHeads: 1, HeadDim: 4, Hidden: 8, Vocab: fakeVocab, MaxPosition: 2048,
-		ImageToken: fakePicture, VisualTokens: fakeVisual, EOS: []int32{fakeEOS}, KVBytesPerTokenLayer: fakeBytes}
+		ImageToken: fakePicture, VisualTokens: fakeVisual, EOS: []int32{fakeEOS}, KVBytesPerTokenLayer: fakeBytes, Asynchronous: m.asynchronous}
 }
 
 func (m *fakeModel) Reserve(c model.Capacity) error {
@@ -61,35 +80,48 @@ func (m *fakeModel) EncodeImages(px []image.Pixels) (model.Visual, error) {
 	return model.Visual{Tokens: len(px) * fakeVisual}, nil
 }
 
-func (m *fakeModel) Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32, w model.Watcher) ([]float32, error) {
+func (m *fakeModel) Begin(p model.Prompt) error {
 	if m.beforePrefill != nil {
-		if err := m.beforePrefill(tokens); err != nil {
-			return nil, err
+		if err := m.beforePrefill(p.Tokens); err != nil {
+			return err
 		}
 	}
-	m.clock.pass(time.Duration(len(tokens)) * 100 * time.Microsecond)
-	hash := uint64(1)
-	for l := range kv.Layers {
-		if err := w.Before(l); err != nil {
-			return nil, err
+	m.prompt, m.layer, m.from, m.hash = p, 0, 0, 1
+	return nil
+}
+
+func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
+	p, rows := &m.prompt, len(m.prompt.Tokens)
+	if m.from == 0 {
+		if err := p.Watcher.Before(m.layer); err != nil {
+			return end, 0, err
 		}
-		layer := &kv.Layers[l]
-		if layer.Len != 0 || kv.Position != 0 {
-			return nil, fmt.Errorf("layer %d has %d rows before the prefill", l, layer.Len)
-		}
-		for row, token := range tokens {
-			m.cells[at(*layer, row)] = mix(uint64(token), uint64(row), uint64(l))
-		}
-		layer.Len = len(tokens)
-		hash = m.readLayer(hash, *layer)
-		m.shown = *layer
-		if err := w.After(&model.Observed{Layer: l}); err != nil {
-			return nil, err
+		if p.KV.Layers[m.layer].Len != 0 || p.KV.Position != 0 {
+			return end, 0, fmt.Errorf("layer %d has %d rows before the prefill", m.layer, p.KV.Layers[m.layer].Len)
 		}
 	}
-	row := make([]float32, fakeVocab)
-	m.logits(hash, row)
-	return row, nil
+	layer, to := p.KV.Layers[m.layer], min(m.from+most, rows)
+	for row := m.from; row < to; row++ {
+		m.cells[at(layer, row)] = mix(uint64(p.Tokens[row]), uint64(row), uint64(m.layer))
+	}
+	m.units = append(m.units, to-m.from)
+	m.clock.pass(time.Duration(to-m.from) * 100 * time.Microsecond / fakeLayers)
+	if m.from = to; to < rows {
+		return end, rows*(fakeLayers-m.layer) - to, nil
+	}
+	layer.Len = rows
+	m.hash = m.readLayer(m.hash, layer)
+	m.shown = layer
+	if err := p.Watcher.After(&model.Observed{Layer: m.layer}); err != nil {
+		return end, 0, err
+	}
+	m.layer, m.from = m.layer+1, 0
+	if m.layer < fakeLayers {
+		return end, rows * (fakeLayers - m.layer), nil
+	}
+	s := &fakeStep{}
+	m.choose(s, m.hash, p.Slot, p.Draw)
+	return m.launched(s), 0, nil
 }
 
 func (m *fakeModel) Only(o *model.Observed, _ []int32) (*model.Observed, error) { return o, nil }
@@ -141,25 +173,75 @@ func (m *fakeModel) Keep(layer int, src backend.LayerKV, rows [][]int32, dst []i
 	return nil
 }
 
-func (m *fakeModel) Decode(batch []model.DecodeRow) ([][]float32, error) {
+func (m *fakeModel) Launch(batch []model.Row) (model.Step, error) {
 	if m.beforeDecode != nil {
 		if err := m.beforeDecode(batch); err != nil {
-			return nil, err
+			return model.Step{}, err
 		}
 	}
 	m.clock.pass(time.Millisecond)
 	m.batches = append(m.batches, len(batch))
-	out := make([][]float32, len(batch))
-	for i, b := range batch {
+	s := &fakeStep{}
+	for _, b := range batch {
+		token := b.Token
+		if token < 0 {
+			token = m.slots[backend.Slot(token)]
+		}
 		layers := append([]backend.LayerKV(nil), b.KV.Layers...)
 		for l := range layers {
-			m.cells[at(layers[l], layers[l].Len)] = mix(uint64(b.Token), uint64(b.KV.Position), uint64(l))
+			m.cells[at(layers[l], layers[l].Len)] = mix(uint64(token), uint64(b.KV.Position), uint64(l))
 			layers[l].Len++
 		}
-		out[i] = make([]float32, fakeVocab)
-		m.logits(m.read(backend.KVView{Layers: layers}), out[i])
+		m.choose(s, m.read(backend.KVView{Layers: layers}), b.Slot, b.Draw)
 	}
-	return out, nil
+	return m.launched(s), nil
+}
+
+// choose draws a token and leaves it in its slot, as a device does.
+func (m *fakeModel) choose(s *fakeStep, hash uint64, slot int32, d sampling.Draw) {
+	row := make([]float32, fakeVocab)
+	m.logits(hash, row)
+	choice, err := new(sampling.Chooser).Choose(row, d)
+	next := choice.Token
+	if err != nil {
+		choice, next = sampling.Choice{Token: sampling.NoToken}, 0
+	}
+	if slot != backend.NoSlot {
+		m.slots[slot] = next
+	}
+	s.logits, s.choices = append(s.logits, row), append(s.choices, choice)
+}
+
+// launched makes the oldest step's result unreadable.
+func (m *fakeModel) launched(s *fakeStep) model.Step {
+	if m.steps = append(m.steps, s); len(m.steps) > backend.BatchesAlive {
+		m.steps[0].choices = nil
+		m.steps = m.steps[1:]
+	}
+	return model.Step{Batch: s}
+}
+
+func (m *fakeModel) Take(s model.Step) ([]sampling.Choice, error) {
+	if m.beforeTake != nil {
+		if err := m.beforeTake(); err != nil {
+			return nil, err
+		}
+	}
+	return s.Batch.(*fakeStep).choices, nil
+}
+
+func (m *fakeModel) Logits(s model.Step, sequences ...int) (rows [][]float32, err error) {
+	step := s.Batch.(*fakeStep)
+	if step != m.steps[len(m.steps)-1] {
+		return nil, errors.New("the logits are another step's by now")
+	}
+	if len(sequences) == 0 {
+		return step.logits, nil
+	}
+	for _, i := range sequences {
+		rows = append(rows, step.logits[i])
+	}
+	return rows, nil
 }
 
 // at is where a row's cell lies; it panics where the page is missing, as a device would.

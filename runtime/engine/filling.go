@@ -22,7 +22,10 @@ type filling struct {
 	whole   string            // why
 	shadow  *kv.Promise       // of the pages that keep the whole prompt for a comparison; nil: what is evicted is gone
 	held    [][][]int32       // per layer: the prompt rows that its cache holds, one list or one for each KV head; nil: all
+	start   time.Time
+	left    int // rows to prefill, over all layers
 	scoring time.Duration
+	report  Prefill // once it has ended
 }
 
 func (e *Engine) newFilling(j *job, permille int) *filling {

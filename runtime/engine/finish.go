@@ -22,6 +22,10 @@ func (e *Engine) endRunning(ends func(*job) ending) {
 // finish frees what a job holds and sends its last event. The job is in no list any more, or about to leave it.
 func (e *Engine) finish(j *job, end ending) {
 	j.unwatch()
+	j.ended = true
+	if j.sequence != nil {
+		e.slots = append(e.slots, j.slot)
+	}
 	if e.shadow != nil && e.shadow.job == j {
 		e.endShadow()
 	}
@@ -69,8 +73,12 @@ func (e *Engine) contain(during string, work func() error) (err error) {
 	return work()
 }
 
-// abortAll ends everything; nothing is taken afterwards.
+// abortAll ends everything; nothing is taken afterwards. Steps in flight are nobody's any more.
 func (e *Engine) abortAll() {
+	e.flights = nil
+	if e.filling != nil {
+		e.endFilling(ending{reason: FinishAbort})
+	}
 	for _, j := range e.takeAllWaiters() {
 		e.finish(j, ending{reason: FinishAbort})
 	}

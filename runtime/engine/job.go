@@ -28,8 +28,15 @@ type job struct {
 	sequence *kv.Sequence
 	promise  *kv.Promise
 	sampler  *sampling.Sampler
-	next     int32 // the token to feed
 	usage    Usage
+
+	slot    int32           // of the device's memory, where its last token stays
+	next    int32           // the last token that has landed
+	pending int             // tokens in flight
+	drawn   []sampling.Draw // and how they are chosen
+	again   []sampling.Draw // draws of tokens that did not come: the next ones
+	seat    int             // its row, from 1, in the step that is landing
+	ended   bool
 }
 
 // ending is how a job ends; the zero value is that it goes on.

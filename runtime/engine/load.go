@@ -48,7 +48,7 @@ func (e *Engine) publish() {
 func (e *Engine) measure() Load {
 	used, reserved := e.shadowPages()
 	used, reserved = e.pool.Used()-used, e.ledger.Reserved()-reserved
-	l := Load{Running: len(e.running) + e.filling, BlockedOnMemory: e.blocked,
+	l := Load{Running: len(e.running) + e.fillings(), BlockedOnMemory: e.blocked,
 		PagesUsed: used, PagesFree: e.shape.Pages - used, PagesReserved: reserved,
 		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(reserved),
 		UsageRatio: float64(used) / float64(e.shape.Pages)}
@@ -58,6 +58,14 @@ func (e *Engine) measure() Load {
 		l.SlotsWasted += j.sequence.Pages()*e.shape.PageTokens - rows
 	}
 	return l
+}
+
+// fillings is 1 while a prompt is on its way.
+func (e *Engine) fillings() int {
+	if e.filling != nil {
+		return 1
+	}
+	return 0
 }
 
 // wants estimates what a waiting request will hold once its prompt is compressed at the retention in force: the same rows in

@@ -4,6 +4,7 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/image"
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/sampling"
 )
 
 // Model is what the engine drives; *model.LLaVA is one. All calls come from one goroutine that is locked to its thread.
@@ -18,11 +19,19 @@ type Graph interface {
 	// Reserve allocates the page pool, once.
 	Reserve(c model.Capacity) error
 	EncodeImages(px []image.Pixels) (model.Visual, error)
-	// Prefill appends the whole prompt to the pages in kv, layer by layer, shows each layer with the queries of the observed
-	// rows to the watcher, and returns the last row's logits.
-	Prefill(tokens []int32, v model.Visual, kv backend.KVView, observe []int32, w model.Watcher) ([]float32, error)
-	// Decode appends one token to each sequence and returns a row of logits for each.
-	Decode(batch []model.DecodeRow) ([][]float32, error)
+	// Begin brings a prompt to the device, in place of one that has not ended.
+	Begin(p model.Prompt) error
+	// Advance takes some rows of it, most at once, through one layer, and returns how many are left over all layers. A layer
+	// that has all rows is shown to the watcher. With the last ones the first token is chosen: the end is a step to take.
+	Advance(most int) (end model.Step, left int, err error)
+	// Launch appends one token to each sequence and chooses the next ones, without waiting for a device that works beside the
+	// host. All that is given to the device is done in order.
+	Launch(rows []model.Row) (model.Step, error)
+	// Take waits for a step's choices, one a sequence.
+	Take(s model.Step) ([]sampling.Choice, error)
+	// Logits reads what the step launched last chose from, or the prompt that ended last: some sequences, or all. The rows are
+	// valid until the next call.
+	Logits(s model.Step, sequences ...int) ([][]float32, error)
 }
 
 // Scorer tells which rows of a layer matter, and compacts it to the rows that are kept. Package compress says what each score is.

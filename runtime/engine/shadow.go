@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/compress"
@@ -77,26 +78,29 @@ func copyKept(m Scorer, p compress.Prompt, from, to *kv.Sequence, plan compress.
 	return nil
 }
 
-// compareShadow takes the step's logits: those of the running requests, and the shadow's behind them.
-func (e *Engine) compareShadow(logits [][]float32) {
+// compareShadow looks at a step's logits: those of the shadow's request, and its own behind those of all requests.
+func (e *Engine) compareShadow(f *flight) error {
 	s := e.shadow
-	if s == nil {
-		return
+	if s == nil || f.shadow != s {
+		return nil
 	}
-	s.sequence.Wrote(1)
-	whole := logits[len(e.running)]
-	for i, j := range e.running {
-		if j != s.job {
-			continue
-		}
-		if best(whole) == best(logits[i]) {
-			s.result.Agreed++
-		}
-		s.result.KL += divergence(whole, logits[i])
+	at := slices.Index(f.jobs, s.job)
+	if at < 0 {
+		return nil
 	}
+	logits, err := e.model.Logits(f.step, at, len(f.jobs))
+	if err != nil {
+		return err
+	}
+	served, whole := logits[0], logits[1]
+	if best(whole) == best(served) {
+		s.result.Agreed++
+	}
+	s.result.KL += divergence(whole, served)
 	if s.result.Steps++; s.result.Steps == shadowSteps {
 		e.endShadow()
 	}
+	return nil
 }
 
 // endShadow reports what the shadow has found so far, and frees its pages.

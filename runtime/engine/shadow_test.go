@@ -88,7 +88,7 @@ func TestAFailedStepEndsTheShadowNotTheAnswer(t *testing.T) {
 	w := &witness{}
 	e := newWorld(t, retention(100), shadows(1000, w))
 	steps := 0
-	e.model.beforeDecode = func(batch []model.DecodeRow) error {
+	e.model.beforeDecode = func(batch []model.Row) error {
 		if steps++; steps == 5 && len(batch) == 2 {
 			return errors.New("device hiccup")
 		}

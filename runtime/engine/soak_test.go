@@ -51,7 +51,7 @@ func TestSoak(t *testing.T) {
 		}
 		return nil
 	}
-	w.model.beforeDecode = func(batch []model.DecodeRow) error {
+	w.model.beforeDecode = func(batch []model.Row) error {
 		if len(w.model.batches)%97 == 96 && len(batch) > 1 {
 			w.model.batches = append(w.model.batches, 0)
 			return errors.New("a step fails now and then")

@@ -71,13 +71,35 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 	if err := c.full.Room(len(r.Tokens)); err != nil {
 		return err
 	}
-	logits, err := m.Prefill(r.Tokens, visual, viewOf(c.full), c.observe(need), c)
+	p := model.Prompt{Tokens: r.Tokens, Visual: visual, KV: viewOf(c.full), Observe: c.observe(need), Watcher: c, Slot: backend.NoSlot}
+	logits, err := prefillWhole(m, p)
 	if err != nil {
 		return err
 	}
 	c.full.Wrote(len(r.Tokens))
 	c.prefillSeconds = (c.study.clock().Sub(start) - c.judging).Seconds()
 	return c.answerFull(logits)
+}
+
+// prefillWhole runs a prompt without a pause.
+func prefillWhole(m Model, p model.Prompt) ([]float32, error) {
+	if err := m.Begin(p); err != nil {
+		return nil, err
+	}
+	for {
+		end, left, err := m.Advance(len(p.Tokens))
+		if err != nil {
+			return nil, err
+		}
+		if left > 0 {
+			continue
+		}
+		logits, err := m.Logits(end)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Clone(logits[0]), nil
+	}
 }
 
 // observe asks each policy what it wants to see, and returns all of it.

@@ -105,6 +105,11 @@ func (e *Engine) sweep() {
 	for _, j := range e.takeLeavingWaiters() {
 		e.finish(j, j.leaving())
 	}
+	if e.filling != nil {
+		if end := e.filling.job.leaving(); end.yes() {
+			e.endFilling(end)
+		}
+	}
 	e.endRunning((*job).leaving)
 }
 

@@ -13,6 +13,8 @@ type Pool struct {
 	shape Shape
 	free  []int32 // a stack: the page freed last is used next, while it is warm
 	held  []bool
+
+	versions uint64 // given so far
 }
 
 // NewPool has all pages free.
@@ -30,6 +32,12 @@ func (p *Pool) Shape() Shape { return p.shape }
 // Free and Used pages.
 func (p *Pool) Free() int { return len(p.free) }
 func (p *Pool) Used() int { return p.shape.Pages - len(p.free) }
+
+// nextVersion is a number that no table had before; never 0.
+func (p *Pool) nextVersion() uint64 {
+	p.versions++
+	return p.versions
+}
 
 // Take hands out n pages, or none.
 func (p *Pool) Take(n int) ([]int32, error) {

@@ -14,11 +14,12 @@ type Sequence struct {
 	pool     *Pool
 	Tables   []Table
 	Position int
+	Version  uint64 // of the tables, in this pool: as long as it stays, pages are only added behind
 }
 
 // NewSequence holds nothing yet.
 func (p *Pool) NewSequence() *Sequence {
-	return &Sequence{pool: p, Tables: make([]Table, p.shape.Layers)}
+	return &Sequence{pool: p, Tables: make([]Table, p.shape.Layers), Version: p.nextVersion()}
 }
 
 // Room makes sure that every layer has pages for n more rows: for all layers, or for none.
@@ -85,6 +86,7 @@ func (s *Sequence) Compact(layer, rows int, move func(src Table, dst []int32) er
 	}
 	free := t.Pages[keep:]
 	*t = Table{Pages: t.Pages[:keep:keep], Rows: rows}
+	s.Version = s.pool.nextVersion()
 	return s.pool.Return(free)
 }
 
@@ -117,6 +119,7 @@ func (s *Sequence) Rewind(n int) {
 
 // Release gives all pages back; a second time it does nothing.
 func (s *Sequence) Release() error {
+	s.Version = s.pool.nextVersion()
 	for l := range s.Tables {
 		if err := s.pool.Return(s.Tables[l].Pages); err != nil {
 			return fmt.Errorf("releasing layer %d: %w", l, err)

@@ -17,7 +17,7 @@ type Row struct {
 
 // Step is a launched step, or the end of a prompt: what it chose can be asked for.
 type Step struct {
-	batch     backend.Batch
+	Batch     backend.Batch
 	logits    backend.Tensor
 	sequences int
 }
@@ -49,7 +49,7 @@ func (m *LLaVA) launch(rows []Row) (Step, error) {
 		return Step{}, err
 	}
 	m.ops.Capture(m.keyOf(bucket), m.decoder.record)
-	return Step{batch: batch, logits: m.decoder.step.logits.Top(len(rows)), sequences: len(rows)}, m.ops.Refused()
+	return Step{Batch: batch, logits: m.decoder.step.logits.Top(len(rows)), sequences: len(rows)}, m.ops.Refused()
 }
 
 // stageRows lists the rows, and sequences without a cache up to the bucket's size.
@@ -78,9 +78,10 @@ func (m *LLaVA) keyOf(bucket int) string {
 	return m.keys[bucket]
 }
 
-// Take waits for a step and gives its choices, one a sequence. A step can be taken until the third one after it is launched.
+// Take waits for a step and gives its choices, one a sequence. A step can be taken
+// until backend.BatchesAlive others were launched after it.
 func (m *LLaVA) Take(s Step) ([]sampling.Choice, error) {
-	choices, err := m.ops.Sampled(s.batch)
+	choices, err := m.ops.Sampled(s.Batch)
 	if err != nil {
 		return nil, fmt.Errorf("waiting for a step: %w", err)
 	}

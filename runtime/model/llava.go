@@ -70,7 +70,7 @@ func describe(s *settings, ops *backend.Checked) Config {
 	return Config{Architecture: s.family.architecture,
 		Layers: s.text.layers, Heads: h.Query, KVHeads: h.KV, HeadDim: h.Dim, Hidden: s.text.hidden, Vocab: s.text.vocab,
 		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: tower.Rows, Tower: tower, EOS: s.eos,
-		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens}
+		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens, Asynchronous: ops.Asynchronous()}
 }
 
 // Config describes the model.

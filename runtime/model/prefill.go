@@ -80,25 +80,29 @@ func (m *LLaVA) begin(p Prompt, images []int32) error {
 	return m.ops.Refused()
 }
 
-// Advance takes the next rows of the present layer through it, most at once, and reports whether that was the prompt's end; then
-// the first token of the answer is chosen, and end says where. Layers come one after the other, each with all rows of the
-// prompt: only so can the watcher compact a layer before the next one takes its pages. Between two calls other steps may run.
-func (m *LLaVA) Advance(most int) (end Step, done bool, err error) {
-	rows := len(m.prompt.Tokens)
+// Advance takes the next rows of the present layer through it, most at once, and returns how many are left, over all layers. With
+// the last ones the first token of the answer is chosen, and end says where. Layers come one after the other, each with all
+// rows of the prompt: only so can the watcher compact a layer before the next one takes its pages. Between two calls other
+// steps may run.
+func (m *LLaVA) Advance(most int) (end Step, left int, err error) {
+	f := &m.prompt
+	rows := len(f.Tokens)
 	if rows == 0 || most < 1 {
-		return end, false, fmt.Errorf("prefilling: no prompt was begun, or %d rows are none", most)
+		return end, 0, fmt.Errorf("prefilling: no prompt was begun, or %d rows are none", most)
 	}
-	if err = m.advance(min(most, longestUnit)); err == nil && m.prompt.layer == m.config.Layers {
-		done = true
+	if err = m.advance(min(most, longestUnit)); err == nil {
+		left = rows*(m.config.Layers-f.layer) - f.from
+	}
+	if err == nil && left == 0 {
 		end, err = m.endPrompt()
 	}
-	if err != nil || done {
-		m.prompt.Tokens, m.prompt.Watcher = nil, nil
+	if err != nil || left == 0 {
+		f.Tokens, f.Watcher = nil, nil
 	}
 	if err != nil {
-		return Step{}, false, fmt.Errorf("prefilling %d tokens: %w", rows, err)
+		return Step{}, 0, fmt.Errorf("prefilling %d tokens: %w", rows, err)
 	}
-	return end, done, nil
+	return end, left, nil
 }
 
 func (m *LLaVA) advance(most int) error {
@@ -217,5 +221,5 @@ func (m *LLaVA) endPrompt() (Step, error) {
 		return Step{}, err
 	}
 	m.ops.Sample(logits, batch)
-	return Step{batch: batch, logits: logits, sequences: 1}, m.ops.Refused()
+	return Step{Batch: batch, logits: logits, sequences: 1}, m.ops.Refused()
 }

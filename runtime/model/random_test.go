@@ -50,6 +50,7 @@ func (d *device) Load(t backend.Tensor, _ []byte, _ backend.DType) { d.values +=
 func (d *device) Write(backend.Tensor, []float32)                  {}
 func (d *device) PageBytes(h backend.Heads) int                    { return 2 * h.PageValues() }
 func (d *device) Sync() error                                      { return nil }
+func (d *device) Asynchronous() bool                               { return false }
 
 // The published model has 8.03 billion parameters: 7.616 of the decoder (0.545 each for embeddings and head), 0.397 of the
 // tower and 0.017 of the projector.

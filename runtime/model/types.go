@@ -17,6 +17,7 @@ type Config struct {
 	Tower                image.Tower // what an image processor must know
 	EOS                  []int32     // ids that end an answer
 	KVBytesPerTokenLayer int         // K and V of all KV heads, as the backend stores them
+	Asynchronous         bool        // the device works beside the host
 }
 
 // Visual is what the vision tower made of one or more pictures: Tokens rows of the decoder's width, in the backend's memory.
@@ -50,10 +51,4 @@ type Observed struct {
 	rows    []int32        // cache rows whose queries were saved, ascending
 	queries backend.Tensor // [len(rows), Heads*HeadDim], rotated
 	kv      backend.LayerKV
-}
-
-// DecodeRow is one sequence's part of a decode step: the token to feed, and its cache with room for one more row a layer.
-type DecodeRow struct {
-	Token int32
-	KV    backend.KVView
 }

@@ -6,7 +6,13 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 )
 
-// Prefill runs a prompt to its end and returns the logits of its last row.
+// DecodeRow is a row whose token the host knows and whose choice nobody asks for.
+type DecodeRow struct {
+	Token int32
+	KV    backend.KVView
+}
+
+// Prefill runs a prompt to its end, without a pause, and returns the logits of its last row: for tools and tests.
 func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32, w Watcher) ([]float32, error) {
 	return m.prefillBy(longestUnit, Prompt{Tokens: tokens, Visual: v, KV: kv, Observe: observe, Watcher: w, Slot: backend.NoSlot})
 }
@@ -17,11 +23,11 @@ func (m *LLaVA) prefillBy(rows int, p Prompt) ([]float32, error) {
 		return nil, err
 	}
 	for {
-		end, done, err := m.Advance(rows)
+		end, left, err := m.Advance(rows)
 		if err != nil {
 			return nil, err
 		}
-		if !done {
+		if left > 0 {
 			continue
 		}
 		logits, err := m.Logits(end)

@@ -31,10 +31,10 @@ type Backend struct {
 	blas    blas
 	pool    *pool
 	cache   pageCache
-	steps   [backend.BatchesAlive]batch // staged last
-	next    int                         // place of the next one
-	slots   [backend.Slots]int32        // tokens sampled last
-	scratch []scratch                   // one per worker
+	steps   [backend.BatchesAlive]batch
+	staged  int                  // the last of them
+	slots   [backend.Slots]int32 // tokens sampled last
+	scratch []scratch            // one per worker
 
 	linear     linearWork
 	norm       normWork

@@ -11,6 +11,7 @@ import (
 type batch struct {
 	sequences []backend.Sequence
 	rows      int
+	sampled   bool
 	choices   []sampling.Choice
 }
 
@@ -19,9 +20,11 @@ func (b *batch) Rows() int { return b.rows }
 func sequences(b backend.Batch) []backend.Sequence { return b.(*batch).sequences }
 
 func (b *Backend) Stage(s []backend.Sequence) (backend.Batch, error) {
-	step := &b.steps[b.next]
-	b.next = (b.next + 1) % len(b.steps)
-	step.sequences, step.rows, step.choices = s, 0, step.choices[:0]
+	if b.steps[b.staged].sampled {
+		b.staged = (b.staged + 1) % len(b.steps)
+	}
+	step := &b.steps[b.staged]
+	step.sequences, step.rows, step.sampled, step.choices = s, 0, false, step.choices[:0]
 	for i := range s {
 		step.rows += s[i].Rows
 	}
@@ -71,6 +74,7 @@ type sampleWork struct {
 func (b *Backend) Sample(logits backend.Tensor, step backend.Batch) {
 	w := &b.sample
 	*w = sampleWork{b: b, step: step.(*batch), logits: values(logits), vocab: logits.Cols}
+	w.step.sampled = true
 	for len(w.step.choices) < logits.Rows {
 		w.step.choices = append(w.step.choices, sampling.Choice{})
 	}
