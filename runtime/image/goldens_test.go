@@ -163,7 +163,7 @@ func TestPixelsEqualTransformers(t *testing.T) {
 			t.Fatalf("%s: shape %d x %d x %d, want %v", c.Name, got.C, got.H, got.W, c.Shape)
 		}
 		largest := 0.0
-		for i, v := range got.Data {
+		for i, v := range got.Tile(0).Data {
 			largest = max(largest, math.Abs(float64(v-all[c.Offset+i])))
 		}
 		if largest > 1e-6 {

@@ -110,7 +110,7 @@ func (p *OnevisionProcessor) Process(rgb *RGB, pictures int) (Pixels, error) {
 		return Pixels{}, err
 	}
 	side := p.tower.Side
-	out := Pixels{C: 3, H: side, W: side, Data: make([]float32, l.Tiles()*3*side*side), Layout: l}
+	out := Pixels{C: 3, H: side, W: side, raw: make([]uint8, 0, l.Tiles()*3*side*side), levels: &p.levels, Layout: l}
 	base := rgb
 	if pictures > 1 {
 		base = p.square(rgb)
@@ -118,7 +118,7 @@ func (p *OnevisionProcessor) Process(rgb *RGB, pictures int) (Pixels, error) {
 	if base, err = Resize(base, side, side, p.filter); err != nil {
 		return Pixels{}, err
 	}
-	p.levels.write(out.Data, base)
+	out.raw = append(out.raw, base.Pix...)
 	if l.Grid == (Size{}) {
 		return out, nil
 	}
@@ -130,8 +130,10 @@ func (p *OnevisionProcessor) Process(rgb *RGB, pictures int) (Pixels, error) {
 	}
 	spread := place(resized, newRGB(whole.Width, whole.Height))
 	for i := range l.Grid.Height * l.Grid.Width {
-		tile := cut(spread, i%l.Grid.Width*side, i/l.Grid.Width*side, side)
-		p.levels.write(out.Data[(1+i)*3*side*side:], tile)
+		left, top := i%l.Grid.Width*side, i/l.Grid.Width*side
+		for y := range side {
+			out.raw = append(out.raw, spread.row(top + y)[3*left:][:3*side]...)
+		}
 	}
 	return out, nil
 }
@@ -156,13 +158,4 @@ func place(rgb, on *RGB) *RGB {
 		copy(on.row(top + y)[3*left:], rgb.row(y))
 	}
 	return on
-}
-
-// cut takes a square out of a picture.
-func cut(rgb *RGB, left, top, side int) *RGB {
-	out := newRGB(side, side)
-	for y := range side {
-		copy(out.row(y), rgb.row(top + y)[3*left:][:3*side])
-	}
-	return out
 }

@@ -101,10 +101,12 @@ func compareTiles(t *testing.T, name string, got Pixels, strip *RGB) {
 		t.Fatalf("%s: %d tiles of %d x %d x %d for a layout of %d, transformers has a strip of %d x %d", name, got.Tiles(), got.C, got.H, got.W, got.Layout.Tiles(), strip.H, strip.W)
 	}
 	area, largest := got.H*got.W, 0.0
-	for i, v := range strip.Pix {
-		tile, at, channel := i/3/area, i/3%area, i%3
-		want := (float64(v)/255 - 0.5) / 0.5
-		largest = max(largest, math.Abs(float64(got.Data[(3*tile+channel)*area+at])-want))
+	for tile := range got.Tiles() {
+		data := got.Tile(tile).Data
+		for i, v := range strip.Pix[3*tile*area : 3*(tile+1)*area] {
+			want := (float64(v)/255 - 0.5) / 0.5
+			largest = max(largest, math.Abs(float64(data[i%3*area+i/3])-want))
+		}
 	}
 	if largest > 1e-6 {
 		t.Errorf("%s: off by %g", name, largest)

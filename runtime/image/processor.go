@@ -10,13 +10,14 @@ type Processor interface {
 // levels are what each 8 bit value becomes, by channel.
 type levels [3][256]float32
 
-// write normalises a picture into channels of its size, one after the other.
-func (l *levels) write(into []float32, rgb *RGB) {
-	area := rgb.W * rgb.H
+// normalise gives a picture's values channel by channel.
+func (l *levels) normalise(raw []uint8, area int) []float32 {
+	values := make([]float32, 3*area)
 	for channel := range l {
-		plane, levels := into[channel*area:][:area], &l[channel]
+		plane, levels := values[channel*area:][:area], &l[channel]
 		for i := range plane {
-			plane[i] = levels[rgb.Pix[3*i+channel]]
+			plane[i] = levels[raw[3*i+channel]]
 		}
 	}
+	return values
 }

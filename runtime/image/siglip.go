@@ -43,7 +43,5 @@ func (p *SiglipProcessor) Process(rgb *RGB, _ int) (Pixels, error) {
 		}
 		rgb = resized
 	}
-	out := Pixels{C: 3, H: p.Height, W: p.Width, Data: make([]float32, 3*p.Width*p.Height)}
-	p.levels.write(out.Data, rgb)
-	return out, nil
+	return Pixels{C: 3, H: p.Height, W: p.Width, raw: rgb.Pix, levels: &p.levels}, nil
 }

@@ -32,7 +32,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	if m.packer != nil {
 		err = m.encodePacked(v.rows, px)
 	} else {
-		err = m.encodeTiles(v.rows, px)
+		err = m.encodeTiles(v.rows, tilesOf(px))
 	}
 	if err = errors.Join(err, m.ops.Sync()); err != nil {
 		v.Release()
@@ -57,12 +57,7 @@ func (m *LLaVA) accepts(px image.Pixels) error {
 
 // encodePacked encodes all tiles and puts each picture's rows together.
 func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
-	var tiles []image.Pixels
-	for _, p := range px {
-		for i := range p.Tiles() {
-			tiles = append(tiles, p.Tile(i))
-		}
-	}
+	tiles := tilesOf(px)
 	perTile := m.config.VisualTokens
 	all, err := m.ops.Alloc(1+len(tiles)*perTile, m.config.Hidden, backend.Working)
 	if err != nil {
@@ -83,11 +78,30 @@ func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
 	return m.ops.Sync()
 }
 
-// encodeTiles writes each tile's rows, a few tiles at a time.
-func (m *LLaVA) encodeTiles(dst backend.Tensor, tiles []image.Pixels) error {
+// tile is one of a picture's.
+type tile struct {
+	of    image.Pixels
+	index int
+}
+
+func tilesOf(px []image.Pixels) (tiles []tile) {
+	for _, p := range px {
+		for i := range p.Tiles() {
+			tiles = append(tiles, tile{p, i})
+		}
+	}
+	return tiles
+}
+
+// encodeTiles writes each tile's rows, a few tiles at a time; only those are normalised at a time.
+func (m *LLaVA) encodeTiles(dst backend.Tensor, tiles []tile) error {
 	for from := 0; from < len(tiles); from += tilesPerPass {
 		to := min(from+tilesPerPass, len(tiles))
-		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), tiles[from:to]); err != nil {
+		var pass []image.Pixels
+		for _, t := range tiles[from:to] {
+			pass = append(pass, t.of.Tile(t.index))
+		}
+		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), pass); err != nil {
 			return err
 		}
 	}

@@ -108,8 +108,8 @@ func (v *visionSettings) accepts(px image.Pixels) error {
 	if px.C != v.channels || px.H != v.image || px.W != v.image {
 		return fmt.Errorf("the picture is %d x %d x %d (channels, height, width), %d x %d x %d wanted", px.C, px.H, px.W, v.channels, v.image, v.image)
 	}
-	if n := px.C * px.H * px.W; len(px.Data) == 0 || len(px.Data)%n != 0 {
-		return fmt.Errorf("the picture has %d values, %d wanted for each tile", len(px.Data), n)
+	if n := px.C * px.H * px.W; px.Values() == 0 || px.Values()%n != 0 {
+		return fmt.Errorf("the picture has %d values, %d wanted for each tile", px.Values(), n)
 	}
 	return nil
 }
