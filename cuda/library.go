@@ -43,14 +43,10 @@ func openLibrary(named string) (*library, error) {
 		return nil, fmt.Errorf("opening the CUDA library: %w", err)
 	}
 	l := &library{path: path}
-	var missing []error
 	for name, at := range l.symbols() {
 		if *at, err = purego.Dlsym(handle, name); err != nil {
-			missing = append(missing, fmt.Errorf("looking up %s in %s: %w", name, path, err))
+			return nil, fmt.Errorf("opening the CUDA library: %s has no %s: build it from this program's commit", path, name)
 		}
-	}
-	if err := errors.Join(missing...); err != nil {
-		return nil, err
 	}
 	if have, _, _ := purego.SyscallN(l.abi); int32(have) != abiVersion {
 		return nil, fmt.Errorf("opening the CUDA library: %s speaks version %d, this program %d: build both from one commit", path, int32(have), abiVersion)

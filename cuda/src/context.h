@@ -101,6 +101,9 @@ cudaError_t upload(aircache_context* c, char** at, const T* list, size_t n, cons
 }
 inline size_t uploaded_bytes(size_t n, size_t size) { return (n * size + 255) / 256 * 256; }
 
+// keep_choices brings the choices of the batch staged last to the host, behind the kernel that wrote them.
+int32_t keep_choices(aircache_context* c);
+
 inline Heads heads_of(const aircache_heads& h) { return Heads{h.query, h.kv, h.dim}; }
 
 }  // namespace aircache

@@ -3,7 +3,6 @@
 
 namespace aircache {
 
-// keep_choices brings the choices of the batch staged last to the host, behind the kernel that wrote them.
 int32_t keep_choices(aircache_context* c) {
   Staged& s = c->staged[c->batches % AIRCACHE_BATCHES];
   const size_t bytes = size_t(s.sequences) * sizeof(aircache_choice);

@@ -82,7 +82,7 @@ static int32_t weigh(aircache_context* c, const Work& w, const Observed& seen, c
   const Heads h = seen.heads;
   if (weight) AIRCACHE_TRY(send(c, w.weight, weight, size_t(seen.rows)));
   AIRCACHE_TRY(check(c, run_mass({seen, window, columns, with_window, w.mass, kSplits, 0}, c->stream), "adding up a softmax"));
-  const FactorParams factors{w.mass, window, weight ? w.weight : nullptr, w.factor, kSplits, seen.rows, 1, false, h};
+  const FactorParams factors{w.mass, nullptr, window, weight ? w.weight : nullptr, w.factor, kSplits, seen.rows, 1, false, h};
   AIRCACHE_TRY(check(c, run_factors(factors, c->stream), "weighing rows"));
   AIRCACHE_TRY(check(c, run_columns({seen, window, columns, w.factor, w.sum, 0}, c->stream), "adding up columns"));
   sums.resize(size_t(h.kv) * columns.count);

@@ -5,6 +5,7 @@
 #include "attend_prefill.h"
 #include "context.h"
 #include "rows.h"
+#include "sample.h"
 
 namespace aircache {
 
@@ -42,6 +43,9 @@ static int32_t grow_shared(aircache_context* c, DeviceBlock* block, size_t bytes
   c->generation++;
   return grow(c, block, bytes, what);
 }
+
+// choice_bytes is room for the choices of a step, and behind them for what surveys of its logits found.
+static size_t choice_bytes(int sequences) { return (size_t(sequences) * sizeof(aircache_choice) + 255) / 256 * 256 + size_t(sequences) * kSampleSplits * sizeof(LogitSurvey); }
 
 static size_t pool_bytes(const aircache_reserve_params* p) {
   return size_t(p->pages) * 2 * p->heads.kv * kPageTokens * p->heads.dim * sizeof(bf16);
@@ -115,7 +119,7 @@ int32_t aircache_reserve(aircache_reserve_params* p) {
   c->generation++;
   const StepLayout most(kStagedRows, p->sequences, p->layers, int64_t(p->sequences) * p->layers * pages_for(p->rows));
   AIRCACHE_TRY(grow(c, &c->packed, most.bytes, "reserving room for staged steps"));
-  AIRCACHE_TRY(grow(c, &c->choices, size_t(p->sequences) * sizeof(aircache_choice), "reserving room for choices"));
+  AIRCACHE_TRY(grow(c, &c->choices, choice_bytes(p->sequences), "reserving room for choices"));
   return check(c, cudaMemsetAsync(pool.pages, 0, pool_bytes(p), c->stream), "clearing pages");
 }
 
@@ -143,7 +147,7 @@ int32_t aircache_stage_end(aircache_stage_params* p) {
   if (p->batch != c->batches || s.id != p->batch || c->capturing) return fail(c, AIRCACHE_ARGUMENT, "staging: batch %d is not the one that was begun last", p->batch);
   const StepLayout at(p->rows, p->sequences, p->layers, p->page_numbers);
   AIRCACHE_TRY(grow_shared(c, &c->packed, at.bytes, "growing the room for staged steps"));
-  AIRCACHE_TRY(grow_shared(c, &c->choices, size_t(p->sequences) * sizeof(aircache_choice), "growing the room for choices"));
+  AIRCACHE_TRY(grow_shared(c, &c->choices, choice_bytes(p->sequences), "growing the room for choices"));
   p->generation = c->generation;
   const int32_t* first_row = p->first_row;
   int most = 0;
@@ -210,4 +214,20 @@ int32_t aircache_mix(aircache_step_params* p) {
   const cudaError_t e = run_mix({values<bf16>(p->dst), values<const bf16>(p->x), p->sequences, p->x.rows / p->sequences, heads_of(p->heads), 0}, c->stream);
   if (e == cudaErrorInvalidValue) return fail(c, AIRCACHE_ARGUMENT, "the vision attention has head dims 64, 72 and 128, the model has %d", p->heads.dim);
   return check(c, e, "mixing rows");
+}
+
+int32_t aircache_sample(aircache_step_params* p) {
+  AIRCACHE_ENTER(p);
+  const int sequences = c->step.batch.sequences;
+  if (p->x.rows != sequences || p->x.type != AIRCACHE_F32 || p->x.cols < 1) {
+    return fail(c, AIRCACHE_ARGUMENT, "sampling: %d rows of logits of type %d, the batch staged last has %d sequences", p->x.rows, p->x.type, sequences);
+  }
+  // The survey lies behind the choices of this many sequences: the same place for every step of a bucket.
+  char* survey = c->choices.data + choice_bytes(sequences) - size_t(sequences) * kSampleSplits * sizeof(LogitSurvey);
+  const SampleParams sample{values<const float>(p->x), sequences, p->x.cols, c->step.draw, c->step.slot, c->last_token,
+                            reinterpret_cast<aircache_choice*>(c->choices.data), reinterpret_cast<LogitSurvey*>(survey)};
+  AIRCACHE_TRY(check(c, run_sample(sample, c->stream), "sampling"));
+  if (!c->capturing) return keep_choices(c);
+  c->captured_sample = true;
+  return AIRCACHE_OK;
 }

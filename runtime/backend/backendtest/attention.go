@@ -7,12 +7,6 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 )
 
-// headShapes are those of a cache, mixShapes those of attention without one, where odd heads may come too.
-var (
-	headShapes = []backend.Heads{{Query: 1, KV: 1, Dim: 2}, {Query: 4, KV: 2, Dim: 64}, {Query: 3, KV: 1, Dim: 30}, {Query: 6, KV: 6, Dim: 34}}
-	mixShapes  = []backend.Heads{{Query: 1, KV: 1, Dim: 1}, {Query: 4, KV: 2, Dim: 64}, {Query: 3, KV: 1, Dim: 31}, {Query: 6, KV: 6, Dim: 33}}
-)
-
 // history is what the reference knows of one sequence in one layer: all keys and values, in cache order.
 type history struct {
 	heads        backend.Heads
@@ -66,7 +60,7 @@ func (h *history) attend(qkv []float32, n int) []float64 {
 }
 
 func (s *suite) mix() {
-	for _, h := range mixShapes {
+	for _, h := range s.shapes.Mix {
 		for _, rows := range []int{1, 31, 33, 129} {
 			for _, sequences := range []int{1, 3} {
 				x := s.normal(sequences*rows*h.Width(), 2)
@@ -140,7 +134,7 @@ func (s *suite) step(what string, h backend.Heads, layer int, batch []backend.Se
 
 func (s *suite) cache() {
 	const layer = 1
-	for _, h := range headShapes {
+	for _, h := range s.shapes.Cache {
 		p := s.reserve(64, h)
 		lengths := []int{1, 15, 16, 31, 33, 257}
 		var batch []backend.Sequence

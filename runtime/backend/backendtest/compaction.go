@@ -19,7 +19,7 @@ func (s *suite) prompt(n int, h backend.Heads, p *pages) (backend.Sequence, *his
 }
 
 func (s *suite) keep() {
-	for _, h := range headShapes {
+	for _, h := range s.shapes.Cache {
 		for _, inPlace := range []bool{false, true} {
 			for _, n := range []int{1, 31, 33, 257} {
 				p := s.reserve(64, h)
@@ -48,7 +48,7 @@ func (s *suite) keep() {
 
 // keepByHead lets every KV head keep rows of its own.
 func (s *suite) keepByHead() {
-	for _, h := range headShapes {
+	for _, h := range s.shapes.Cache {
 		for _, inPlace := range []bool{false, true} {
 			for _, n := range []int{31, 257} {
 				p := s.reserve(64, h)

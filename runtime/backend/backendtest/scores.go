@@ -7,7 +7,7 @@ import (
 )
 
 func (s *suite) scores() {
-	for _, h := range headShapes {
+	for _, h := range s.shapes.Cache {
 		for _, n := range []int{2, 33, 600} {
 			p := s.reserve(64, h)
 			seq, past, x := s.prompt(n, h, p)

@@ -153,7 +153,7 @@ func (s *suite) compareChoice(name string, got sampling.Choice, logits []float32
 
 // rotation appends rows of one KV head's width and reads the keys back.
 func (s *suite) rotation() {
-	for _, h := range []backend.Heads{{Query: 1, KV: 1, Dim: 2}, {Query: 4, KV: 2, Dim: 64}, {Query: 7, KV: 1, Dim: 30}} {
+	for _, h := range s.shapes.Cache {
 		for _, rows := range []int{1, 31, 33} {
 			p := s.reserve(8, h)
 			x, angles := s.normal(rows*h.Width(), 1), s.normal(rows*h.Dim, 1)
