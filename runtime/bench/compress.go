@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/engine"
+)
+
+// compress measures the compression of one prompt at the lowest retention, all layers: by the device itself where it can, else
+// as the engine does it, layer by layer through the host.
+func (b *Bench) compress(ctx context.Context) error {
+	permille := b.lowest()
+	if permille == compress.Everything {
+		return fmt.Errorf("a retention under %d permille is needed, %v are given", compress.Everything, b.Options.Permilles)
+	}
+	device, direct := b.Device.(backend.Compressor)
+	direct = direct && device.Compresses(b.Options.Policy)
+	for _, visual := range b.Options.Visuals {
+		var err error
+		if direct {
+			err = b.compressOn(ctx, device, visual, permille)
+		} else {
+			err = b.compressByEngine(ctx, visual, permille)
+		}
+		if err != nil {
+			return fmt.Errorf("%d visual tokens: %w", visual, err)
+		}
+	}
+	return nil
+}
+
+func (b *Bench) lowest() int {
+	permille := compress.Everything
+	for _, p := range b.Options.Permilles {
+		permille = min(permille, p)
+	}
+	return permille
+}
+
+// compressOn lets the device score, share and move random rows. The picture comes first, the text rows after it observe it.
+func (b *Bench) compressOn(ctx context.Context, device backend.Compressor, visual, permille int) error {
+	rows, layers := visual+b.Options.Text, b.config.Layers
+	whole := layers * backend.Pages(rows)
+	fresh := whole // enough for any spread
+	if err := b.reserve(whole+fresh, 1, rows); err != nil {
+		return err
+	}
+	d := newDeck(whole+fresh, b.chance(7))
+	c := backend.Compression{Options: b.Options.Policy, Permille: permille, Heads: b.heads()}
+	for range layers {
+		c.Sources = append(c.Sources, d.deal(rows, 0))
+	}
+	c.Pages = d.pages
+	for row := range rows {
+		if row < visual {
+			c.Visual = append(c.Visual, int32(row))
+		} else {
+			c.Rows = append(c.Rows, int32(row))
+		}
+	}
+	defer func() {
+		for _, q := range c.Queries {
+			b.Device.Free(q)
+		}
+	}()
+	random := b.chance(8)
+	for range layers {
+		q, err := b.Device.Alloc(len(c.Rows), b.config.Heads*b.config.HeadDim, backend.Working)
+		if err != nil {
+			return err
+		}
+		b.Device.Write(q, normals(random, q.Rows*q.Cols))
+		c.Queries = append(c.Queries, q)
+	}
+	values, err := b.times(ctx, b.Options.Repeat, milliseconds, func() (time.Duration, error) {
+		start := b.Options.Clock()
+		ticket, err := device.Compress(c)
+		if err != nil {
+			return 0, err
+		}
+		_, err = ticket.Result()
+		return b.Options.Clock().Sub(start), err
+	})
+	if err != nil {
+		return err
+	}
+	b.noteCompression(visual, permille, values, "by the device, all layers at once")
+	return nil
+}
+
+func (b *Bench) noteCompression(visual, permille int, values []float64, remark string) {
+	kept := keptOf(visual, permille)
+	b.note(Case{What: "compress", Metric: "all layers", Visual: visual, Text: b.Options.Text, Permille: permille}, values,
+		b.counter.Compression(visual, b.Options.Text, kept, b.Options.Policy.ValueNorm), remark)
+}
+
+// compressByEngine reads the engine's own account of requests with pictures of about that many tokens.
+func (b *Bench) compressByEngine(ctx context.Context, visual, permille int) error {
+	random := b.chance(9)
+	px, tokens := b.pictureFor(random, visual)
+	if n := tokens + b.Options.Text + 2; n > b.config.MaxPosition {
+		return fmt.Errorf("the pictures take %d tokens, the model has %d positions", tokens, b.config.MaxPosition)
+	}
+	var values []float64
+	err := b.serving(ctx, permille, 1, func(e *engine.Engine) error {
+		for i := range 1 + b.longRepeat() {
+			usage, err := finished(ctx, e, engine.Request{Images: px, Tokens: b.asking(random, tokens, b.Options.Text), MaxTokens: 1})
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				values = append(values, milliseconds*usage.CompressSeconds)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	b.noteCompression(tokens, permille, values, "through the host, layer by layer")
+	return nil
+}
