@@ -20,17 +20,18 @@ __device__ __forceinline__ T warp_max(T v) {
 }
 
 // warp_prefix is the sum of the values of this lane and all lower ones.
-__device__ __forceinline__ int warp_prefix(int v) {
+template <class T>
+__device__ __forceinline__ T warp_prefix(T v) {
   const int lane = threadIdx.x % kWarp;
 #pragma unroll
   for (int delta = 1; delta < kWarp; delta <<= 1) {
-    const int below = __shfl_up_sync(kAllLanes, v, delta);
+    const T below = __shfl_up_sync(kAllLanes, v, delta);
     if (lane >= delta) v += below;
   }
   return v;
 }
 
-// block_sum gives every thread the sum; scratch holds a value for each warp, and one more.
+// block_sum gives every thread the sum; scratch holds a value for each warp.
 template <class T>
 __device__ T block_sum(T v, T* scratch) {
   const int warp = threadIdx.x / kWarp, warps = blockDim.x / kWarp;
@@ -56,13 +57,14 @@ __device__ T block_max(T v, T* scratch) {
 }
 
 // block_prefix gives every thread the sum over all lower threads, and the sum over all in total.
-__device__ inline int block_prefix(int v, int* scratch, int& total) {
+template <class T>
+__device__ inline T block_prefix(T v, T* scratch, T& total) {
   const int warp = threadIdx.x / kWarp, warps = blockDim.x / kWarp;
-  const int inside = warp_prefix(v);
+  const T inside = warp_prefix(v);
   __syncthreads();
   if (threadIdx.x % kWarp == kWarp - 1) scratch[warp] = inside;
   __syncthreads();
-  int below = 0;
+  T below = 0;
   total = 0;
   for (int w = 0; w < warps; w++) {
     if (w < warp) below += scratch[w];

@@ -102,11 +102,11 @@ __global__ void __launch_bounds__(kMostObserved) static elite(EliteParams p) {
   int before = 0;
   for (int i = 0; i < p.rows; i++) before += shared[i] > mine || (shared[i] == mine && i > j);
   int reach;
-  block_prefix(j < p.rows && double(mine) >= p.alpha * double(top), counts, reach);
+  block_prefix(int(j < p.rows && double(mine) >= p.alpha * double(top)), counts, reach);
   const int size = min(min(max(reach, p.least), p.most), p.rows);
   const bool chosen = j < p.rows && before < size;
   int total;
-  const int at = block_prefix(chosen, counts, total);
+  const int at = block_prefix(int(chosen), counts, total);
   if (chosen) p.list[int64_t(layer) * p.most + at] = j;
   if (j == 0) p.count[layer] = total;
 }

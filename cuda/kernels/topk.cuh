@@ -15,7 +15,7 @@ constexpr int kTopThreads = 512;
 constexpr int kBins = 2048;
 
 // rank_key orders scores as unsigned numbers; padding comes last.
-__device__ __forceinline__ unsigned rank_key(float score) { return score < 0 ? 0 : __float_as_uint(score) + 1; }
+__device__ __forceinline__ unsigned rank_key(float score) { return score < 0 ? 0 : __float_as_uint(score + 0.0f) + 1; }
 
 struct TopScratch {
   int bins[kBins];
