@@ -8,6 +8,9 @@ func (c *Case) OneShot(policy compress.Policy, permille int) compress.Plan {
 	return compress.Decide(policy, c.judged[policy].rankings, q)
 }
 
+// Chunk lets a study prefill some rows of a layer at once.
+func (s *Study) Chunk(rows int) { s.chunk = rows }
+
 // Decide is the plan of a setting, decided layer by layer, and the most pages that its prefill holds.
 func (c *Case) Decide(policy compress.Policy, permille int) (compress.Plan, int, error) {
 	d, err := c.decide(Setting{policy, permille})

@@ -51,6 +51,7 @@ type fakeModel struct {
 	logits        func(hash uint64, row []float32)
 	batches       []int // sizes of the decode steps
 	units         []int // rows of the parts of prompts
+	calls         []string
 }
 
 // fakeStep is what a step chose, and from what.
@@ -104,7 +105,7 @@ func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
 	for row := m.from; row < to; row++ {
 		m.cells[at(layer, row)] = mix(uint64(p.Tokens[row]), uint64(row), uint64(m.layer))
 	}
-	m.units = append(m.units, to-m.from)
+	m.units, m.calls = append(m.units, to-m.from), append(m.calls, "prefill")
 	m.clock.pass(time.Duration(to-m.from) * 100 * time.Microsecond / fakeLayers)
 	if m.from = to; to < rows {
 		return end, rows*(fakeLayers-m.layer) - to, nil
@@ -180,16 +181,17 @@ func (m *fakeModel) Launch(batch []model.Row) (model.Step, error) {
 		}
 	}
 	m.clock.pass(time.Millisecond)
-	m.batches = append(m.batches, len(batch))
-	s := &fakeStep{}
-	for _, b := range batch {
-		token := b.Token
-		if token < 0 {
-			token = m.slots[backend.Slot(token)]
+	m.batches, m.calls = append(m.batches, len(batch)), append(m.calls, "launch")
+	s, tokens := &fakeStep{}, make([]int32, len(batch))
+	for i, b := range batch { // all of them, before a new one falls into a slot
+		if tokens[i] = b.Token; b.Token < 0 {
+			tokens[i] = m.slots[backend.Slot(b.Token)]
 		}
+	}
+	for i, b := range batch {
 		layers := append([]backend.LayerKV(nil), b.KV.Layers...)
 		for l := range layers {
-			m.cells[at(layers[l], layers[l].Len)] = mix(uint64(token), uint64(b.KV.Position), uint64(l))
+			m.cells[at(layers[l], layers[l].Len)] = mix(uint64(tokens[i]), uint64(b.KV.Position), uint64(l))
 			layers[l].Len++
 		}
 		m.choose(s, m.read(backend.KVView{Layers: layers}), b.Slot, b.Draw)
@@ -227,6 +229,7 @@ func (m *fakeModel) Take(s model.Step) ([]sampling.Choice, error) {
 			return nil, err
 		}
 	}
+	m.calls = append(m.calls, "take")
 	return s.Batch.(*fakeStep).choices, nil
 }
 

@@ -21,6 +21,7 @@ func soakRequests() []Request {
 	for i := range requests {
 		q := picturePrompt(r.IntN(3), 1+r.IntN(40), int32(4+i))
 		q.Sampling.Temperature = float64(r.IntN(2))
+		q.Sampling.FrequencyPenalty = float64(i%5/4) / 2
 		seed := int64(i)
 		q.Sampling.Seed = &seed
 		requests[i] = q.max(1 + r.IntN(25))
@@ -31,6 +32,11 @@ func soakRequests() []Request {
 // Thousands of requests from many callers, of which some leave early, some read slowly and some fail, while the retention
 // changes: every answer that is complete is the one that its request gets alone, and nothing is left behind.
 func TestSoak(t *testing.T) {
+	t.Run("one step at a time", func(t *testing.T) { soak(t) })
+	t.Run("steps ahead, prompts in small chunks", func(t *testing.T) { soak(t, ahead, chunk(7)) })
+}
+
+func soak(t *testing.T, edits ...func(*Options)) {
 	const callers, each = 16, 200
 	const poison = int32(3 + 24) // the last request's first token
 	permilles := []int32{1000, 500, 100, 50}
@@ -43,7 +49,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 
-	w := newWorld(t, pages(150), func(o *Options) { o.MaxQueue, o.ShadowPermille = 10, 300 })
+	w := newWorld(t, append(edits, pages(150), func(o *Options) { o.MaxQueue, o.ShadowPermille = 10, 300 })...)
 	w.model.logits = spread
 	w.model.beforePrefill = func(tokens []int32) error {
 		if slices.Contains(tokens, poison) {
@@ -55,6 +61,13 @@ func TestSoak(t *testing.T) {
 		if len(w.model.batches)%97 == 96 && len(batch) > 1 {
 			w.model.batches = append(w.model.batches, 0)
 			return errors.New("a step fails now and then")
+		}
+		return nil
+	}
+	takes := 0
+	w.model.beforeTake = func() error {
+		if takes++; takes%101 == 0 {
+			return errHiccup
 		}
 		return nil
 	}
@@ -76,7 +89,7 @@ func TestSoak(t *testing.T) {
 				}
 				i := r.IntN(len(requests))
 				a, submitted := soakOne(t, w, r, requests[i])
-				if !submitted || a.finish == FinishAbort {
+				if !submitted || a.finish == FinishAbort || errors.Is(a.err, errHiccup) {
 					continue
 				}
 				if failed := slices.Contains(requests[i].Tokens, poison); failed != (a.finish == FinishError) {
@@ -106,6 +119,9 @@ func TestSoak(t *testing.T) {
 		t.Error("no panic was contained")
 	}
 }
+
+// errHiccup ends a request where it hits the end of its prompt, or its step repeated alone.
+var errHiccup = errors.New("a step fails on the device now and then")
 
 // alone answers a request in an engine of its own, by a model that ends its answers itself now and then.
 func alone(t *testing.T, r Request, permille int32) []int32 {

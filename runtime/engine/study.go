@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,7 @@ type Study struct {
 	shape  kv.Shape
 	pool   *kv.Pool
 	clock  func() time.Time
+	chunk  int // rows of a layer prefilled at once; 0: all
 }
 
 // studiedAtOnce is how many settings decode together.
@@ -72,7 +74,7 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 		return err
 	}
 	p := model.Prompt{Tokens: r.Tokens, Visual: visual, KV: viewOf(c.full), Observe: c.observe(need), Watcher: c, Slot: backend.NoSlot}
-	logits, err := prefillWhole(m, p)
+	logits, err := prefillWhole(m, p, cmp.Or(c.study.chunk, len(p.Tokens)))
 	if err != nil {
 		return err
 	}
@@ -82,12 +84,12 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 }
 
 // prefillWhole runs a prompt without a pause.
-func prefillWhole(m Model, p model.Prompt) ([]float32, error) {
+func prefillWhole(m Model, p model.Prompt, chunk int) ([]float32, error) {
 	if err := m.Begin(p); err != nil {
 		return nil, err
 	}
 	for {
-		end, left, err := m.Advance(len(p.Tokens))
+		end, left, err := m.Advance(chunk)
 		if err != nil {
 			return nil, err
 		}

@@ -6,8 +6,10 @@
 // Random makes a model of either up from a config.json.
 //
 //	EncodeImages: [C, H, W] pixels -> patches [576, C*P*P] -> tower [576, vision hidden] -> projector [576, hidden]
-//	Prefill:      tokens [n] -> embeddings, image rows replaced [n, hidden] -> layers -> logits of the last row [vocab]
-//	Decode:       one token of each of B sequences -> [B, hidden] -> layers -> logits [B, vocab]
+//	Begin:        tokens [n] -> embeddings, image rows replaced [n, hidden]
+//	Advance:      some of the n rows through one layer; with the last ones of the last layer the first token is chosen
+//	Launch:       one token of each of B sequences -> [B, hidden] -> layers -> logits [B, vocab] -> the next tokens, on the device
+//	Take:         the tokens, when the host wants them
 //
 // In models/aircache-tiny (336 x 336 pixels, patch 14, width 256, 8 layers of 4 query and 2 KV heads of 64, vocabulary 1024) a
 // picture is 576 rows of 256; a prompt of one picture and 40 text tokens is 616 rows, fills Pages(616) = 39 pages of 16 KiB in
