@@ -128,7 +128,7 @@ func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compres
 	if kept.Kept == nil {
 		return view, fmt.Errorf("the policy keeps everything: %s", kept.KeptWhole)
 	}
-	view = lens.View{Picture: picture, Grid: int(math.Sqrt(float64(network.Config().VisualTokens))), Lines: []string{
+	view = lens.View{Picture: picture, Grid: int(math.Sqrt(float64(network.Config().VisualTokens))), Cells: cells(p.Images[0]), Lines: []string{
 		fmt.Sprintf("%s, %s: %s", filepath.Base(f.image), name, f.prompt),
 		fmt.Sprintf("full cache: %s     with %.4g %% of the picture's KV: %s", reader.Decode(c.Answer()), float64(f.permille)/10, reader.Decode(kept.Tokens)),
 	}}
@@ -136,6 +136,14 @@ func (f *lensFlags) look(ctx context.Context, picture *image.RGB, policy compres
 		view.Layers = append(view.Layers, layerOf(l, rows, kept))
 	}
 	return view, nil
+}
+
+// cells are nil for a picture whose rows are its patches.
+func cells(px image.Pixels) []int {
+	if px.Layout == nil {
+		return nil
+	}
+	return px.Layout.Cells()
 }
 
 func layerOf(l int, rows []int32, o engine.Outcome) lens.Layer {

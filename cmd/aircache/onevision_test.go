@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"aircache.dev/aircache/runtime/server/openai"
@@ -22,6 +24,14 @@ func tokensOf(t *testing.T, args ...string) (took, kept int) {
 		t.Fatalf("%q, %v", out, err)
 	}
 	return answer.Usage.PromptDetails.ImageTokens, answer.Usage.AirCache.VisualTokensKept
+}
+
+func TestLensShowsAPictureOfTiles(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "lens.png")
+	text, err := runCommand(t, "lens", "--model", onevision, "--image", onevisionPictures+"02-0.png", "--prompt", "What is this?", "--retention-permille", "200", "-o", out)
+	if err != nil || !strings.Contains(text, "of 172") {
+		t.Errorf("got %q, %v", text, err)
+	}
 }
 
 func TestAPictureTakesTokensByItsShapeAndItsCompany(t *testing.T) {

@@ -38,6 +38,25 @@ func (l *Layout) Rows() int {
 // Tiles is the number of tiles, the base included.
 func (l *Layout) Tiles() int { return 1 + l.Grid.Height*l.Grid.Width }
 
+// Cells says for each row of the picture in which patch of the base tile its middle lies; -1: it shows nothing, as newlines do.
+func (l *Layout) Cells() []int {
+	var cells []int
+	for patch := range l.Side * l.Side {
+		cells = append(cells, patch)
+	}
+	if l.Grid == (Size{}) {
+		return append(cells, -1)
+	}
+	for y := range l.Scaled.Height {
+		line := (2*y + 1) * l.Side / (2 * l.Scaled.Height)
+		for x := range l.Scaled.Width {
+			cells = append(cells, line*l.Side+(2*x+1)*l.Side/(2*l.Scaled.Width))
+		}
+		cells = append(cells, -1)
+	}
+	return cells
+}
+
 // padding are the rows of bars.
 func (l *Layout) padding() (rows []int) {
 	if l.Grid != (Size{}) {

@@ -132,6 +132,10 @@ func TestTheLayoutOfTheDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Layout{Side: 27, Grid: Size{3, 5}, Top: 3, Crop: Size{75, 135}, Scaled: Size{60, 108}}
+	cells := l.Cells()
+	if len(cells) != 7269 || cells[728] != 728 || cells[729] != 0 || cells[729+107] != 26 || cells[729+108] != -1 || cells[7267] != 728 || cells[7268] != -1 {
+		t.Errorf("%d cells, the first of the grid's %v, the last ones %v", len(cells), cells[729:729+110], cells[7260:])
+	}
 	if *l != want || l.Rows() != 7269 || l.Tiles() != 16 {
 		t.Errorf("got %+v of %d rows and %d tiles", *l, l.Rows(), l.Tiles())
 	}

@@ -45,7 +45,7 @@ func Draw(v View) (*stdimage.RGBA, error) {
 	}
 	s.panel(0, 0, "the picture", all)
 	sum, most := v.light(v.Layers...)
-	s.panel(0, 1, fmt.Sprintf("summed: the brightest stay in %d of %d layers", most, len(v.Layers)), sum)
+	s.panel(0, 1, fmt.Sprintf("summed: the brightest stay in %.3g of %d layers", most, len(v.Layers)), sum)
 	for l, layer := range v.Layers {
 		light, _ := v.light(layer)
 		s.panel(1+l%columns, l/columns, v.caption(l), light)

@@ -56,7 +56,20 @@ func TestCaptionsTellWindowBudgetAndRecall(t *testing.T) {
 
 func TestAPatchOutsideThePictureIsRefused(t *testing.T) {
 	_, err := Draw(View{Picture: plainPicture(1, 2, 3), Grid: 4, Layers: []Layer{{}, {Kept: []int32{16}}}})
-	if err == nil || !strings.Contains(err.Error(), "layer 1 keeps patch 16 of 16") {
+	if err == nil || !strings.Contains(err.Error(), "layer 1 keeps row 16 of 16") {
 		t.Errorf("got %v", err)
+	}
+	_, err = Draw(View{Picture: plainPicture(1, 2, 3), Grid: 4, Cells: []int{0, 16}})
+	if err == nil || !strings.Contains(err.Error(), "row 1 shows patch 16 of 16") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAPatchIsAsBrightAsItsRowsAreKept(t *testing.T) {
+	// Patch 0 is shown by rows 0, 4 and 5, patch 3 by row 3 and 6; row 7 shows nothing.
+	v := View{Grid: 2, Cells: []int{0, 1, 2, 3, 0, 0, 3, -1}}
+	light, most := v.light(Layer{Kept: []int32{0, 4, 7}}, Layer{Kept: []int32{0, 3, 4, 5, 6}})
+	if want := 5. / 3; most != want || light[0] != 1 || light[1] != 0 || light[3] != 1/want {
+		t.Errorf("light %v, most %g", light, most)
 	}
 }
