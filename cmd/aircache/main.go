@@ -31,7 +31,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetFlagErrorFunc(explainFlag)
-	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), lensCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), lensCommand(), benchCommand(), versionCommand())
 	return cmd
 }
 

@@ -32,11 +32,11 @@ func (b *Bench) serving(ctx context.Context, permille, running int, work func(*e
 		close(ended)
 	}()
 	err = work(e)
+	end()
+	<-ended
 	if used := e.Snapshot().Load.PagesUsed; err == nil && used != 0 {
 		err = fmt.Errorf("%d pages are still held after the last request", used)
 	}
-	end()
-	<-ended
 	return err
 }
 
