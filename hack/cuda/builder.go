@@ -49,7 +49,7 @@ func (b *builder) library() error {
 	if err != nil {
 		return err
 	}
-	return b.join(b.gpu, filepath.Join(b.dir, "libaircache_cuda.so"), objects, "-shared")
+	return b.join(b.gpu, filepath.Join(b.dir, "libaircache_cuda.so"), objects, objects, "-shared")
 }
 
 func (b *builder) programs() error {
@@ -57,23 +57,41 @@ func (b *builder) programs() error {
 	if err != nil {
 		return err
 	}
+	archive := filepath.Join(b.dir, "objects", b.gpu.name, "all.a") // a program takes of it what it calls
+	if err := b.archive(archive, shared); err != nil {
+		return err
+	}
 	for _, folder := range []string{"tests", "bench"} {
-		if err := b.each(b.gpu, folder, filepath.Join(b.dir, folder), shared); err != nil {
+		if err := b.each(b.gpu, folder, filepath.Join(b.dir, folder), shared, archive); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// each makes a program of every file in a folder.
-func (b *builder) each(v *variant, folder, to string, shared []string) error {
+func (b *builder) archive(to string, objects []string) error {
+	os.Remove(to)
+	if out, err := exec.Command("ar", append([]string{"rcs", to}, objects...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("archiving %s: %w\n%s", to, err, out)
+	}
+	return nil
+}
+
+// each makes a program of every file in a folder, with the shared objects, or with an archive of them.
+func (b *builder) each(v *variant, folder, to string, shared []string, archive ...string) error {
 	sources := glob("cuda/" + folder + "/*.cu")
 	objects, err := b.objects(v, sources)
 	if err != nil {
 		return err
 	}
 	for i, object := range objects {
-		if err := b.join(v, filepath.Join(to, stem(sources[i])), append([]string{object}, shared...)); err != nil {
+		own := *v
+		own.link = append(append([]string{}, archive...), v.link...)
+		parts := []string{object}
+		if len(archive) == 0 {
+			parts = append(parts, shared...)
+		}
+		if err := b.join(&own, filepath.Join(to, stem(sources[i])), parts, shared); err != nil {
 			return err
 		}
 	}
@@ -86,7 +104,7 @@ func (b *builder) simulated() error {
 	if err != nil {
 		return err
 	}
-	if err := b.join(b.simt, filepath.Join(b.dir, "simt/libaircache_cuda.so"), shared, "-shared"); err != nil {
+	if err := b.join(b.simt, filepath.Join(b.dir, "simt/libaircache_cuda.so"), shared, shared, "-shared"); err != nil {
 		return err
 	}
 	return b.each(b.simt, "tests", filepath.Join(b.dir, "simt"), shared)

@@ -77,10 +77,10 @@ func (b *builder) objects(v *variant, sources []string) ([]string, error) {
 	return made, nil
 }
 
-// join links objects into a program or a library, unless it was made of just these before.
-func (b *builder) join(v *variant, to string, objects []string, flags ...string) error {
+// join links objects into a program or a library, unless it was made of just these before; from are those behind an archive.
+func (b *builder) join(v *variant, to string, objects, from []string, flags ...string) error {
 	var all []string
-	for _, o := range objects {
+	for _, o := range append(append([]string{}, objects...), from...) {
 		all = append(all, filepath.Base(o))
 	}
 	key, stamp := strings.Join(append(append(all, flags...), v.link...), "\n"), to+".made-of"
