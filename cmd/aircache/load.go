@@ -28,6 +28,7 @@ type loader struct {
 	flags    modelFlags
 	bounds   control.Bounds
 	recorder engine.Recorder
+	lost     chan error // has room for why an engine ended by itself; nil: nobody asks
 	log      *slog.Logger
 }
 
@@ -130,7 +131,11 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 	if err != nil {
 		return nil, err
 	}
-	go e.Run(ctx)
+	go func() {
+		if err := e.Run(ctx); err != nil && l.lost != nil {
+			l.lost <- err
+		}
+	}()
 	return e, nil
 }
 

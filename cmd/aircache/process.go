@@ -29,6 +29,7 @@ type process struct {
 	server  *server.Server
 	load    func(ctx context.Context) (*server.Model, error) // ctx ends when the process does
 	signals <-chan os.Signal
+	lost    <-chan error     // the device failed for good
 	ticks   <-chan time.Time // when to look at the tuning file
 	after   func(time.Duration) <-chan time.Time
 }
@@ -51,6 +52,9 @@ func (p *process) run(ctx context.Context) error {
 	}()
 	select {
 	case err := <-failed:
+		return err
+	case err := <-p.lost:
+		p.log.Error("ending", "reason", err)
 		return err
 	case signal := <-p.signals:
 		p.log.Info("ending", "signal", signal.String())

@@ -94,6 +94,7 @@ func field(line, key string) string {
 type started struct {
 	log     *logLines
 	signals chan os.Signal
+	lost    chan error
 	result  chan error
 	api     string
 	waits   chan time.Duration // asked for after a signal
@@ -102,7 +103,7 @@ type started struct {
 
 func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.Model, error)) *started {
 	t.Helper()
-	s := &started{log: newLog(), signals: make(chan os.Signal, 2), result: make(chan error, 1), waits: make(chan time.Duration, 1), passed: make(chan time.Time, 1)}
+	s := &started{log: newLog(), signals: make(chan os.Signal, 2), lost: make(chan error, 1), result: make(chan error, 1), waits: make(chan time.Duration, 1), passed: make(chan time.Time, 1)}
 	after := func(d time.Duration) <-chan time.Time {
 		s.waits <- d
 		if d == 0 {
@@ -112,7 +113,7 @@ func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.M
 	}
 	state := server.NewState("loading the model")
 	log := newLogger(s.log, "text", "info")
-	p := &process{log: log, state: state, load: load, signals: s.signals, after: after,
+	p := &process{log: log, state: state, load: load, signals: s.signals, lost: s.lost, after: after,
 		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, lingerSeconds: 7, servedName: "m"},
 		server: server.New(server.Options{ServedName: "m", Log: log, Now: time.Now, NewID: newID}, state, server.NewMetrics("m", time.Now))}
 	go func() { s.result <- p.run(t.Context()) }()
@@ -158,6 +159,16 @@ func TestASignalWhileTheModelLoadsEndsTheProcess(t *testing.T) {
 	if err := <-s.result; err != nil {
 		t.Error(err)
 	}
+}
+
+func TestALostDeviceEndsTheProcessWithItsError(t *testing.T) {
+	s := start(t, 100, loadIdle)
+	s.log.await(t, "ready")
+	s.lost <- errors.New("serving: the device is lost")
+	if err := <-s.result; err == nil || !strings.Contains(err.Error(), "the device is lost") {
+		t.Errorf("the process ended with %v", err)
+	}
+	s.log.await(t, "ending")
 }
 
 func TestTheDrainTimeIsKept(t *testing.T) {

@@ -74,11 +74,11 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 		"floorPermille", f.floor, "ceilingPermille", f.ceiling, "cores", runtime.GOMAXPROCS(0))
 	metrics := server.NewMetrics(f.servedName, time.Now)
 	state := server.NewState("loading the model")
-	load := &loader{flags: f.modelFlags, recorder: metrics, log: log,
+	load := &loader{flags: f.modelFlags, recorder: metrics, log: log, lost: make(chan error, 1),
 		bounds: control.Bounds{UID: f.deploymentUID, Pool: f.pool, FloorPermille: f.floor, CeilingPermille: f.ceiling}}
 	ticker := time.NewTicker(server.TuningFilePeriod)
 	defer ticker.Stop()
-	p := &process{flags: f, log: log, state: state, signals: signals, ticks: ticker.C, after: time.After,
+	p := &process{flags: f, log: log, state: state, signals: signals, lost: load.lost, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
 			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
 			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,

@@ -1,5 +1,10 @@
 package backend
 
+import "errors"
+
+// ErrDeviceLost is what a backend's errors wrap once its device has failed for good: nothing runs on it again in this process.
+var ErrDeviceLost = errors.New("the device is lost")
+
 // Backend is a device that runs models. It belongs to one goroutine at a time.
 type Backend interface {
 	Memory
@@ -20,6 +25,7 @@ type Backend interface {
 // Memory moves rows between the host and the device.
 type Memory interface {
 	Alloc(rows, cols int, p Precision) (Tensor, error) // zeroed
+	// Free gives memory back behind the work given so far, which may still use it.
 	Free(t Tensor)
 	// Write converts to the tensor's own precision.
 	Write(dst Tensor, src []float32)
@@ -29,7 +35,8 @@ type Memory interface {
 	Read(dst []float32, src Tensor)
 }
 
-// Math is what the graphs compute, in coarse steps.
+// Math is what the graphs compute, in coarse steps. Lists of rows, as all of the host's memory but what Stage is given, are read
+// before an op returns.
 type Math interface {
 	// Gather: dst[i] = src[rows[i]], its first dst.Cols columns.
 	Gather(dst, src Tensor, rows []int32)

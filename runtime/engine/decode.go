@@ -64,6 +64,9 @@ func (e *Engine) launch() *flight {
 	f.shadow = e.shadow
 	if err := e.takeOff(f); err != nil {
 		e.landed = append(e.landed, f)
+		if e.lost != nil {
+			return nil
+		}
 		e.landAll() // what was launched before may be well
 		e.opts.Log.Error("a decode step failed; its sequences are decoded one by one", "sequences", len(f.jobs), "reason", err)
 		e.decodeAlone()
@@ -125,6 +128,9 @@ func (e *Engine) addRow(row model.Row, s *kv.Sequence) {
 // crash throws a step away that failed on the device, and those launched after it, and repeats them sequence by sequence. Rows that
 // they wrote lie behind the sequences' ends and are written again.
 func (e *Engine) crash(f *flight, cause error) {
+	if e.lost != nil {
+		return // nothing can be repeated
+	}
 	e.opts.Log.Error("a decode step failed; its sequences are decoded one by one", "sequences", len(f.jobs), "reason", cause)
 	later := slices.Clone(e.flights)
 	e.flights = e.flights[:0]

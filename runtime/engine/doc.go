@@ -45,5 +45,6 @@
 //
 // An error or a panic in one request's work ends that request with FinishError, and its pages are free; the others go on. A
 // decode step that fails as a whole, when it is launched or when it is read, is repeated sequence by sequence with the same
-// draws, and so are those launched after it: only the guilty one ends.
+// draws, and so are those launched after it: only the guilty one ends. Where the device itself is lost
+// (backend.ErrDeviceLost) all requests end, and Run returns.
 package engine

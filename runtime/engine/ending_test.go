@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/model"
 	"aircache.dev/aircache/runtime/sampling"
 )
@@ -259,5 +260,34 @@ func TestRunSleepsUntilItIsNeeded(t *testing.T) {
 	<-finished
 	if ctx.Err() != context.Canceled {
 		t.Error("the engine was not woken")
+	}
+}
+
+func TestALostDeviceEndsAllAndRun(t *testing.T) {
+	for name, inject := range map[string]func(*fakeModel, error){
+		"at a launch":  func(m *fakeModel, lost error) { m.beforeDecode = func([]model.Row) error { return lost } },
+		"at a take":    func(m *fakeModel, lost error) { m.beforeTake = func() error { return lost } },
+		"at a prefill": func(m *fakeModel, lost error) { m.beforePrefill = func([]int32) error { return lost } },
+	} {
+		for _, edits := range [][]func(*Options){{}, {ahead}} {
+			w := newWorld(t, edits...)
+			inject(w.model, fmt.Errorf("%w: an illegal address", backend.ErrDeviceLost))
+			var handles []*Handle
+			for range 3 {
+				handles = append(handles, w.submit(textPrompt(5, 1).max(9)))
+			}
+			if err := w.Run(context.Background()); !errors.Is(err, backend.ErrDeviceLost) {
+				t.Errorf("%s: Run returns %v", name, err)
+			}
+			for _, h := range handles {
+				if a := w.read(h); a.finish != FinishError || !errors.Is(a.err, backend.ErrDeviceLost) {
+					t.Errorf("%s: %+v", name, a)
+				}
+			}
+			if _, err := w.Submit(context.Background(), textPrompt(5, 1)); !errors.Is(err, ErrDraining) {
+				t.Errorf("%s: a request afterwards: %v", name, err)
+			}
+			w.expectEmpty()
+		}
 	}
 }

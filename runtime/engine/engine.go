@@ -40,6 +40,7 @@ type Engine struct {
 	views  []backend.LayerKV // what batch points into
 
 	lastLanding time.Time
+	lost        error // the device is gone: backend.ErrDeviceLost
 
 	// Shared with callers.
 	mu       sync.Mutex
@@ -83,11 +84,12 @@ func New(m Model, opts Options) (*Engine, error) {
 // Shape of the page pool.
 func (e *Engine) Shape() kv.Shape { return e.shape }
 
-// Run owns the device until ctx ends; then requests that are left end with FinishAbort. Call it once.
-func (e *Engine) Run(ctx context.Context) {
+// Run owns the device until ctx ends; then requests that are left end with FinishAbort. Where the device is lost they end with
+// FinishError, and Run returns why: the process can serve nothing any more. Call it once.
+func (e *Engine) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && e.lost == nil {
 		if e.turn() {
 			continue
 		}
@@ -96,7 +98,12 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	e.abortAll()
+	if e.lost != nil {
+		e.endAll(failed(e.lost))
+		return fmt.Errorf("serving: %w", e.lost)
+	}
+	e.endAll(ending{reason: FinishAbort})
+	return nil
 }
 
 // turn reports whether the next one may have work to do at once.

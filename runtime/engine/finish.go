@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"runtime/debug"
+
+	"aircache.dev/aircache/runtime/backend"
 )
 
 // endRunning asks about every running job and ends those for which the answer is yes.
@@ -61,8 +63,13 @@ func (e *Engine) logFailure(j *job, cause error) {
 	e.opts.Log.Error("a request failed", "request", j.handle.id, "reason", cause)
 }
 
-// contain turns a panic into an error of the work that caused it.
+// contain turns a panic into an error of the work that caused it, and notes when the device is lost.
 func (e *Engine) contain(during string, work func() error) (err error) {
+	defer func() {
+		if errors.Is(err, backend.ErrDeviceLost) {
+			e.lost = err
+		}
+	}()
 	defer func() {
 		if cause := recover(); cause != nil {
 			e.opts.Recorder.Panicked()
@@ -73,16 +80,16 @@ func (e *Engine) contain(during string, work func() error) (err error) {
 	return work()
 }
 
-// abortAll ends everything; nothing is taken afterwards. Steps in flight are nobody's any more.
-func (e *Engine) abortAll() {
+// endAll ends everything; nothing is taken afterwards. Steps in flight are nobody's any more.
+func (e *Engine) endAll(how ending) {
 	e.flights = nil
 	if e.filling != nil {
-		e.endFilling(ending{reason: FinishAbort})
+		e.endFilling(how)
 	}
 	for _, j := range e.takeAllWaiters() {
-		e.finish(j, ending{reason: FinishAbort})
+		e.finish(j, how)
 	}
-	e.endRunning(func(*job) ending { return ending{reason: FinishAbort} })
+	e.endRunning(func(*job) ending { return how })
 	e.publish()
 }
 
