@@ -35,11 +35,15 @@ LEAD = 0.004  # of every greedy token's logit over the next, so that rounding ca
 SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 9
 rng = np.random.default_rng(11)
 
+# As in the published files: comments, pictures before text, and a generation block for training.
 TEMPLATE = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + ' ' }}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + ' ' }}{# pictures come first #}"
     "{% for part in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{{ '\\n' + part['text'] }}{% endfor %}"
-    "{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    "{# then videos #}{% for part in message['content'] | selectattr('type', 'equalto', 'video') %}{{ '<video>' }}{% endfor %}"
+    "{% if message['role'] != 'assistant' %}"
+    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{{ '\\n' + part['text'] }}{% endfor %}{% else %}"
+    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ '\\n' + part['text'] }}{% endgeneration %}{% endfor %}"
+    "{% endif %}{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 
 # name: sizes of the pictures (width, height), question
