@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,6 +164,26 @@ func TestBarsBesideOnePictureOfSeveralArePadding(t *testing.T) {
 	alone, err := p.(*OnevisionProcessor).layout(Size{384, 1000}, 1)
 	if err != nil || len((Pixels{Layout: alone}).Padding())+len(Pixels{}.Padding()) != 0 {
 		t.Errorf("a picture alone has padding, %v", err)
+	}
+}
+
+func TestLayoutsOfAllSizesStayInsideTheirGrids(t *testing.T) {
+	p := must(t)(ParseProcessor([]byte(`{"image_processor_type":"LlavaOnevisionImageProcessor"}`), sevenB)).(*OnevisionProcessor)
+	random := rand.New(rand.NewPCG(1, 2))
+	side := func() int { return int(math.Exp(random.Float64() * math.Log(16384))) }
+	for range 5000 {
+		picture := Size{side(), side()}
+		l, err := p.layout(picture, 1)
+		if err != nil {
+			t.Fatalf("%v: %v", picture, err)
+		}
+		whole := Size{l.Grid.Height * l.Side, l.Grid.Width * l.Side}
+		if l.Top < 0 || l.Left < 0 || l.Crop.Height < 0 || l.Crop.Width < 0 || 2*l.Top+l.Crop.Height != whole.Height || 2*l.Left+l.Crop.Width != whole.Width {
+			t.Fatalf("%v: %+v", picture, *l)
+		}
+		if n := l.Rows(); n != len(l.Cells()) || n > 729+9*729*121/100+162 {
+			t.Fatalf("%v: %d rows, %d cells", picture, n, len(l.Cells()))
+		}
 	}
 }
 

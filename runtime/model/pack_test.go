@@ -46,6 +46,30 @@ func TestPatchesAreFoundInTheirTiles(t *testing.T) {
 	}
 }
 
+func TestScaledRowsAreWholeAndLieInTheTiles(t *testing.T) {
+	for _, l := range []*image.Layout{
+		{Side: 4, Grid: image.Size{Height: 4, Width: 4}, Crop: image.Size{Height: 16, Width: 16}, Scaled: image.Size{Height: 12, Width: 12}},
+		{Side: 27, Grid: image.Size{Height: 3, Width: 5}, Top: 3, Crop: image.Size{Height: 75, Width: 135}, Scaled: image.Size{Height: 60, Width: 108}},
+	} {
+		rows, shares := scaledRows(l)
+		if want := blendTaps * l.Scaled.Height * (l.Scaled.Width + 1); len(rows) != want || len(shares) != want {
+			t.Fatalf("%d rows, %d shares, %d wanted", len(rows), len(shares), want)
+		}
+		for i := 0; i < len(rows); i += blendTaps {
+			sum := float32(0)
+			for t := i; t < i+blendTaps; t++ {
+				sum += shares[t]
+			}
+			if math.Abs(float64(sum-1)) > 1e-6 || rows[i] < 0 || int(rows[i+3]) > l.Tiles()*l.Side*l.Side {
+				t.Fatalf("row %d is made of %v in shares of %v", i/blendTaps, rows[i:i+blendTaps], shares[i:i+blendTaps])
+			}
+			if newline := i/blendTaps%(l.Scaled.Width+1) == l.Scaled.Width; newline != (rows[i] == 0) {
+				t.Fatalf("row %d starts at %d", i/blendTaps, rows[i])
+			}
+		}
+	}
+}
+
 func TestPicturesThatDoNotFitTheFamilyAreRefused(t *testing.T) {
 	m := open(t, onevision)
 	data := make([]float32, 2*3*30*30)
