@@ -71,25 +71,33 @@ func Open(o Options) (*Backend, error) {
 }
 
 // Name tells the GPU and the libraries, such as "cuda (NVIDIA H100 80GB HBM3, cublasLt 130002)".
-func (b *Backend) Name() string {
-	name, _, _ := bytes.Cut(b.about.name[:], []byte{0})
-	if b.about.cublaslt == 0 {
-		return fmt.Sprintf("cuda (%s)", name)
-	}
-	return fmt.Sprintf("cuda (%s, cublasLt %d)", name, b.about.cublaslt)
-}
+func (b *Backend) Name() string { return fmt.Sprintf("cuda (%s, %s)", b.Product(), b.Libraries()) }
 
 // Library is the file that was opened.
 func (b *Backend) Library() string { return b.library.path }
 
-// FreeMemory is the GPU's free memory in bytes, for whoever sizes the page pool.
-func (b *Backend) FreeMemory() (int64, error) {
+// Product is the GPU's name, such as "NVIDIA H100 80GB HBM3".
+func (b *Backend) Product() string {
+	name, _, _ := bytes.Cut(b.about.name[:], []byte{0})
+	return string(name)
+}
+
+// Libraries are what multiplies, such as "cublasLt 130002".
+func (b *Backend) Libraries() string {
+	if b.about.cublaslt == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("cublasLt %d", b.about.cublaslt)
+}
+
+// FreeMemory is the GPU's memory in bytes, for whoever sizes the page pool: what is free now, and all.
+func (b *Backend) FreeMemory() (free, total int64, err error) {
 	p := &b.call.memory
 	*p = memoryParams{size: size(p), context: b.context}
 	if code := call(b.library.memoryFree, unsafe.Pointer(p)); code != codeOK {
-		return 0, b.failure(code)
+		return 0, 0, b.failure(code)
 	}
-	return p.bytes, nil
+	return p.bytes, b.about.total, nil
 }
 
 // Asynchronous: ops are queued.
@@ -145,6 +153,9 @@ func (b *Backend) note(err error) {
 	}
 }
 
+// ErrUnavailable says that this machine cannot run the backend: no library, no GPU, or a driver or cuBLASLt that is missing.
+var ErrUnavailable = errors.New("no GPU can be used")
+
 // ErrDeviceLost is a device that failed: nothing runs on it again in this process.
 var ErrDeviceLost = errors.New("the GPU failed")
 
@@ -159,7 +170,11 @@ func (b *Backend) failure(code int32) error {
 			text = string(before)
 		}
 	}
-	if code != codeDevice {
+	switch code {
+	case codeDevice:
+	case codeMissing:
+		return fmt.Errorf("%w: %s", ErrUnavailable, text)
+	default:
 		return errors.New(text)
 	}
 	if b.lost == nil {

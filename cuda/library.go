@@ -1,10 +1,10 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -14,9 +14,6 @@ const libraryName = "libaircache_cuda.so"
 
 // libraryVariable names the library's file where no option does.
 const libraryVariable = "AIRCACHE_CUDA_LIBRARY"
-
-// ErrNoLibrary says that the library is nowhere: this program runs on the CPU only.
-var ErrNoLibrary = errors.New("there is no " + libraryName)
 
 // library is the opened library: the addresses of its entry points.
 type library struct {
@@ -93,7 +90,7 @@ func findLibrary(named string) (string, error) {
 			return filepath.Abs(path)
 		}
 	}
-	return "", fmt.Errorf("%w in %v, nor under %s", ErrNoLibrary, places, libraryVariable)
+	return "", fmt.Errorf("%w: %s is at none of %s, nor is %s set", ErrUnavailable, libraryName, strings.Join(places, ", "), libraryVariable)
 }
 
 // call runs an entry point with its params.

@@ -53,7 +53,7 @@ type serveFlags struct {
 
 func (f *modelFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.model, "model", "", "folder of the model in Hugging Face's layout (required)")
-	set.StringVar(&f.backend, "backend", "auto", "auto or cpu; auto takes the best one that this machine has")
+	set.StringVar(&f.backend, "backend", "auto", "auto, cpu or cuda; auto takes a GPU where there is one and the library that drives it (AIRCACHE_CUDA_LIBRARY names that), and the log says so")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
 	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
 		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32; AirCache+paper is as published")
@@ -93,7 +93,7 @@ func (f *modelFlags) check() error {
 		return fmt.Errorf("--model is required: the folder of a model in Hugging Face's layout")
 	}
 	for _, err := range []error{
-		oneOf("backend", f.backend, "auto", "cpu"),
+		oneOf("backend", f.backend, "auto", "cpu", "cuda"),
 		within("threads", int64(f.threads), 0, 1024),
 		within("retention-permille", int64(f.retention), control.MinPermille, control.MaxPermille),
 	} {

@@ -25,7 +25,7 @@ func execute(args ...string) (string, error) {
 func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"serve", "--model is required"},
-		{"serve --model m --backend cuda", `--backend is "cuda", it must be auto or cpu`},
+		{"serve --model m --backend tpu", `--backend is "tpu", it must be auto or cpu or cuda`},
 		{"serve --model m --policy poetry", `--policy: reading policy "poetry": policy "poetry" is not known, there are Full, Random`},
 		{"serve --model m --policy AirCache+beta=1", `option "beta" is not known, there are alpha`},
 		{"generate --model m --prompt x --policy SnapKV+alpha=0.5", "SnapKV takes no options"},

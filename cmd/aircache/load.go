@@ -12,8 +12,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"aircache.dev/aircache/cuda"
 	"aircache.dev/aircache/runtime/backend"
-	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/chat"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
@@ -32,9 +32,8 @@ type loader struct {
 	log      *slog.Logger
 }
 
-// openBackend picks the backend. The CPU is the only one so far, so auto means cpu.
-func (l *loader) openBackend() (*cpu.Backend, error) {
-	return cpu.New(cpu.Options{Threads: l.flags.threads})
+func (l *loader) openBackend() (backend.Backend, error) {
+	return openDevice(l.flags.backend, l.flags.threads, l.log)
 }
 
 // load reads the model's folder and starts the engine, which works until ctx ends.
@@ -62,7 +61,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if err := errors.Join(m.Check(), tryPicture(network, f.processor, tower.Side)); err != nil {
 		return nil, err
 	}
-	e, err := l.startEngine(ctx, network, m.MaxModelLen)
+	e, err := l.startEngine(ctx, device, network, m.MaxModelLen)
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +110,12 @@ func tryPicture(network *model.LLaVA, p image.Processor, side int) error {
 	return nil
 }
 
-func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
+func (l *loader) startEngine(ctx context.Context, device backend.Backend, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
 	policy, _, err := l.flags.cachePolicy()
 	if err != nil {
 		return nil, err
 	}
-	plan, err := l.planCache(network.Config(), maxModelLen)
+	plan, err := l.planCache(device, network.Config(), maxModelLen)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +140,7 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 
 // planCache never takes more than --max-running requests of the greatest length fill with all that they have in whole pages, and
 // one more whole prompt where a share of the requests is compared with it.
-func (l *loader) planCache(c model.Config, maxModelLen int) (cachePlan, error) {
+func (l *loader) planCache(device backend.Backend, c model.Config, maxModelLen int) (cachePlan, error) {
 	weights, err := weightBytes(l.flags.model)
 	if err != nil {
 		return cachePlan{}, err
@@ -151,6 +150,13 @@ func (l *loader) planCache(c model.Config, maxModelLen int) (cachePlan, error) {
 		sequences++ // there is one such comparison at a time
 	}
 	most := sequences * int64(backend.Pages(maxModelLen)) * int64(c.Layers) * int64(backend.PageTokens) * int64(c.KVBytesPerTokenLayer)
+	if gpu, ok := device.(*cuda.Backend); ok {
+		free, total, err := gpu.FreeMemory()
+		if err != nil {
+			return cachePlan{}, err
+		}
+		return planGPUCache(l.flags.kvCacheBytes, free, total, most)
+	}
 	return planCache(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), weights, most)
 }
 

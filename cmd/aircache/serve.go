@@ -88,7 +88,8 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 			if err != nil {
 				return nil, err
 			}
-			metrics.Describe(version, "cpu", device.Name(), "none")
+			kind, blas, gpu := blasOf(device)
+			metrics.Describe(version, kind, blas, gpu)
 			m, err := load.load(ctx, device)
 			if err != nil {
 				return nil, fmt.Errorf("loading %s: %w", f.model, err)

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Tests and times the CUDA library on a machine with a GPU, from what `make cuda-bundle` put into a folder: no compiler, no Go.
+#
+#   cuda/device.sh FOLDER [tests] [conformance] [parity] [decode] [memcheck] [racecheck] [bench]
+#
+# Each part has a time limit; a table of what passed comes last. Everything printed is in $OUT/device.log where OUT is set.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bundle=$(realpath "${1:?the folder of the bundle}"); shift
+parts=${*:-tests conformance parity decode memcheck racecheck bench}
+log=${OUT:-/tmp}/device.log; : >"$log"; table=()
+export AIRCACHE_CUDA_LIBRARY=$bundle/libaircache_cuda.so
+export AIRCACHE_PARITY_ANSWERS=$bundle/answers.json
+
+# cuBLASLt comes with the toolkit, or with PyTorch's wheels.
+for dir in /usr/local/cuda/lib64 $(python3 -c 'import nvidia.cu13 as p; print(list(p.__path__)[0]+"/lib")' 2>/dev/null); do
+  [ -e "$dir/libcublasLt.so.13" ] && export AIRCACHE_LIBRARY_PATH=$dir${AIRCACHE_LIBRARY_PATH:+:$AIRCACHE_LIBRARY_PATH}
+done
+
+# step LIMIT NAME COMMAND...: prints the end of what failed, all of it goes to the log.
+step() {
+  local limit=$1 name=$2 start=$SECONDS code out; shift 2
+  out=$(timeout "$limit" "$@" 2>&1); code=$?
+  printf '=== %s: %s\n%s\n' "$name" "$code" "$out" >>"$log"
+  if [ $code = 0 ]; then table+=("ok    $name $((SECONDS - start)) s"); else
+    table+=("FAIL  $name (exit $code) $((SECONDS - start)) s"); echo "--- $name"; tail -n 12 <<<"$out" | cut -c1-300
+  fi
+  case $name in decode|bench*) grep -E '^(decode|prefill|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ' <<<"$out" || true;; esac
+}
+each() { # each FOLDER LIMIT LABEL COMMAND...: of all programs in a folder
+  local folder=$1 limit=$2 label=$3; shift 3
+  for program in "$bundle/$folder"/*; do [ -x "$program" ] && step "$limit" "$label$(basename "$program")" "$@" "$program"; done
+}
+
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || { echo "device.sh: there is no GPU here" >&2; exit 2; }
+for part in $parts; do
+  cd cuda
+  case $part in
+    tests) each tests 60 "" ;;
+    conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
+    parity) step 120 parity "$bundle/cuda.test" -test.run TinyModel -test.v ;;
+    decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
+    memcheck) each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
+      step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts)' ;;
+    racecheck) each tests 60 "racecheck " compute-sanitizer --tool racecheck --error-exitcode 9 ;;
+    bench) each bench 60 "bench " ;;
+    *) echo "device.sh: $part is no part" >&2; exit 2 ;;
+  esac
+  cd ..
+done
+printf '%s\n' "${table[@]}"
+! printf '%s\n' "${table[@]}" | grep -q ^FAIL
