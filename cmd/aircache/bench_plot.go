@@ -50,7 +50,7 @@ func plotBench(files []string, document string) error {
 		return fmt.Errorf("reading the document: %w", err)
 	}
 	folder := strings.TrimSuffix(filepath.Base(document), ".md")
-	text, pictures, err := chart.Document(text, folder, reports)
+	text, pictures, err := chart.Document(text, folder, chart.Merge(reports))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -59,22 +60,26 @@ var Kinds = []string{"decode", "ragged", "prefill", "vision", "compress", "capac
 // warmups are the runs before the first that counts: they load code, choose algorithms and record graphs.
 const warmups = 3
 
-// Run measures everything asked for. What was measured before an error is returned with it.
+// Run measures everything asked for. A kind that fails does not keep the others from being measured; the error joins all.
 func (b *Bench) Run(ctx context.Context) ([]Figure, error) {
 	b.config, b.sizes = b.Model.Config(), b.Model.Sizes()
 	b.counter = Counter{Sizes: b.sizes, Value: float64(b.config.KVBytesPerTokenLayer) / float64(2*b.sizes.KVHeads*b.sizes.HeadDim)}
 	if err := b.check(); err != nil {
 		return nil, err
 	}
+	var failed []error
 	for _, kind := range Kinds {
-		if !contains(b.Options.What, kind) {
+		if !slices.Contains(b.Options.What, kind) {
 			continue
 		}
 		if err := b.measure(ctx, kind); err != nil {
-			return b.figures, fmt.Errorf("measuring %s: %w", kind, err)
+			failed = append(failed, fmt.Errorf("measuring %s: %w", kind, err))
+		}
+		if err := ctx.Err(); err != nil {
+			break
 		}
 	}
-	return b.figures, nil
+	return b.figures, errors.Join(failed...)
 }
 
 func (b *Bench) measure(ctx context.Context, kind string) error {
@@ -103,7 +108,7 @@ func (b *Bench) measure(ctx context.Context, kind string) error {
 func (b *Bench) check() error {
 	o := &b.Options
 	for _, kind := range o.What {
-		if !contains(Kinds, kind) {
+		if !slices.Contains(Kinds, kind) {
 			return fmt.Errorf("what: %q is not known, %q are", kind, Kinds)
 		}
 	}
@@ -119,6 +124,9 @@ func (b *Bench) check() error {
 		{"tokens", o.Tokens, 1, b.config.MaxPosition - 1}, {"tiles", o.Tiles, 1, 64}, {"text", []int{o.Text}, 1, 1 << 16},
 		{"repeat", []int{o.Repeat}, 1, 10000}, {"requests", []int{o.Requests}, 1, 1000000}, {"arrivals", []int{o.Arrivals}, 1, 1000000},
 	} {
+		if len(list.values) == 0 {
+			return fmt.Errorf("%s: none is given, from %d to %d is wanted", list.name, list.lo, list.hi)
+		}
 		for _, v := range list.values {
 			if v < list.lo || v > list.hi {
 				return fmt.Errorf("%s: %d is outside %d..%d", list.name, v, list.lo, list.hi)
@@ -177,13 +185,4 @@ func (b *Bench) chance(purpose uint64) *rand.Rand {
 
 func (b *Bench) heads() backend.Heads {
 	return backend.Heads{Query: b.config.Heads, KV: b.config.KVHeads, Dim: b.config.HeadDim}
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }

@@ -63,7 +63,7 @@ func run(t *testing.T, b *Bench) []Figure {
 
 func TestEveryKindGivesItsFigures(t *testing.T) {
 	b := newBench(t)
-	for kind, want := range map[string]int{"decode": 4, "ragged": 4, "prefill": 2, "vision": 2, "compress": 1, "capacity": 2, "serve": 12, "memory": 1} {
+	for kind, want := range map[string]int{"decode": 4, "ragged": 2, "prefill": 2, "vision": 2, "compress": 1, "capacity": 2, "serve": 12, "memory": 1} {
 		b.Options.What, b.figures = []string{kind}, nil
 		figures := run(t, b)
 		if len(figures) != want {
@@ -167,6 +167,7 @@ func TestWrongOptionsNameFieldAndLimit(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"what: \"speed\" is not known":                 func(o *Options) { o.What = []string{"speed"} },
 		"batch: 0 is outside 1..1024":                  func(o *Options) { o.Batches = []int{1, 0} },
+		"tiles: none is given, from 1 to 64 is wanted": func(o *Options) { o.Tiles = nil },
 		"tokens: 600 is outside 1..599":                func(o *Options) { o.Tokens = []int{600} },
 		"retention in permille: 1001":                  func(o *Options) { o.Permilles = []int{1001} },
 		"repeat: 0 is outside 1..10000":                func(o *Options) { o.Repeat = 0 },

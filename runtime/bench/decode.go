@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -92,18 +93,17 @@ func (b *Bench) decode(ctx context.Context) error {
 	return b.decodeAll(ctx, cases)
 }
 
-// ragged measures layers of different lengths beside the same total in equal ones, at the lowest retention.
+// ragged measures layers of different lengths beside the same total in equal ones, in the largest batch at the lowest retention.
 func (b *Bench) ragged(ctx context.Context) error {
 	permille := b.lowest()
 	var cases []decodeCase
+	batch := slices.Max(b.Options.Batches)
 	for _, visual := range b.Options.Visuals {
-		for _, batch := range b.Options.Batches {
-			kept := keptOf(visual, permille)
-			equal, differ := b.caseOf("ragged", batch, visual, permille), b.caseOf("ragged", batch, visual, permille)
-			equal.Metric, equal.shape = "step, equal layers", b.even(batch, kept+b.Options.Text)
-			differ.Metric, differ.shape = "step, ragged layers", b.uneven(batch, kept, b.Options.Text)
-			cases = append(cases, equal, differ)
-		}
+		kept := keptOf(visual, permille)
+		equal, differ := b.caseOf("ragged", batch, visual, permille), b.caseOf("ragged", batch, visual, permille)
+		equal.Metric, equal.shape = "step, equal layers", b.even(batch, kept+b.Options.Text)
+		differ.Metric, differ.shape = "step, ragged layers", b.uneven(batch, kept, b.Options.Text)
+		cases = append(cases, equal, differ)
 	}
 	return b.decodeAll(ctx, cases)
 }

@@ -67,13 +67,13 @@ func (b *Bench) asking(random *rand.Rand, visual, text int) []int32 {
 	return append(tokens, b.words(random, text)...)
 }
 
-// mixed are requests of many sizes: none, one or two pictures of different sizes, 16 to 128 words, answers of 8 to 64 tokens.
-// Pictures are shared: what the tower does with one does not depend on what it shows.
-func (b *Bench) mixed(random *rand.Rand, n int) []engine.Request {
+// mixed are requests of many sizes: none, one or two pictures, each of one of some numbers of tiles, 16 to 128 words, answers of
+// 8 to 64 tokens. Pictures are shared: what the tower does with one does not depend on what it shows.
+func (b *Bench) mixed(random *rand.Rand, n int, tiles ...int) []engine.Request {
 	var album [][]image.Pixels
 	var tokens []int
-	for _, visual := range []int{1, 2, 5, 10} {
-		px, rows := b.pictureFor(random, visual*b.config.VisualTokens)
+	for _, t := range tiles {
+		px, rows := b.pictureFor(random, t*b.config.VisualTokens)
 		if rows <= b.config.MaxPosition/3 {
 			album, tokens = append(album, px), append(tokens, rows)
 		}

@@ -26,7 +26,7 @@ type served struct {
 // serve lets requests of a mix arrive at random, whether earlier ones have ended or not, at each retention the same ones.
 func (b *Bench) serve(ctx context.Context) error {
 	for _, permille := range b.Options.Permilles {
-		requests := b.mixed(b.chance(10), b.Options.Arrivals)
+		requests := b.mixed(b.chance(10), b.Options.Arrivals, 1, 2, 5, 10)
 		at := arrivals(b.chance(11), len(requests), b.Options.Rate)
 		var all []served
 		err := b.serving(ctx, permille, mostRunning, func(e *engine.Engine) (err error) {
@@ -117,7 +117,7 @@ func (b *Bench) noteServed(permille int, all []served) {
 // memory runs many requests of a mix through one engine and compares what the device has given out after the first tenth, when
 // all that grows to its size has grown, with what it has at the end.
 func (b *Bench) memory(ctx context.Context) error {
-	requests := b.mixed(b.chance(12), b.Options.Requests)
+	requests := b.mixed(b.chance(12), b.Options.Requests, 1, 2, 3)
 	warm := max(1, len(requests)/10)
 	return b.serving(ctx, b.lowest(), mostRunning, func(e *engine.Engine) error {
 		if err := runAll(ctx, e, requests[:warm]); err != nil {
