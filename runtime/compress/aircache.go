@@ -21,12 +21,17 @@ func (a AirCache) Rank(p Prompt, _ int, s Scorer) (Ranking, error) {
 	if err != nil {
 		return Ranking{}, err
 	}
+	return a.order(p, heads, len(window))
+}
+
+// order lets neighbours share the importance.
+func (a AirCache) order(p Prompt, heads [][]float32, elite int) (Ranking, error) {
 	order := make([][]float32, len(heads))
 	for h, scores := range heads {
 		order[h] = shareWithNeighbours(scores, p.Visual, a.Options.Pool)
 	}
 	r, err := rankHeadsBy(order, heads)
-	r.Elite = len(window)
+	r.Elite = elite
 	return r, err
 }
 

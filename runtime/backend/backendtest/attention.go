@@ -86,7 +86,7 @@ type pages struct{ free []int32 }
 
 func (s *suite) reserve(n int, h backend.Heads) *pages {
 	s.Helper()
-	if err := s.b.Reserve(backend.Pool{Pages: n, Heads: h, Layers: 2, Sequences: 8, Rows: n * backend.PageTokens}); err != nil {
+	if err := s.b.Reserve(backend.Pool{Pages: n, Heads: h, Layers: 3, Sequences: 8, Rows: n * backend.PageTokens}); err != nil {
 		s.Fatalf("reserving %d pages: %v", n, err)
 	}
 	p := &pages{}

@@ -25,10 +25,7 @@ func Run(t *testing.T, tolerance float64, open func(testing.TB) backend.Backend)
 
 // RunShapes is Run for a backend that takes some shapes only.
 func RunShapes(t *testing.T, shapes Shapes, tolerance float64, open func(testing.TB) backend.Backend) {
-	groups := []struct {
-		name string
-		run  func(*suite)
-	}{
+	run(t, shapes, tolerance, open, []group{
 		{"rows move between host and device", (*suite).memory},
 		{"norms", (*suite).norms},
 		{"linear", (*suite).linear},
@@ -42,7 +39,21 @@ func RunShapes(t *testing.T, shapes Shapes, tolerance float64, open func(testing
 		{"a compacted cache", (*suite).keep},
 		{"a cache that each head compacted for itself", (*suite).keepByHead},
 		{"scores", (*suite).scores},
-	}
+		{"compression without the host", (*suite).compression},
+	})
+}
+
+// RunCompression holds a Compressor alone against the oracle.
+func RunCompression(t *testing.T, tolerance float64, open func(testing.TB) backend.Backend) {
+	run(t, anyShapes, tolerance, open, []group{{"compression without the host", (*suite).compression}})
+}
+
+type group struct {
+	name string
+	run  func(*suite)
+}
+
+func run(t *testing.T, shapes Shapes, tolerance float64, open func(testing.TB) backend.Backend, groups []group) {
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
 			b := backend.Check(open(t))

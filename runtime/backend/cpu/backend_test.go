@@ -46,6 +46,17 @@ func TestAgainstNaiveLoops(t *testing.T) {
 	}
 }
 
+// The oracle of prompts that a device compresses by itself passes its own cases.
+func TestTheOracleCompresses(t *testing.T) {
+	backendtest.RunCompression(t, tolerance, func(t testing.TB) backend.Backend {
+		b, err := New(Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return backendtest.Oracle{Backend: b}
+	})
+}
+
 func TestNameTellsTheLibrary(t *testing.T) {
 	for _, library := range libraries(t) {
 		b, err := New(Options{BLAS: library})
