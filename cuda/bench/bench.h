@@ -53,6 +53,8 @@ inline double microseconds(const std::function<void(cudaStream_t)>& record, int 
   REQUIRE(cudaStreamCreate(&stream));
   REQUIRE(cudaEventCreate(&from));
   REQUIRE(cudaEventCreate(&to));
+  record(stream);  // loads the kernels
+  REQUIRE(cudaStreamSynchronize(stream));
   REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
   record(stream);
   REQUIRE(cudaStreamEndCapture(stream, &graph));

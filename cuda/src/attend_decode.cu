@@ -29,9 +29,9 @@ cudaError_t run_attend_decode(DecodeParams p, cudaStream_t stream) {
   if (p.batch.sequences == 0) return cudaSuccess;
   if (p.heads.kv == 0 || p.heads.query % p.heads.kv != 0 || p.heads.group() > kMostGroup) return cudaErrorInvalidValue;
   p.scale = kLog2E / sqrtf(float(p.heads.dim));
-  // 32 KB of a page's K and V a head in flight for every warp, as far as two blocks fit.
+  // As many stages as leave room for two blocks on an SM of 228 KB.
   if (p.heads.dim == 128) return run<128, 3>(p, stream);
-  if (p.heads.dim == 64) return run<64, 6>(p, stream);
+  if (p.heads.dim == 64) return run<64, 5>(p, stream);
   return cudaErrorInvalidValue;
 }
 

@@ -1,6 +1,7 @@
 // What the tests share: random values, buffers on the device that start as NaN, and comparison with a reference.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
