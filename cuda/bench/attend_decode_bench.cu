@@ -29,17 +29,17 @@ static void measure(Report& report, Random& random, const std::string& name, con
   Buffer<bf16> dst(size_t(sequences) * kHeads.query * kHeads.dim);
   int blocks;
   REQUIRE(decode_blocks(&blocks));
-  Buffer<int4> start(size_t(kLayers) * blocks);
-  Buffer<int> chunk(kLayers), arrived(size_t(sequences) * kHeads.kv);
+  Buffer<DecodeStart> start(size_t(kLayers) * blocks);
+  Buffer<int> arrived(size_t(sequences) * kHeads.kv);
   Buffer<float> partial(size_t(2) * blocks * decode_partial_floats(kHeads.dim));
   arrived.clear();
-  const DecodeWork work{start.data, chunk.data, arrived.data, partial.data, blocks, least_pages};
+  const DecodeWork work{start.data, arrived.data, partial.data, blocks, least_pages};
   double rows = 0;
   for (const auto& layer : cached)
     for (int n : layer) rows += n + 1;
   const double us = microseconds([&](cudaStream_t stream) {
     REQUIRE(plan_decode_step(steps.batch(), work, kHeads.kv, stream));
-    for (int layer = 0; layer < kLayers; layer++) REQUIRE(run_attend_decode({dst.data, qkv.data, pool.data, steps.batch(), work, layer, kHeads, 0}, stream));
+    for (int layer = 0; layer < kLayers; layer++) REQUIRE(run_attend_decode({dst.data, qkv.data, pool.data, steps.batch(), work, layer, kHeads, false, 0}, stream));
   });
   report.add(name, us, rows * 2 * kHeads.kv * kHeads.dim * 2, rows * 4 * kHeads.query * kHeads.dim);
 }

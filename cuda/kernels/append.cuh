@@ -24,6 +24,7 @@ __device__ __forceinline__ void turn_pairs(Packed& low, Packed& high, const floa
 }
 
 __global__ void __launch_bounds__(kAppendThreads) append(AppendParams p) {
+  let_next_kernel_start();
   const int row = blockIdx.x, dim = p.heads.dim, half = dim / 2;
   const int sequence = p.batch.row_sequence[row], entry = p.layer * p.batch.sequences + sequence;
   const int table = p.batch.table[entry];

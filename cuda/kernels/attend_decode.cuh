@@ -23,32 +23,29 @@ namespace aircache {
 
 constexpr int kDecodeWarps = 4;
 
-__device__ __forceinline__ int decode_rows(const Batch& b, int layer, int sequence) {
-  const int entry = layer * b.sequences + sequence;
-  return b.table[entry] == kNoPages ? 0 : b.cached[entry] + 1;
-}
-
 // plan_decode: one block a layer. Chunk c is pages c*chunk.. of the flat list [sequence][head][page].
 __global__ void plan_decode(Batch batch, DecodeWork work, int kv_heads) {
   const int layer = blockIdx.x;
   __shared__ int scratch[32];
   int* below = reinterpret_cast<int*>(dynamic_shared_memory());  // [sequences + 1] pages of all lower sequences
-  int total = 0;
+  const int *table = batch.table + layer * batch.sequences, *cached = batch.cached + layer * batch.sequences;
+  int total = 0, longest = 0;
   for (int first = 0; first < batch.sequences; first += blockDim.x) {
-    const int s = first + threadIdx.x;
+    const int s = first + threadIdx.x, pages = s < batch.sequences && table[s] != kNoPages ? pages_for(cached[s] + 1) : 0;
     int sum;
-    const int before = block_prefix(s < batch.sequences ? pages_for(decode_rows(batch, layer, s)) : 0, scratch, sum);
+    const int before = block_prefix(pages, scratch, sum);
     if (s < batch.sequences) below[s] = total + before;
     total += sum;
+    longest = max(longest, pages);
   }
+  longest = block_max(longest, scratch);
   if (threadIdx.x == 0) below[batch.sequences] = total;
   __syncthreads();
 
   const int all = total * kv_heads;
-  const int chunk = max(work.least_pages, (all + work.blocks - 1) / work.blocks);
-  if (threadIdx.x == 0) work.chunk[layer] = chunk;
+  const int chunk = max(work.least_pages, max((all + work.blocks - 1) / work.blocks, (longest + kMostPieces - 2) / (kMostPieces - 1)));
   for (int c = threadIdx.x; c < work.blocks; c += blockDim.x) {
-    int4 start = make_int4(0, 0, 0, 0);
+    DecodeStart start = {0, 0, 0, 0, 0, 0, chunk, 0};
     const int64_t from = int64_t(c) * chunk;
     if (from < all) {
       int low = 0, high = batch.sequences;  // the last sequence with below <= from/kv: it has pages
@@ -57,7 +54,7 @@ __global__ void plan_decode(Batch batch, DecodeWork work, int kv_heads) {
         if (below[middle] <= from / kv_heads) low = middle; else high = middle;
       }
       const int pages = below[low + 1] - below[low], within = int(from) - below[low] * kv_heads;
-      start = make_int4(low, within / pages, within % pages, min(chunk, all - int(from)));
+      start = {low, within / pages, within % pages, min(chunk, all - int(from)), cached[low] + 1, table[low], chunk, 0};
     }
     work.start[layer * work.blocks + c] = start;
   }
@@ -66,22 +63,20 @@ __global__ void plan_decode(Batch batch, DecodeWork work, int kv_heads) {
 // DecodeWalk goes along the flat list of pages.
 struct DecodeWalk {
   int sequence, head, page;
-  int rows, pages;  // of the sequence
+  int rows, pages, table;  // of the sequence
 
-  __device__ void begin(const DecodeParams& p, int4 start) {
-    sequence = start.x, head = start.y, page = start.z;
-    look(p);
-  }
-  __device__ void look(const DecodeParams& p) {
-    rows = decode_rows(p.batch, p.layer, sequence);
-    pages = pages_for(rows);
-  }
+  __device__ explicit DecodeWalk(const DecodeStart& start)
+      : sequence(start.sequence), head(start.head), page(start.page), rows(start.rows), pages(pages_for(start.rows)), table(start.table) {}
+
   __device__ void next_head(const DecodeParams& p) {
     if (++head < p.heads.kv) return;
     head = 0;
     do {
       sequence++;
-      look(p);
+      const int entry = p.layer * p.batch.sequences + sequence, cached = p.batch.cached[entry];
+      table = p.batch.table[entry];
+      rows = table == kNoPages ? 0 : cached + 1;
+      pages = pages_for(rows);
     } while (pages == 0);
   }
   __device__ void advance(const DecodeParams& p, int by) {
@@ -132,22 +127,19 @@ struct DecodeState {
     }
   }
 
-  // absorb adds another state; what another block stored is read past the first-level cache.
-  template <bool kShared>
   __device__ void absorb(const float* at, int lane) {
-    auto load = [at, lane](int i) { return kShared ? at[i * kWarp + lane] : __ldcg(at + i * kWarp + lane); };
     float f[2];
 #pragma unroll
     for (int c = 0; c < 2; c++) {
-      const float other = load(kTiles * 4 + c);
+      const float other = at[(kTiles * 4 + c) * kWarp + lane];
       if (other > top[c]) raise(c, other);
       f[c] = shrink(other, top[c]);
-      sum[c] += f[c] * load(kTiles * 4 + 2 + c);
+      sum[c] += f[c] * at[(kTiles * 4 + 2 + c) * kWarp + lane];
     }
 #pragma unroll
     for (int t = 0; t < kTiles; t++)
 #pragma unroll
-      for (int i = 0; i < 4; i++) o[t][i] += f[i % 2] * load(t * 4 + i);
+      for (int i = 0; i < 4; i++) o[t][i] += f[i % 2] * at[(t * 4 + i) * kWarp + lane];
   }
 };
 
@@ -233,7 +225,7 @@ __device__ __forceinline__ void merge_warps(DecodeState<kDim>& state, float* buf
   for (int half = kDecodeWarps / 2; half > 0; half /= 2) {
     if (warp >= half && warp < 2 * half) state.store(buffers + (warp - half) * kSize, lane);
     __syncthreads();
-    if (warp < half) state.template absorb<true>(buffers + warp * kSize, lane);
+    if (warp < half) state.absorb(buffers + warp * kSize, lane);
     __syncthreads();
   }
 }
@@ -259,13 +251,50 @@ __device__ __forceinline__ void write_answer(DecodeState<kDim>& state, const Dec
   for (int i = lane * 2; i < group * kDim; i += 2 * kWarp) *reinterpret_cast<uint32_t*>(dst + i) = pack_pair(buffer[i], buffer[i + 1]);
 }
 
+// put_together adds the pieces of a (sequence, head) in their order and writes the answer. A warp takes a fourth of the registers of
+// the states, for all pieces: no load waits for another. slot says where a block's piece is.
+template <int kDim, class Slot>
+__device__ __forceinline__ void put_together(const DecodeParams& p, const DecodeWalk& at, int first_block, int last_block, Slot slot, float* buffer) {
+  constexpr int kRegisters = kDim / 4, kEach = kRegisters / kDecodeWarps;
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, group = p.heads.group();
+  float top[2] = {minus_infinity(), minus_infinity()}, sum[2] = {0, 0}, o[kEach] = {};
+#pragma unroll 8
+  for (int block = first_block; block <= last_block; block++)
+#pragma unroll
+    for (int c = 0; c < 2; c++) top[c] = max(top[c], __ldcg(slot(block) + (kRegisters + c) * kWarp + lane));
+#pragma unroll 4
+  for (int block = first_block; block <= last_block; block++) {
+    const float* piece = slot(block) + lane;
+    float f[2];
+#pragma unroll
+    for (int c = 0; c < 2; c++) {
+      f[c] = shrink(__ldcg(piece + (kRegisters + c) * kWarp), top[c]);
+      sum[c] += f[c] * __ldcg(piece + (kRegisters + 2 + c) * kWarp);
+    }
+#pragma unroll
+    for (int i = 0; i < kEach; i++) o[i] += f[i % 2] * __ldcg(piece + (warp * kEach + i) * kWarp);
+  }
+#pragma unroll
+  for (int c = 0; c < 2; c++)
+#pragma unroll
+    for (int mask = 4; mask < kWarp; mask <<= 1) sum[c] += __shfl_xor_sync(kAllLanes, sum[c], mask);
+#pragma unroll
+  for (int i = 0; i < kEach; i++) {
+    const int r = warp * kEach + i;
+    buffer[(lane % 4 * 2 + i % 2) * kDim + r / 4 * 16 + r % 4 / 2 * 8 + lane / 4] = o[i] / sum[i % 2];
+  }
+  __syncthreads();
+  bf16* dst = p.dst + (int64_t(at.sequence) * p.heads.query + at.head * group) * kDim;
+  for (int i = threadIdx.x * 2; i < group * kDim; i += 2 * blockDim.x) *reinterpret_cast<uint32_t*>(dst + i) = pack_pair(buffer[i], buffer[i + 1]);
+}
+
 // finish_piece writes the answer of a (sequence, head) that lies in this block alone, or stores the piece and, as the last
 // block of those that share it, puts the pieces together. first is the flat position of its first page.
 template <int kDim>
-__device__ __forceinline__ void finish_piece(DecodeState<kDim>& state, const DecodeParams& p, const DecodeWalk& at, int first, float* buffers) {
+__device__ __forceinline__ void finish_piece(DecodeState<kDim>& state, const DecodeParams& p, const DecodeWalk& at, int first, int chunk, float* buffers) {
   constexpr int kSize = kWarp * (kDim / 16 * 4 + 4);
   __shared__ int is_last;
-  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, chunk = p.work.chunk[p.layer];
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   merge_warps(state, buffers);
   const int first_block = first / chunk, last_block = (first + at.pages - 1) / chunk;
   if (first_block == last_block) {
@@ -287,34 +316,20 @@ __device__ __forceinline__ void finish_piece(DecodeState<kDim>& state, const Dec
   __syncthreads();
   if (!is_last) return;
   __threadfence();
-  state.clear();
-  for (int block = first_block + warp; block <= last_block; block += kDecodeWarps) state.template absorb<false>(slot(block), lane);
-  merge_warps(state, buffers);
-  if (warp == 0) write_answer(state, p, at.sequence, at.head, buffers);
+  put_together<kDim>(p, at, first_block, last_block, slot, buffers);
 }
 
+// attend_chunk is a block's work. Its warp's pages are warp, warp + 4, ... of the chunk. The feed runs ahead of the sums; its page
+// number is read one turn before it is needed.
 template <int kDim, int kStages>
-__global__ void __launch_bounds__(kDecodeWarps * kWarp, 2) attend_decode(DecodeParams p) {
+__device__ __forceinline__ void attend_chunk(const DecodeParams& p, const DecodeStart& start) {
   using Tile = DecodeTile<kDim, kStages>;
-  const int warp = threadIdx.x / kWarp;
+  const int warp = threadIdx.x / kWarp, count = start.count;
   bf16* ring = reinterpret_cast<bf16*>(dynamic_shared_memory()) + warp * Tile::kRing;
   float* buffers = reinterpret_cast<float*>(dynamic_shared_memory() + kDecodeWarps * Tile::kRing * sizeof(bf16));
-
-  for (int s = blockIdx.x; s < p.batch.sequences; s += gridDim.x)  // sequences that only fill a bucket answer zeros
-    if (p.batch.table[p.layer * p.batch.sequences + s] == kNoPages)
-      for (int i = threadIdx.x; i < p.heads.query * kDim; i += blockDim.x) p.dst[int64_t(s) * p.heads.query * kDim + i] = __float2bfloat16(0);
-
-  const int4 start = p.work.start[p.layer * p.work.blocks + blockIdx.x];
-  const int count = start.w;
-  if (count == 0) return;
-
-  // The warp's pages are warp, warp + 4, ... of the chunk. The feed runs ahead of the sums; its page number is read one turn
-  // before it is needed.
-  DecodeWalk feed, here;
-  here.begin(p, start);
-  feed = here;
+  DecodeWalk here(start), feed(start);
   int fed = warp, number = 0;
-  auto look_up = [&] { number = p.batch.pages[p.batch.table[p.layer * p.batch.sequences + feed.sequence] + feed.page]; };
+  auto look_up = [&] { number = p.batch.pages[feed.table + feed.page]; };
   auto fetch = [&](int stage) {
     if (fed < count) {
       fetch_page<kDim, kStages>(p, ring + stage * 2 * Tile::kValues, feed, number);
@@ -330,6 +345,7 @@ __global__ void __launch_bounds__(kDecodeWarps * kWarp, 2) attend_decode(DecodeP
     feed.advance(p, warp);
     look_up();
   }
+  wait_for_previous_kernel();
 #pragma unroll
   for (int stage = 0; stage < kStages - 1; stage++) fetch(stage);
 
@@ -348,11 +364,21 @@ __global__ void __launch_bounds__(kDecodeWarps * kWarp, 2) attend_decode(DecodeP
       absorb_page<kDim, kStages>(state, q, ring + stage * 2 * Tile::kValues, here.rows - page * kPageTokens, p.scale);
       stage = (stage + 1) % kStages;
     }
-    finish_piece(state, p, here, int(blockIdx.x) * p.work.chunk[p.layer] + done - here.page, buffers);
+    finish_piece(state, p, here, int(blockIdx.x) * start.chunk + done - here.page, start.chunk, buffers);
     done += pages;
     if (done < count) here.advance(p, pages);
   }
   wait_copies<0>();
+}
+
+template <int kDim, int kStages>
+__global__ void __launch_bounds__(kDecodeWarps * kWarp, 2) attend_decode(DecodeParams p) {
+  const DecodeStart start = p.work.start[p.layer * p.work.blocks + blockIdx.x];
+  if (start.count > 0) attend_chunk<kDim, kStages>(p, start);
+  else wait_for_previous_kernel();
+  for (int s = blockIdx.x; s < p.batch.sequences; s += gridDim.x)  // sequences that only fill a bucket answer zeros
+    if (p.batch.table[p.layer * p.batch.sequences + s] == kNoPages)
+      for (int i = threadIdx.x; i < p.heads.query * kDim; i += blockDim.x) p.dst[int64_t(s) * p.heads.query * kDim + i] = __float2bfloat16(0);
 }
 
 }  // namespace aircache

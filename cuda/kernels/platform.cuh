@@ -45,20 +45,52 @@ __device__ __forceinline__ unsigned char* dynamic_shared_memory() {
 #endif
 }
 
+// wait_for_previous_kernel and let_next_kernel_start overlap a kernel's start with the end of the one before it, where launch was
+// told to; elsewhere they do nothing.
+__device__ __forceinline__ void wait_for_previous_kernel() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ void let_next_kernel_start() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Work is where and how a kernel runs.
+struct Work {
+  dim3 grid, block;
+  size_t shared;
+  cudaStream_t stream;
+  bool overlapping;  // may start before the kernel before it ends; needs capability 9.0
+};
+
 // launch runs a kernel and returns what the launch itself got wrong. Above 48 KiB of shared memory a kernel must ask.
 template <class... Parameters, class... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Arguments... arguments) {
+cudaError_t launch(void (*kernel)(Parameters...), const Work& work, Arguments... arguments) {
 #ifdef __CUDACC__
-  if (shared > (48 << 10)) {
-    const cudaError_t refused = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared));
+  if (work.shared > (48 << 10)) {
+    const cudaError_t refused = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(work.shared));
     if (refused != cudaSuccess) return refused;
   }
-  kernel<<<grid, block, shared, stream>>>(arguments...);
-  return cudaGetLastError();
+  cudaLaunchAttribute overlap;
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = work.grid, config.blockDim = work.block, config.dynamicSmemBytes = work.shared, config.stream = work.stream;
+  config.attrs = &overlap, config.numAttrs = work.overlapping ? 1 : 0;
+  const cudaError_t e = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  return e != cudaSuccess ? e : cudaGetLastError();
 #else
-  (void)stream;
-  return simt::run(grid, block, shared, [=] { kernel(arguments...); });
+  return simt::run(work.grid, work.block, work.shared, [=] { kernel(arguments...); });
 #endif
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Arguments... arguments) {
+  return launch(kernel, Work{grid, block, shared, stream, false}, arguments...);
 }
 
 }  // namespace aircache

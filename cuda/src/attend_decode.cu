@@ -22,7 +22,7 @@ cudaError_t plan_decode_step(const Batch& batch, const DecodeWork& work, int kv_
 
 template <int kDim, int kStages>
 static cudaError_t run(const DecodeParams& p, cudaStream_t stream) {
-  return launch(attend_decode<kDim, kStages>, dim3(p.work.blocks), dim3(kDecodeWarps * kWarp), DecodeTile<kDim, kStages>::kBytes, stream, p);
+  return launch(attend_decode<kDim, kStages>, Work{dim3(p.work.blocks), dim3(kDecodeWarps * kWarp), DecodeTile<kDim, kStages>::kBytes, stream, p.after_append}, p);
 }
 
 cudaError_t run_attend_decode(DecodeParams p, cudaStream_t stream) {

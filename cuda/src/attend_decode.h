@@ -6,16 +6,24 @@ namespace aircache {
 
 constexpr int kMostGroup = 8;  // query heads of a KV head
 
-// DecodeWork is the plan of a step and the room to put pieces together. Allocate once: [layers, blocks] starts, [layers] chunk,
-// arrived [sequences * kv] zeroed once (it is left zeroed), partial [2 * blocks, decode_partial_floats(dim)].
+// DecodeStart is where a block begins in the flat list of pages, and what it needs to begin at once.
+struct alignas(16) DecodeStart {
+  int sequence, head, page, count;  // count pages to do
+  int rows, table;                  // of the sequence
+  int chunk, reserved;              // pages of every block but the last
+};
+
+// DecodeWork is the plan of a step and the room to put pieces together. Allocate once: [layers, blocks] starts, arrived
+// [sequences * kv] zeroed once (it is left zeroed), partial [2 * blocks, decode_partial_floats(dim)].
 struct DecodeWork {
-  int4* start;  // sequence, head, page, pages to do
-  int* chunk;
+  DecodeStart* start;
   int* arrived;
   float* partial;
   int blocks;
-  int least_pages;  // a chunk has at least these, so that few pieces have to be put together
+  int least_pages;  // a chunk has at least these, so that few pieces have to be put together: 8 is good on an H100
 };
+
+constexpr int kMostPieces = 32;  // of a (sequence, head)
 
 __host__ __device__ inline int decode_partial_floats(int dim) { return kWarp * (dim / 16 * 4 + 4); }
 
@@ -27,7 +35,8 @@ struct DecodeParams {
   DecodeWork work;
   int layer;
   Heads heads;
-  float scale;  // set by the launcher
+  bool after_append;  // the kernel before it in the stream is append: start while that ends. Needs capability 9.0
+  float scale;        // set by the launcher
 };
 
 

@@ -59,8 +59,7 @@ static size_t place_work(DecodeWork* w, char* at, int layers, int sequences, int
     used += (bytes + 255) / 256 * 256;
     return here;
   };
-  w->start = reinterpret_cast<int4*>(place(size_t(layers) * w->blocks * sizeof(int4)));
-  w->chunk = reinterpret_cast<int*>(place(size_t(layers) * sizeof(int)));
+  w->start = reinterpret_cast<DecodeStart*>(place(size_t(layers) * w->blocks * sizeof(DecodeStart)));
   w->arrived = reinterpret_cast<int*>(place(size_t(sequences) * kv * sizeof(int)));
   w->partial = reinterpret_cast<float*>(place(size_t(2) * w->blocks * decode_partial_floats(dim) * sizeof(float)));
   return used;
@@ -68,7 +67,7 @@ static size_t place_work(DecodeWork* w, char* at, int layers, int sequences, int
 
 static int32_t reserve_work(aircache_context* c, const aircache_reserve_params* p, DecodeWork* work, DeviceBlock* memory) {
   AIRCACHE_TRY(check(c, decode_blocks(&work->blocks), "asking for the GPU's size"));
-  work->least_pages = 4;
+  work->least_pages = 8;
   AIRCACHE_TRY(grow(c, memory, place_work(work, nullptr, p->layers, p->sequences, p->heads.kv, p->heads.dim), "reserving room for decode steps"));
   place_work(work, memory->data, p->layers, p->sequences, p->heads.kv, p->heads.dim);
   return check(c, cudaMemsetAsync(memory->data, 0, memory->size, c->stream), "reserving room for decode steps");
@@ -203,7 +202,7 @@ int32_t aircache_attend(aircache_step_params* p) {
   AIRCACHE_TRY(on_batch(c, p->x.rows, "attending"));
   AIRCACHE_TRY(in_pool(c, p, "attending"));
   if (c->step.most_rows == 1) {
-    return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, 0}, c->stream), "attending");
+    return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, c->properties.major >= 9, 0}, c->stream), "attending");
   }
   return check(c, run_attend_prefill({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, 0}, c->stream), "attending");
 }

@@ -8,15 +8,15 @@
 using namespace aircache;
 
 struct Room {
-  Buffer<int4> start;
-  Buffer<int> chunk, arrived;
+  Buffer<DecodeStart> start;
+  Buffer<int> arrived;
   Buffer<float> partial;
   DecodeWork work;
 
   Room(const StepShape& shape, int blocks, int least_pages)
-      : start(size_t(shape.layers) * blocks), chunk(shape.layers), arrived(shape.rows.size() * shape.heads.kv), partial(size_t(2) * blocks * decode_partial_floats(shape.heads.dim)) {
+      : start(size_t(shape.layers) * blocks), arrived(shape.rows.size() * shape.heads.kv), partial(size_t(2) * blocks * decode_partial_floats(shape.heads.dim)) {
     arrived.clear();
-    work = {start.data, chunk.data, arrived.data, partial.data, blocks, least_pages};
+    work = {start.data, arrived.data, partial.data, blocks, least_pages};
   }
 };
 
@@ -33,7 +33,7 @@ static void check(Verdict& verdict, Random& random, const std::string& name, con
     std::vector<double> before;
     for (int run = 0; run < 2; run++) {
       dst.poison();
-      REQUIRE(run_attend_decode({dst.data, device_qkv.data, device_pool.data, step.device(), room.work, layer, h, 0}, nullptr));
+      REQUIRE(run_attend_decode({dst.data, device_qkv.data, device_pool.data, step.device(), room.work, layer, h, false, 0}, nullptr));
       finish();
       const std::vector<double> got = widen(dst.read());
       verdict.near(name, got, want, 1e-2);
