@@ -50,16 +50,16 @@ func (b *Bench) compressOn(ctx context.Context, device backend.Compressor, visua
 		return err
 	}
 	d := newDeck(whole+fresh, b.chance(7))
-	c := backend.Compression{Options: b.Options.Policy, Permille: permille, Heads: b.heads()}
+	c := backend.Compression{Options: b.Options.Policy, Permille: permille, Heads: b.heads(), Prompt: compress.Prompt{Rows: rows}}
 	for range layers {
 		c.Sources = append(c.Sources, d.deal(rows, 0))
 	}
 	c.Pages = d.pages
 	for row := range rows {
 		if row < visual {
-			c.Visual = append(c.Visual, int32(row))
+			c.Prompt.Visual = append(c.Prompt.Visual, int32(row))
 		} else {
-			c.Rows = append(c.Rows, int32(row))
+			c.Prompt.Observe = append(c.Prompt.Observe, int32(row))
 		}
 	}
 	defer func() {
@@ -69,7 +69,7 @@ func (b *Bench) compressOn(ctx context.Context, device backend.Compressor, visua
 	}()
 	random := b.chance(8)
 	for range layers {
-		q, err := b.Device.Alloc(len(c.Rows), b.config.Heads*b.config.HeadDim, backend.Working)
+		q, err := b.Device.Alloc(len(c.Prompt.Observe), b.config.Heads*b.config.HeadDim, backend.Working)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (b *Bench) compressByEngine(ctx context.Context, visual, permille int) erro
 		return nil
 	}
 	var values []float64
-	err := b.serving(ctx, permille, 1, func(e *engine.Engine) error {
+	err := b.serving(ctx, permille, 1, engine.Discard{}, func(e *engine.Engine) error {
 		for i := range 1 + b.longRepeat() {
 			usage, err := finished(ctx, e, engine.Request{Images: px, Tokens: b.asking(random, tokens, b.Options.Text), MaxTokens: 1})
 			if err != nil {

@@ -15,12 +15,12 @@ import (
 )
 
 // serving lets work use an engine over the model, and ends the engine.
-func (b *Bench) serving(ctx context.Context, permille, running int, work func(*engine.Engine) error) error {
+func (b *Bench) serving(ctx context.Context, permille, running int, told engine.Recorder, work func(*engine.Engine) error) error {
 	e, err := engine.New(b.Model, engine.Options{
 		Policy: compress.AirCache{Options: b.Options.Policy}, RetentionPermille: int32(permille),
 		Bounds:  control.Bounds{FloorPermille: control.MinPermille, CeilingPermille: control.MaxPermille},
 		KVBytes: b.Options.PoolBytes, MaxModelLen: b.config.MaxPosition, MaxQueue: max(b.Options.Requests, b.Options.Arrivals) + 1, MaxRunning: running,
-		Clock: b.Options.Clock, Seed: func() uint64 { return b.Options.Seed },
+		Recorder: told, Clock: b.Options.Clock, Seed: func() uint64 { return b.Options.Seed },
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aircache.dev/aircache/runtime/engine"
@@ -14,13 +15,29 @@ import (
 // mostRunning is how many requests decode at once.
 const mostRunning = 64
 
-// served is what clients saw of one request.
+// served is how one request ended.
 type served struct {
-	first   time.Duration   // from its arrival to its first token
-	between []time.Duration // its tokens
-	end     time.Duration   // since the first arrival
-	tokens  int
-	err     error
+	end    time.Duration // since the first arrival
+	tokens int
+	err    error
+}
+
+// meter notes the times that the engine itself tells: a client's own clock would wait for a free core of the host.
+type meter struct {
+	engine.Discard
+	on             atomic.Bool
+	first, between []float64 // seconds, written by the engine's goroutine alone
+}
+
+// Token is told each token's time: since the request's submission, or since the token before.
+func (m *meter) Token(first bool, gap float64) {
+	switch {
+	case !m.on.Load():
+	case first:
+		m.first = append(m.first, gap)
+	default:
+		m.between = append(m.between, gap)
+	}
 }
 
 // serve lets requests of a mix arrive at random, whether earlier ones have ended or not, at each retention the same ones.
@@ -28,11 +45,13 @@ func (b *Bench) serve(ctx context.Context) error {
 	for _, permille := range b.Options.Permilles {
 		requests := b.mixed(b.chance(10), b.Options.Arrivals, 1, 2, 5, 10)
 		at := arrivals(b.chance(11), len(requests), b.Options.Rate)
+		times := &meter{}
 		var all []served
-		err := b.serving(ctx, permille, mostRunning, func(e *engine.Engine) (err error) {
+		err := b.serving(ctx, permille, mostRunning, times, func(e *engine.Engine) (err error) {
 			if _, err = finished(ctx, e, requests[0]); err != nil { // loads what the first request loads
 				return err
 			}
+			times.on.Store(true)
 			all = b.clients(ctx, e, requests, at)
 			return nil
 		})
@@ -42,7 +61,7 @@ func (b *Bench) serve(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("at %d permille: %w", permille, err)
 		}
-		b.noteServed(permille, all)
+		b.noteServed(permille, all, times)
 	}
 	return nil
 }
@@ -55,7 +74,7 @@ func (b *Bench) clients(ctx context.Context, e *engine.Engine, requests []engine
 	for i := range requests {
 		open.Go(func() {
 			if all[i].err = b.Options.Wait(ctx, at[i]); all[i].err == nil {
-				all[i] = b.follow(ctx, e, requests[i], start, at[i])
+				all[i] = b.follow(ctx, e, requests[i], start)
 			}
 		})
 	}
@@ -63,50 +82,26 @@ func (b *Bench) clients(ctx context.Context, e *engine.Engine, requests []engine
 	return all
 }
 
-func (b *Bench) follow(ctx context.Context, e *engine.Engine, r engine.Request, start time.Time, at time.Duration) (s served) {
-	h, err := e.Submit(ctx, r)
-	if err != nil {
-		return served{err: err}
-	}
-	last := start.Add(at)
-	for event := range h.Events() {
-		now := b.Options.Clock()
-		switch {
-		case event.Err != nil || event.Finish == engine.FinishAbort:
-			s.err = errors.Join(fmt.Errorf("%s ended with %s", h.ID(), event.Finish), event.Err)
-		case event.Finish != "":
-			s.end = now.Sub(start)
-		case s.tokens == 0:
-			s.first, s.tokens, last = now.Sub(last), 1, now
-		default:
-			s.between, s.tokens, last = append(s.between, now.Sub(last)), s.tokens+1, now
-		}
-	}
-	return s
+func (b *Bench) follow(ctx context.Context, e *engine.Engine, r engine.Request, start time.Time) (s served) {
+	usage, err := finished(ctx, e, r)
+	return served{end: b.Options.Clock().Sub(start), tokens: usage.CompletionTokens, err: err}
 }
 
-func (b *Bench) noteServed(permille int, all []served) {
-	var first, between []float64
+func (b *Bench) noteServed(permille int, all []served, times *meter) {
 	tokens, end := 0, time.Duration(0)
 	for _, s := range all {
-		if s.tokens > 0 {
-			first = append(first, milliseconds*s.first.Seconds())
-		}
-		for _, gap := range s.between {
-			between = append(between, milliseconds*gap.Seconds())
-		}
 		tokens, end = tokens+s.tokens, max(end, s.end)
 	}
-	slices.Sort(first)
-	slices.Sort(between)
+	slices.Sort(times.first)
+	slices.Sort(times.between)
 	c := Case{What: "serve", Permille: permille}
 	note := fmt.Sprintf("%d requests, %g a second", len(all), b.Options.Rate)
 	for _, m := range []struct {
 		metric, unit string
 		value        float64
 	}{
-		{"time to first token, median", "ms", quantile(first, 0.5)}, {"time to first token, 99 %", "ms", quantile(first, 0.99)},
-		{"between tokens, median", "ms", quantile(between, 0.5)}, {"between tokens, 99 %", "ms", quantile(between, 0.99)},
+		{"time to first token, median", "ms", milliseconds * quantile(times.first, 0.5)}, {"time to first token, 99 %", "ms", milliseconds * quantile(times.first, 0.99)},
+		{"between tokens, median", "ms", milliseconds * quantile(times.between, 0.5)}, {"between tokens, 99 %", "ms", milliseconds * quantile(times.between, 0.99)},
 		{"tokens", "a second", float64(tokens) / end.Seconds()}, {"requests", "a second", float64(len(all)) / end.Seconds()},
 	} {
 		c.Metric = m.metric
@@ -119,7 +114,7 @@ func (b *Bench) noteServed(permille int, all []served) {
 func (b *Bench) memory(ctx context.Context) error {
 	requests := b.mixed(b.chance(12), b.Options.Requests, 1, 2, 3)
 	warm := max(1, len(requests)/10)
-	return b.serving(ctx, b.lowest(), mostRunning, func(e *engine.Engine) error {
+	return b.serving(ctx, b.lowest(), mostRunning, engine.Discard{}, func(e *engine.Engine) error {
 		if err := runAll(ctx, e, requests[:warm]); err != nil {
 			return err
 		}

@@ -56,7 +56,9 @@ func describe(c bench.Case) string {
 	switch {
 	case c.Tokens > 0:
 		parts = append(parts, fmt.Sprintf("%d tokens", c.Tokens))
-	case c.Tiles > 0:
+	case c.Tiles == 1:
+		parts = append(parts, "1 tile")
+	case c.Tiles > 1:
 		parts = append(parts, fmt.Sprintf("%d tiles", c.Tiles))
 	case c.Batch > 0:
 		parts = append(parts, fmt.Sprintf("%d x %d + %d", c.Batch, c.Visual, c.Text))
