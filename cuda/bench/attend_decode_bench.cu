@@ -1,6 +1,7 @@
 // Decode attention of LLaVA-OneVision-7B's shape: all 28 layers and the plan in one graph. Bytes: K and V of every cached row.
 #include "../src/attend_decode.h"
 
+#include "../src/append.h"
 #include "bench.h"
 
 using namespace aircache;
@@ -22,11 +23,15 @@ static std::vector<std::vector<int>> ragged(int sequences, int rows, Random& ran
   return out;
 }
 
-static void measure(Report& report, Random& random, const std::string& name, const std::vector<std::vector<int>>& cached, int least_pages) {
+// Append says whether the step's appends are timed too, one before each attention, and may overlap with it.
+enum Append { kWithout, kBefore, kOverlapping };
+
+static void measure(Report& report, Random& random, const std::string& name, const std::vector<std::vector<int>>& cached, int least_pages, Append append = kWithout) {
   Steps steps(cached, 1, random);
   const int sequences = steps.sequences;
   Values pool(size_t(steps.total_pages) * 2 * kHeads.kv * kPageTokens * kHeads.dim, 1), qkv(size_t(sequences) * kHeads.width(), 2);
   Buffer<bf16> dst(size_t(sequences) * kHeads.query * kHeads.dim);
+  Buffer<float> angles(std::vector<float>(size_t(sequences) * kHeads.dim, 0.7071f));
   int blocks;
   REQUIRE(decode_blocks(&blocks));
   Buffer<DecodeStart> start(size_t(kLayers) * blocks);
@@ -39,7 +44,10 @@ static void measure(Report& report, Random& random, const std::string& name, con
     for (int n : layer) rows += n + 1;
   const double us = microseconds([&](cudaStream_t stream) {
     REQUIRE(plan_decode_step(steps.batch(), work, kHeads.kv, stream));
-    for (int layer = 0; layer < kLayers; layer++) REQUIRE(run_attend_decode({dst.data, qkv.data, pool.data, steps.batch(), work, layer, kHeads, false, 0}, stream));
+    for (int layer = 0; layer < kLayers; layer++) {
+      if (append != kWithout) REQUIRE(run_append({qkv.data, angles.data, pool.data, steps.batch(), layer, kHeads}, stream));
+      REQUIRE(run_attend_decode({dst.data, qkv.data, pool.data, steps.batch(), work, layer, kHeads, append == kOverlapping, 0}, stream));
+    }
   });
   report.add(name, us, rows * 2 * kHeads.kv * kHeads.dim * 2, rows * 4 * kHeads.query * kHeads.dim);
 }
@@ -47,22 +55,27 @@ static void measure(Report& report, Random& random, const std::string& name, con
 int main(int argc, char** argv) {
   Report report("attend_decode", argc, argv);
   Random random;
-  for (int least : {4, 8, 16, 32}) {
+  for (int least : {4, 8, 16}) {
     const std::string chunk = ", chunks of " + std::to_string(least) + " pages or more";
     measure(report, random, "1 x 256" + chunk, uniform(1, 256), least);
     measure(report, random, "1 x 883" + chunk, uniform(1, 883), least);
     measure(report, random, "1 x 8256" + chunk, uniform(1, 8256), least);
   }
-  measure(report, random, "1 x 32832", uniform(1, 32832), 16);
-  measure(report, random, "8 x 883", uniform(8, 883), 16);
-  measure(report, random, "16 x 883", uniform(16, 883), 16);
-  measure(report, random, "32 x 883 (8k visual at 10 %)", uniform(32, 883), 16);
-  measure(report, random, "32 x 883 ragged", ragged(32, 883, random), 16);
-  measure(report, random, "64 x 883", uniform(64, 883), 16);
-  measure(report, random, "16 x 8256", uniform(16, 8256), 16);
-  measure(report, random, "16 x 8256 ragged", ragged(16, 8256, random), 16);
-  measure(report, random, "32 x 8256", uniform(32, 8256), 16);
-  measure(report, random, "32 x 8256 ragged", ragged(32, 8256, random), 16);
-  measure(report, random, "16 x 32832", uniform(16, 32832), 16);
+  for (int sequences : {1, 32}) {
+    const std::string name = std::to_string(sequences) + " x 883 with append";
+    measure(report, random, name, uniform(sequences, 883), 8, kBefore);
+    measure(report, random, name + ", overlapping", uniform(sequences, 883), 8, kOverlapping);
+  }
+  measure(report, random, "1 x 32832", uniform(1, 32832), 8);
+  measure(report, random, "8 x 883", uniform(8, 883), 8);
+  measure(report, random, "16 x 883", uniform(16, 883), 8);
+  measure(report, random, "32 x 883 (8k visual at 10 %)", uniform(32, 883), 8);
+  measure(report, random, "32 x 883 ragged", ragged(32, 883, random), 8);
+  measure(report, random, "64 x 883", uniform(64, 883), 8);
+  measure(report, random, "16 x 8256", uniform(16, 8256), 8);
+  measure(report, random, "16 x 8256 ragged", ragged(16, 8256, random), 8);
+  measure(report, random, "32 x 8256", uniform(32, 8256), 8);
+  measure(report, random, "32 x 8256 ragged", ragged(32, 8256, random), 8);
+  measure(report, random, "16 x 32832", uniform(16, 32832), 8);
   return 0;
 }

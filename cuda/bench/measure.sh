@@ -13,7 +13,7 @@ arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | t
 failed=0
 
 sources() { # of a bench, which may use several launchers
-  case $1 in score) echo score budget topk compact ;; *) echo "$1" ;; esac
+  case $1 in score) echo score budget topk compact ;; attend_decode) echo attend_decode append ;; *) echo "$1" ;; esac
 }
 compile() {
   nvcc -std=c++17 -O3 -lineinfo -arch="$arch" -Xptxas --warn-on-spills "$@" 2>&1 | grep -v "^$" || true
