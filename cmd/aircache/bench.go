@@ -75,7 +75,7 @@ device's own rates. With --shape the model has random weights of a published mod
 	set.IntVar(&f.requests, "requests", 100, "requests of memory's mix, 1 to 1000000")
 	set.IntVar(&f.arrivals, "arrivals", 30, "requests of serve's mix, 1 to 1000000")
 	set.Float64Var(&f.rate, "rate", 2, "arrivals a second, up to 1000000")
-	set.Int64Var(&f.poolBytes, "kv-cache-bytes", 0, "size of the page pool; 0 takes nine tenths of a GPU's free memory, less 2 GiB, or 512 MiB on the CPU")
+	set.Int64Var(&f.poolBytes, "kv-cache-bytes", 0, "size of the page pool, to 1125899906842624 (1 PiB); 0 takes what the weights leave of a GPU, less a sixteenth of all, or 512 MiB on the CPU")
 	set.StringVar(&f.policy, "policy", "AirCache", "options of the compression, as in AirCache+alpha=0.7")
 	set.Uint64Var(&f.seed, "seed", 1, "seed of weights, tokens, pictures and arrivals")
 	set.StringVar(&f.out, "json", "", "file of the report, written anew after each figure; empty: none")

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +20,6 @@ import (
 
 	"aircache.dev/aircache/cuda"
 	"aircache.dev/aircache/runtime/backend"
-	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/bench"
 	"aircache.dev/aircache/runtime/bench/chart"
 	"aircache.dev/aircache/runtime/model"
@@ -35,7 +37,7 @@ type benchRun struct {
 func (r *benchRun) run(ctx context.Context) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	device, err := openForBench(r.flags.backend, r.flags.threads)
+	device, err := openDevice(r.flags.backend, r.flags.threads, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -56,20 +58,6 @@ func (r *benchRun) run(ctx context.Context) (err error) {
 	b := &bench.Bench{Device: device, Model: network, Options: r.options, Peers: r.peers, Took: r.took}
 	_, err = b.Run(ctx)
 	return errors.Join(err, r.write())
-}
-
-// openForBench takes the GPU where there is one, unless told otherwise.
-func openForBench(name string, threads int) (backend.Backend, error) {
-	if name != "cpu" {
-		b, err := cuda.Open(cuda.Options{})
-		if err == nil {
-			return b, nil
-		}
-		if name == "cuda" {
-			return nil, err
-		}
-	}
-	return cpu.New(cpu.Options{Threads: threads})
 }
 
 // prepare completes the options by what the device can do at most: what was told, what a peer measured in this call, what is
@@ -116,28 +104,21 @@ func (r *benchRun) load(device backend.Backend) (m *model.LLaVA, name string, er
 	return m, r.flags.shape + ", random weights", err
 }
 
-const (
-	benchHostPool = 512 << 20
-	benchSpare    = 2 << 30 // activations, staged steps, pictures
-)
+// benchHostPool is the page pool's size on the CPU where none is told.
+const benchHostPool = 512 << 20
 
-// pool is the size of the page pool: what is told, or what the weights have left of a GPU.
+// pool is the size of the page pool: what is told, or what the weights have left of a GPU, as when serving.
 func (r *benchRun) pool(device backend.Backend) (int64, error) {
-	if r.flags.poolBytes > 0 {
-		return r.flags.poolBytes, nil
-	}
-	gpu, ok := device.(interface{ FreeMemory() (int64, error) })
+	gpu, ok := device.(*cuda.Backend)
 	if !ok {
-		return benchHostPool, nil
+		return cmp.Or(r.flags.poolBytes, benchHostPool), nil
 	}
-	free, err := gpu.FreeMemory()
+	free, total, err := gpu.FreeMemory()
 	if err != nil {
 		return 0, fmt.Errorf("sizing the page pool: %w", err)
 	}
-	if size := free/10*9 - benchSpare; size > 0 {
-		return size, nil
-	}
-	return 0, fmt.Errorf("sizing the page pool: %d bytes are free on the GPU, at least %d are needed", free, int64(benchSpare))
+	plan, err := planGPUCache(r.flags.poolBytes, free, total, math.MaxInt64)
+	return plan.bytes, err
 }
 
 // took prints a figure and writes the report: what was measured before an error or an interruption stays.
