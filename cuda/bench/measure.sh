@@ -41,7 +41,7 @@ fi
 if [[ $what == *sanitize* ]]; then
   for op in $ops; do
     for tool in memcheck racecheck; do
-      (timeout 75 compute-sanitizer --tool $tool --error-exitcode 9 "$build/${op}_test" >"$out/${op}_$tool.log" 2>&1; echo "status $?" >>"$out/${op}_$tool.log") &
+      (AIRCACHE_FEW=1 timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 "$build/${op}_test" >"$out/${op}_$tool.log" 2>&1; echo "status $?" >>"$out/${op}_$tool.log") &
     done
   done
   wait

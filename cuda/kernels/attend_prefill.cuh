@@ -264,10 +264,11 @@ __device__ __forceinline__ void attend_rows(const Answer& answer, const bf16* q,
   write_rows<kDim>(state, answer, rows, scale);
 }
 
-// The last rows of a prompt see the most keys: their blocks come first, so that none is left alone at the end.
+// The grid is (heads, blocks of rows, sequences). The last rows of a prompt see the most keys: their blocks come first, of all heads, so
+// that none is left alone at the end; heads that share keys run side by side.
 template <int kDim>
 __global__ void __launch_bounds__(kPrefillThreads) attend_prefill(PrefillParams p) {
-  const int sequence = blockIdx.z, head = blockIdx.y, first = (gridDim.x - 1 - blockIdx.x) * kTileRows;
+  const int sequence = blockIdx.z, head = blockIdx.x, first = int(gridDim.y - 1 - blockIdx.y) * kTileRows;
   const int entry = p.layer * p.batch.sequences + sequence, begin = p.batch.first_row[sequence], rows = p.batch.first_row[sequence + 1] - begin;
   if (first >= rows) return;
   const int row = begin + first, stride = p.heads.query * kDim;
@@ -285,7 +286,7 @@ __global__ void __launch_bounds__(kPrefillThreads) attend_prefill(PrefillParams 
 
 template <int kDim>
 __global__ void __launch_bounds__(kPrefillThreads) mix(MixParams p) {
-  const int head = blockIdx.y, first = blockIdx.x * kTileRows, width = p.heads.width(), stride = p.heads.query * kDim;
+  const int head = blockIdx.x, first = blockIdx.y * kTileRows, width = p.heads.width(), stride = p.heads.query * kDim;
   const bf16* sequence = p.qkv + int64_t(blockIdx.z) * p.rows * width;
   StridedKeys<kDim> keys{sequence + (p.heads.query + head / p.heads.group()) * kDim, int64_t(p.heads.kv) * kDim, width, p.rows, 0};
   bf16* dst = p.dst + (int64_t(blockIdx.z) * p.rows + first) * stride + head * kDim;

@@ -4,7 +4,7 @@
 
 namespace aircache {
 
-static dim3 grid_of(int rows, const Heads& heads, int sequences) { return dim3((rows + kTileRows - 1) / kTileRows, heads.query, sequences); }
+static dim3 grid_of(int rows, const Heads& heads, int sequences) { return dim3(heads.query, (rows + kTileRows - 1) / kTileRows, sequences); }
 
 static bool impossible(const Heads& h) { return h.kv == 0 || h.query % h.kv != 0; }
 
