@@ -39,11 +39,11 @@ bench() { # bench LIMIT NAME FLAGS...
 nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv,noheader | tee -a "$log" || { echo "device.sh: there is no GPU here" >&2; exit 2; }
 for p in $parts; do
   case $p in
-    peers) part 150 peers python3 "$here/peer.py" --out "$out/peers.json" --batch 1,8,16,32 --visual 2048,8192,32768 --text 64 --repeat 15 \
+    peers) part 130 peers python3 "$here/peer.py" --out "$out/peers.json" --batch 1,8,16,32 --visual 2048,8192,32768 --text 64 --repeat 15 \
       --transformers 1x2048,8x8192,32x8192 --eager 6 ;;
-    steps) bench 120 steps --what decode,ragged --batch 1,8,16,32 --visual 2048,8192,32768 ;;
-    prompts) bench 130 prompts --what prefill,vision,compress,capacity --visual 2048,8192,32640 --tokens 2048,8192,32760 --tiles 1,4,10 ;;
-    serve) bench 180 serve --what serve,memory --requests 2000 --arrivals 80 --rate 4 ;;
+    steps) bench 110 steps --what decode,ragged --batch 1,8,16,32 --visual 2048,8192,32768 ;;
+    prompts) bench 110 prompts --what prefill,vision,compress,capacity --visual 2048,8192,32640 --tokens 2048,8192,32760 --tiles 1,4,10 ;;
+    serve) bench 200 serve --what serve,memory --requests 2000 --arrivals 80 --rate 4 ;;
     *) echo "device.sh: $p is no part" >&2; exit 2 ;;
   esac
 done

@@ -186,3 +186,33 @@ func TestWrongOptionsNameFieldAndLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryComparesTheEndWithTheFirstTenth(t *testing.T) {
+	b := newBench(t, "memory")
+	b.Options.Requests = 20
+	used := int64(100 << 20)
+	b.Options.MemoryUsed = func() (int64, error) {
+		used += 1 << 20
+		return used, nil
+	}
+	if f := run(t, b)[0]; f.Value != 9 || f.Repeats != 20 || !strings.Contains(f.Note, "101.0 MiB in use after 2 requests, 110.0 after 20") {
+		t.Errorf("%+v, a growth by 9 MiB wanted: ten looks, a MiB more at each", f)
+	}
+}
+
+func TestAnInterruptedCountOfMemoryTellsWhatWasDone(t *testing.T) {
+	b := newBench(t, "memory")
+	b.Options.Requests = 20
+	ctx, stop := context.WithCancel(t.Context())
+	looks := 0
+	b.Options.MemoryUsed = func() (int64, error) {
+		if looks++; looks == 3 {
+			stop()
+		}
+		return 1 << 20, nil
+	}
+	figures, err := b.Run(ctx)
+	if err == nil || len(figures) != 1 || figures[0].Repeats != 6 {
+		t.Errorf("%v, %+v: an error and a figure of 6 requests wanted", err, figures)
+	}
+}

@@ -110,29 +110,36 @@ func (b *Bench) noteServed(permille int, all []served, times *meter) {
 }
 
 // memory runs many requests of a mix through one engine and compares what the device has given out after the first tenth, when
-// all that grows to its size has grown, with what it has at the end.
+// all that grows to its size has grown, with what it has at the end. Where ctx ends before, the tenths that were done count.
 func (b *Bench) memory(ctx context.Context) error {
 	requests := b.mixed(b.chance(12), b.Options.Requests, 1, 2, 3)
-	warm := max(1, len(requests)/10)
 	return b.serving(ctx, b.lowest(), mostRunning, engine.Discard{}, func(e *engine.Engine) error {
-		if err := runAll(ctx, e, requests[:warm]); err != nil {
-			return err
+		var used []int64 // after each tenth
+		done, part := 0, (len(requests)+9)/10
+		for done < len(requests) {
+			to := min(done+part, len(requests))
+			err := runAll(ctx, e, requests[done:to])
+			if err != nil && ctx.Err() != nil && len(used) > 1 {
+				b.noteMemory(used, part, done)
+			}
+			if err != nil {
+				return err
+			}
+			now, err := b.Options.MemoryUsed()
+			if err != nil {
+				return err
+			}
+			used, done = append(used, now), to
 		}
-		before, err := b.Options.MemoryUsed()
-		if err != nil {
-			return err
-		}
-		if err := runAll(ctx, e, requests[warm:]); err != nil {
-			return err
-		}
-		after, err := b.Options.MemoryUsed()
-		if err != nil {
-			return err
-		}
-		b.add(Figure{Case: Case{What: "memory", Metric: "growth", Permille: b.lowest()}, Unit: "MiB", Value: float64(after-before) / (1 << 20),
-			Repeats: len(requests), Note: fmt.Sprintf("%.1f MiB in use after %d requests, %.1f after %d", float64(before)/(1<<20), warm, float64(after)/(1<<20), len(requests))})
+		b.noteMemory(used, part, done)
 		return nil
 	})
+}
+
+func (b *Bench) noteMemory(used []int64, first, done int) {
+	before, after := float64(used[0])/(1<<20), float64(used[len(used)-1])/(1<<20)
+	b.add(Figure{Case: Case{What: "memory", Metric: "growth", Permille: b.lowest()}, Unit: "MiB", Value: after - before,
+		Repeats: done, Note: fmt.Sprintf("%.1f MiB in use after %d requests, %.1f after %d", before, first, after, done)})
 }
 
 // runAll submits requests at once and waits for all.
