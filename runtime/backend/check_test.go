@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/sampling"
 )
 
@@ -181,6 +182,57 @@ func TestRightArgumentsReachTheDevice(t *testing.T) {
 	}
 	if got := strings.Join(device.calls, " "); got != "reserve stage append attend keep linear" {
 		t.Errorf("the device saw %q", got)
+	}
+}
+
+// compressing is a device that takes every compression.
+type compressing struct {
+	recorder
+	taken int
+}
+
+func (*compressing) Compresses(compress.Options) bool { return true }
+
+func (c *compressing) Compress(Compression) (Ticket, error) { c.taken++; return nil, nil }
+
+func TestWrongCompressionsNeverReachTheDevice(t *testing.T) {
+	device := &compressing{}
+	c := Check(device)
+	if err := c.Reserve(onePool); err != nil {
+		t.Fatal(err)
+	}
+	good := func() Compression {
+		return Compression{Permille: 500, Heads: heads, Sources: []LayerKV{{[]int32{0}, 4}}, Queries: []Tensor{tensor(1, 8)}, Pages: []int32{1, 2},
+			Prompt: compress.Prompt{Rows: 4, Visual: []int32{0, 1}, Observe: []int32{3}}}
+	}
+	for want, spoil := range map[string]func(*Compression){
+		"0 saved queries":              func(x *Compression) { x.Queries = nil },
+		"1001 permille":                func(x *Compression) { x.Permille = 1001 },
+		"layer 0 has 4 rows":           func(x *Compression) { x.Prompt.Rows = 5 },
+		"no query row was saved":       func(x *Compression) { x.Prompt.Observe = nil },
+		"1 x 8 wanted":                 func(x *Compression) { x.Queries[0] = tensor(2, 8) },
+		"no visual row":                func(x *Compression) { x.Prompt.Visual = nil },
+		"visual row 4":                 func(x *Compression) { x.Prompt.Visual[1] = 4 },
+		"padding row -1":               func(x *Compression) { x.Prompt.Padding = []int32{-1} },
+		"page 4 (number 1) is outside": func(x *Compression) { x.Pages[1] = 4 },
+		"1 pages were given": func(x *Compression) {
+			x.Sources, x.Queries = append(x.Sources, x.Sources[0]), append(x.Queries, x.Queries[0])
+			x.Pages = x.Pages[:1]
+		},
+		"0 query heads, 0 KV heads": func(x *Compression) { x.Heads = Heads{} },
+	} {
+		x := good()
+		spoil(&x)
+		_, err := c.Compress(x)
+		if err == nil || !strings.Contains(err.Error(), want) || device.taken != 0 {
+			t.Errorf("%v, the error should say %q", err, want)
+		}
+	}
+	if _, err := c.Compress(good()); err != nil || device.taken != 1 {
+		t.Errorf("a good one: %v", err)
+	}
+	if plain := Check(&recorder{}); plain.Compresses(compress.Options{}) {
+		t.Error("a device without a Compressor compresses")
 	}
 }
 

@@ -72,7 +72,7 @@ func (e *Engine) begin() (err error) {
 	}
 	f.left = e.config.Layers * j.prompt.Rows
 	return e.model.Begin(model.Prompt{Tokens: j.request.Tokens, Visual: visual, KV: f.view, Observe: j.observe, Watcher: f,
-		Slot: j.slot, Draw: j.draw()})
+		Save: f.device, Slot: j.slot, Draw: j.draw()})
 }
 
 // advance prefills a chunk. With the end of the prompt its request joins the running ones, and its first token is in flight.
@@ -94,6 +94,17 @@ func (e *Engine) advance() error {
 func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	j := f.job
 	j.sequence.Advance(j.prompt.Rows)
+	flight := e.newFlight()
+	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
+	if f.device {
+		var err error
+		if flight.ticket, err = e.compress(j); err != nil {
+			return err
+		}
+		j.pending = 1
+		e.filling, e.flights = nil, append(e.flights, flight) // it joins the running ones when the host knows what is kept
+		return nil
+	}
 	j.usage.CompressSeconds = f.scoring.Seconds()
 	plan := f.plan()
 	if f.shadow != nil {
@@ -104,8 +115,6 @@ func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	f.report = e.settle(j, plan)
 	j.pending = 1
 	e.filling, e.running = nil, append(e.running, j)
-	flight := e.newFlight()
-	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
 	e.flights = append(e.flights, flight)
 	return nil
 }

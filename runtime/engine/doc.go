@@ -20,6 +20,13 @@
 // LLaVA-OneVision-7B. Only a layer that alone is more work than a chunk is cut by rows; its queries of the observed rows are
 // collected until it is complete. One layer of 8,192 tokens takes that model about 7 ms on an H100.
 //
+// # Compression by the device
+//
+// Where the model is a [Compressor] that knows the policy's options, no layer is looked at by the host: the prompt ends whole in
+// all layers, the device scores it and copies what stays to fresh pages in one go, and the host reads how much that is when it
+// reads the first token. Then the request joins the running ones. Such a prompt needs the pages of all its layers and those of
+// the copy; one that the pool can hold through the cascade alone takes that way.
+//
 // # Steps ahead
 //
 // On a device that works beside the host (model.Config.Asynchronous) step n+1 is formed and launched before the tokens of step n

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/kv"
 	"aircache.dev/aircache/runtime/model"
@@ -23,16 +24,18 @@ type Engine struct {
 	wake   chan struct{} // something changed while the device goroutine may sleep
 
 	// Of the device goroutine alone.
-	pool    *kv.Pool
-	ledger  *kv.Ledger
-	running []*job
-	filling *filling // the prompt that is on its way into running
-	flights []*flight
-	ahead   bool // a step is launched before the one before it is read
-	blocked bool // the first waiting request waits for pages
-	shadow  *shadow
-	draw    *rand.Rand // which requests get one
-	slots   []int32    // free ones
+	pool     *kv.Pool
+	ledger   *kv.Ledger
+	running  []*job
+	filling  *filling // the prompt that is on its way into running
+	flights  []*flight
+	ahead    bool              // a step is launched before the one before it is read
+	device   Compressor        // compacts prompts by itself; nil: it does not
+	airCache compress.AirCache // how
+	blocked  bool              // the first waiting request waits for pages
+	shadow   *shadow
+	draw     *rand.Rand // which requests get one
+	slots    []int32    // free ones
 
 	// Reused, so that a steady step allocates nothing.
 	landed []*flight
@@ -69,6 +72,7 @@ func New(m Model, opts Options) (*Engine, error) {
 	}
 	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),
 		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape), ahead: opts.Ahead || config.Asynchronous}
+	e.device, e.airCache = deviceOf(m, opts.Policy)
 	for slot := range opts.MaxRunning {
 		e.slots = append(e.slots, int32(opts.MaxRunning-1-slot))
 	}
@@ -111,6 +115,9 @@ func (e *Engine) turn() bool {
 	e.sweep()
 	filled := e.fill()
 	e.decode()
+	for _, j := range e.running {
+		e.tell(j, false)
+	}
 	e.publish()
 	return filled || len(e.running) > 0
 }

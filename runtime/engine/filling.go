@@ -18,6 +18,7 @@ type filling struct {
 	engine  *Engine
 	job     *job
 	view    backend.KVView
+	device  bool              // it is compacted at its end, by the device
 	cascade *compress.Cascade // nil: everything stays
 	whole   string            // why
 	shadow  *kv.Promise       // of the pages that keep the whole prompt for a comparison; nil: what is evicted is gone
@@ -30,7 +31,8 @@ type filling struct {
 
 func (e *Engine) newFilling(j *job, permille int) *filling {
 	f := &filling{engine: e, job: j, whole: j.whole, view: viewOf(j.sequence), held: make([][][]int32, e.config.Layers)}
-	if j.whole == "" {
+	_, f.device = e.copied(j, e.demand(j, permille, answerRows(j.maxTokens)))
+	if j.whole == "" && !f.device {
 		f.cascade = compress.NewCascade(e.opts.Policy, e.quota(j, permille))
 	}
 	return f

@@ -25,6 +25,10 @@ func (e *Engine) endRunning(ends func(*job) ending) {
 func (e *Engine) finish(j *job, end ending) {
 	j.unwatch()
 	j.ended = true
+	e.tell(j, true)
+	if err := e.giveUp(j); err != nil {
+		e.opts.Log.Error("releasing a request's pages failed", "request", j.handle.id, "reason", err)
+	}
 	if j.sequence != nil {
 		e.slots = append(e.slots, j.slot)
 	}
@@ -82,6 +86,11 @@ func (e *Engine) contain(during string, work func() error) (err error) {
 
 // endAll ends everything; nothing is taken afterwards. Steps in flight are nobody's any more.
 func (e *Engine) endAll(how ending) {
+	for _, f := range e.flights {
+		if f.ticket != nil && !f.jobs[0].ended {
+			e.finish(f.jobs[0], how) // on its way to the running ones
+		}
+	}
 	e.flights = nil
 	if e.filling != nil {
 		e.endFilling(how)

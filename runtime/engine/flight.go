@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/model"
 	"aircache.dev/aircache/runtime/sampling"
 )
@@ -15,10 +16,11 @@ var errNoChoice = errors.New("no softmax can use the model's logits")
 // flight is a launched step whose tokens the host has not read yet: a decode step, or the end of a prompt.
 type flight struct {
 	step   model.Step
-	jobs   []*job   // one a row
-	filled *filling // of a prompt's end
-	shadow *shadow  // the row behind the jobs'
-	rows   int      // cached rows that the step reads
+	jobs   []*job         // one a row
+	filled *filling       // of a prompt's end
+	ticket backend.Ticket // of its compression
+	shadow *shadow        // the row behind the jobs'
+	rows   int            // cached rows that the step reads
 	start  time.Time
 }
 
@@ -151,6 +153,15 @@ func (e *Engine) landPrompt(f *flight) {
 		return
 	}
 	choices, err := e.read(f)
+	if f.ticket != nil {
+		e.running = append(e.running, j)
+		if err == nil {
+			err = e.contain("compressing", func() error { return e.adopt(f) })
+		}
+		if err != nil && f.filled.shadow != nil && e.shadow == nil {
+			f.filled.shadow.Release()
+		}
+	}
 	now := e.opts.Clock()
 	e.endRunning(func(other *job) ending {
 		if other != j {
@@ -160,8 +171,10 @@ func (e *Engine) landPrompt(f *flight) {
 			return failed(fmt.Errorf("waiting for the first token: %w", err))
 		}
 		j.usage.PrefillSeconds = (now.Sub(f.filled.start) - f.filled.scoring).Seconds()
-		f.filled.report.Usage = j.usage
-		e.opts.Recorder.Prefilled(f.filled.report)
+		if f.ticket == nil {
+			f.filled.report.Usage = j.usage
+			e.opts.Recorder.Prefilled(f.filled.report)
+		}
 		return e.deliver(j, choices[0], now)
 	})
 }

@@ -42,12 +42,13 @@ type Usage struct {
 	KVBytesFull       int64   // the prompt's cache before compression
 	KVBytesKept       int64   // and after it
 
+	// Where a device compresses by itself, recall and curve are worked out meanwhile: the first event has 0 and none.
 	Recall      float64         // share of the importance that was kept, mean over the layers; 1 where nothing was evicted
 	RecallCurve map[int]float64 // retention in percent -> recall; empty where nothing was scored
 	Elite       int             // rows of the observation window, mean over the layers
 	KeptWhole   string          // why a retention under 1000 evicted nothing; empty otherwise
 
-	QueueSeconds, PrefillSeconds, CompressSeconds float64
+	QueueSeconds, PrefillSeconds, CompressSeconds float64 // PrefillSeconds: until the first token, decode steps between chunks included
 }
 
 // Handle is a submitted request.

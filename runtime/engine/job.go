@@ -30,12 +30,15 @@ type job struct {
 	sampler  *sampling.Sampler
 	usage    Usage
 
-	slot    int32           // of the device's memory, where its last token stays
-	next    int32           // the last token that has landed
-	pending int             // tokens in flight
-	drawn   []sampling.Draw // and how they are chosen
-	again   []sampling.Draw // draws of tokens that did not come: the next ones
-	seat    int             // its row, from 1, in the step that is landing
+	slot    int32              // of the device's memory, where its last token stays
+	next    int32              // the last token that has landed
+	pending int                // tokens in flight
+	drawn   []sampling.Draw    // and how they are chosen
+	again   []sampling.Draw    // draws of tokens that did not come: the next ones
+	copy    *kv.Sequence       // what the device keeps of the prompt, until it is known
+	telling chan compress.Plan // of a prompt that is reported later
+	report  Prefill
+	seat    int // its row, from 1, in the step that is landing
 	ended   bool
 }
 

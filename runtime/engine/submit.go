@@ -63,11 +63,19 @@ func (e *Engine) fit(j *job) error {
 
 // need is the pages that a request takes at most when it is admitted at a retention.
 func (e *Engine) need(j *job, permille, answer int) int {
+	d := e.demand(j, permille, answer)
+	if copied, fits := e.copied(j, d); fits {
+		return e.shape.Admission(copied)
+	}
+	return e.shape.Admission(d)
+}
+
+func (e *Engine) demand(j *job, permille, answer int) kv.Demand {
 	d := kv.Demand{Rows: j.prompt.Rows, Answer: answer}
 	if j.whole == "" {
 		d.Visual, d.Kept = len(j.prompt.Visual), e.quota(j, permille).Total(e.config.Layers)
 	}
-	return e.shape.Admission(d)
+	return d
 }
 
 func (e *Engine) quota(j *job, permille int) compress.Quota {

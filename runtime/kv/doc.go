@@ -21,6 +21,9 @@
 // use, that a device which has seen a table need only be told what is new, is the Version's: as long as it stays, pages are
 // only added behind.
 //
+// What a device spreads over the layers by itself goes into spare pages, layer after layer; the tables are made when the host knows
+// how many rows each layer keeps ([Sequence.Adopt]).
+//
 // # Promises
 //
 // Pages are taken when rows are written, but promised when a request is admitted: what its prompt passes through at most, and

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -19,10 +20,11 @@ func FuzzOperations(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 9, 2, 3, 3, 0, 4, 0})
 	f.Add([]byte{0, 0, 0, 1, 1, 200, 1, 17, 2, 16, 5, 1, 4, 1, 4, 1, 0, 3})
 	f.Add([]byte{0, 5, 1, 5, 3, 2, 3, 130, 3, 7, 1, 5, 4, 0})
+	f.Add([]byte{0, 0, 7, 9, 7, 3, 1, 5, 4, 0, 7, 19, 4, 0, 7, 8, 7, 200})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		w := &truth{t: t, pool: NewPool(small), ledger: NewLedger(small)}
 		for i := 0; i+1 < len(script) && i < 400; i += 2 {
-			w.do(script[i]%7, int(script[i+1]))
+			w.do(script[i]%8, int(script[i+1]))
 			w.recount()
 		}
 		for _, s := range w.sequences {
@@ -56,12 +58,35 @@ func (w *truth) do(op byte, arg int) {
 		}
 	case 5:
 		w.writeLayer(s, arg)
+	case 7:
+		w.spare(s, arg)
 	case 6:
 		if p, err := w.ledger.Reserve(arg % 25); err == nil {
 			w.promises = append(w.promises, p)
 		} else if len(w.promises) > 0 {
 			w.promises[arg%len(w.promises)].Shrink(arg % 7)
 		}
+	}
+}
+
+// spare takes pages for rows that another spreads, or spreads them.
+func (w *truth) spare(s *Sequence, arg int) {
+	free, position := w.pool.Free(), s.Position
+	if len(s.spare) == 0 {
+		pages, err := s.Spare(arg % 12)
+		if err != nil && w.pool.Free() != free || err == nil && w.pool.Free() != free-len(pages) {
+			w.t.Fatalf("spare pages: %v, free pages went from %d to %d", err, free, w.pool.Free())
+		}
+		return
+	}
+	spare, rows, empty := slices.Clone(s.spare), []int{arg % 17, arg / 17}, s.Pages() == len(s.spare)
+	need := small.PagesFor(rows[0]) + small.PagesFor(rows[1])
+	err := s.Adopt(rows)
+	if (err == nil) != (empty && need <= len(spare)) || s.Position != position {
+		w.t.Fatalf("adopting %v of %d pages: %v", rows, len(spare), err)
+	}
+	if err == nil && !slices.Equal(slices.Concat(s.Tables[0].Pages, s.Tables[1].Pages), spare[:need]) {
+		w.t.Fatalf("rows %v lie in %+v, not in order in %v", rows, s.Tables, spare)
 	}
 }
 
@@ -102,6 +127,15 @@ func (w *truth) compact(s *Sequence, arg int) {
 	}
 }
 
+func (w *truth) own(owner map[int32]bool, pages []int32) {
+	for _, page := range pages {
+		if owner[page] {
+			w.t.Fatalf("page %d has two owners", page)
+		}
+		owner[page] = true
+	}
+}
+
 func (w *truth) recount() {
 	owner := map[int32]bool{}
 	for _, s := range w.sequences {
@@ -109,13 +143,9 @@ func (w *truth) recount() {
 			if small.PagesFor(t.Rows) > len(t.Pages) {
 				w.t.Fatalf("%d rows in %d pages", t.Rows, len(t.Pages))
 			}
-			for _, page := range t.Pages {
-				if owner[page] {
-					w.t.Fatalf("page %d has two owners", page)
-				}
-				owner[page] = true
-			}
+			w.own(owner, t.Pages)
 		}
+		w.own(owner, s.spare)
 	}
 	for _, page := range w.pool.free {
 		if owner[page] {

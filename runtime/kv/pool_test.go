@@ -195,6 +195,32 @@ func TestAdmissionCoversEverySpread(t *testing.T) {
 	}
 }
 
+// A prompt that is copied at its end is whole until then.
+func TestAdmissionCoversACopy(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 5000 {
+		s := Shape{PageTokens: 1 + r.IntN(16), Layers: 1 + r.IntN(12)}
+		d := Demand{Visual: 1 + r.IntN(200), Answer: r.IntN(60), Copied: true}
+		d.Rows, d.Kept = d.Visual+r.IntN(80), r.IntN(s.Layers*d.Visual)
+		fresh, answer, left := 0, 0, d.Kept
+		for l := range s.Layers {
+			kept := min(d.Visual, left)
+			if l < s.Layers-1 {
+				kept = r.IntN(kept + 1)
+			}
+			left -= kept
+			fresh, answer = fresh+s.PagesFor(d.Rows-d.Visual+kept), answer+s.PagesFor(d.Rows-d.Visual+kept+d.Answer)
+		}
+		if promise := s.Admission(d); fresh > s.Fresh(d) || promise < answer || promise < s.Layers*s.PagesFor(d.Rows)+fresh {
+			t.Fatalf("%+v in %+v: %d pages promised, the copy takes %d of %d, the answer %d", d, s, promise, fresh, s.Fresh(d), answer)
+		}
+	}
+	s := Shape{Pages: 1000, PageTokens: 16, Layers: 8}
+	if got := s.Admission(Demand{Rows: 620, Visual: 576, Kept: 8 * 576, Copied: true}); got != 312 {
+		t.Errorf("a prompt of which all stays takes %d pages, want 312: nothing is copied", got)
+	}
+}
+
 func TestShapeForRefusesAPoolThatHoldsNothing(t *testing.T) {
 	if s, err := ShapeFor(9*16*512, 8, 16, 512); err != nil || s.Pages != 9 || s.Bytes(9) != 73728 {
 		t.Errorf("got %+v, %v", s, err)

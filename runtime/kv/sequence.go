@@ -1,6 +1,9 @@
 package kv
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Table is where one layer of a sequence lies: Rows rows in Pages, in order.
 type Table struct {
@@ -15,6 +18,7 @@ type Sequence struct {
 	Tables   []Table
 	Position int
 	Version  uint64 // of the tables, in this pool: as long as it stays, pages are only added behind
+	spare    []int32
 }
 
 // NewSequence holds nothing yet.
@@ -109,6 +113,45 @@ func (s *Sequence) Fill(layer, rows int, write func(pages []int32) error) error 
 	return nil
 }
 
+// Spare takes pages that will hold rows which somebody else spreads over the layers, and returns them in the order in which they
+// must be filled. Adopt says what came of it.
+func (s *Sequence) Spare(n int) ([]int32, error) {
+	if len(s.spare) > 0 || s.Pages() > 0 {
+		return nil, fmt.Errorf("taking spare pages: the sequence has %d, and %d pages", len(s.spare), s.Pages())
+	}
+	pages, err := s.pool.Take(n)
+	if err != nil {
+		return nil, fmt.Errorf("taking spare pages: %w", err)
+	}
+	s.spare = pages
+	return slices.Clone(pages), nil
+}
+
+// Adopt makes tables of the spare pages: each layer's rows lie in the next ones. What is left is free.
+func (s *Sequence) Adopt(rows []int) error {
+	if len(rows) != len(s.Tables) {
+		return fmt.Errorf("adopting spare pages: %d layers have rows, the sequence has %d", len(rows), len(s.Tables))
+	}
+	if held := s.Pages() - len(s.spare); held > 0 {
+		return fmt.Errorf("adopting spare pages: the sequence has %d others", held)
+	}
+	need := 0
+	for _, n := range rows {
+		need += s.pool.shape.PagesFor(max(n, 0))
+	}
+	if need > len(s.spare) || slices.Min(rows) < 0 {
+		return fmt.Errorf("adopting spare pages: rows %v take %d pages, there are %d", rows, need, len(s.spare))
+	}
+	left := s.spare
+	for l, n := range rows {
+		pages := s.pool.shape.PagesFor(n)
+		s.Tables[l] = Table{Pages: left[:pages:pages], Rows: n}
+		left = left[pages:]
+	}
+	s.spare = nil
+	return s.pool.Return(left)
+}
+
 // Rewind forgets the last n rows of every layer; their pages stay for those that follow.
 func (s *Sequence) Rewind(n int) {
 	for l := range s.Tables {
@@ -120,6 +163,10 @@ func (s *Sequence) Rewind(n int) {
 // Release gives all pages back; a second time it does nothing.
 func (s *Sequence) Release() error {
 	s.Version = s.pool.nextVersion()
+	if err := s.pool.Return(s.spare); err != nil {
+		return fmt.Errorf("releasing spare pages: %w", err)
+	}
+	s.spare = nil
 	for l := range s.Tables {
 		if err := s.pool.Return(s.Tables[l].Pages); err != nil {
 			return fmt.Errorf("releasing layer %d: %w", l, err)
@@ -129,9 +176,9 @@ func (s *Sequence) Release() error {
 	return nil
 }
 
-// Pages and Rows over all layers.
+// Pages and Rows over all layers; spare pages count.
 func (s *Sequence) Pages() int {
-	n := 0
+	n := len(s.spare)
 	for _, t := range s.Tables {
 		n += len(t.Pages)
 	}

@@ -33,10 +33,11 @@ func (s Shape) Bytes(pages int) int64 { return int64(pages) * s.PageBytes }
 
 // Demand is what the pages of a request depend on.
 type Demand struct {
-	Rows   int // of the prompt
-	Answer int // rows that follow at most
-	Visual int // rows of the prompt that may be evicted in each layer; 0: nothing is
-	Kept   int // visual rows that stay, over all layers
+	Rows   int  // of the prompt
+	Answer int  // rows that follow at most
+	Visual int  // rows of the prompt that may be evicted in each layer; 0: nothing is
+	Kept   int  // visual rows that stay, over all layers
+	Copied bool // the prompt is whole in all layers when what is kept is copied to fresh pages; else it is compacted layer by layer
 }
 
 // Admission is what a request may need at most. A prompt that is compressed layer by layer passes through one whole layer
@@ -45,6 +46,10 @@ type Demand struct {
 //	prefill   sum over L-1 layers of the kept rows, + pages(prompt)
 //	answer    sum over L layers of the kept rows and the answer
 //
+// Where they are copied to fresh pages in the end, all layers are whole until then:
+//
+//	prefill   L * pages(prompt) + sum over L layers of the kept rows
+//
 // How the kept rows are spread over the layers is not known yet, so each layer may waste most of a page.
 func (s Shape) Admission(d Demand) int {
 	whole := s.Layers * s.PagesFor(d.Rows+d.Answer)
@@ -52,10 +57,16 @@ func (s Shape) Admission(d Demand) int {
 		return whole
 	}
 	text, before := d.Rows-d.Visual, s.Layers-1
-	prefill := s.spread(before, text, min(d.Kept, before*d.Visual)+before) + s.PagesFor(d.Rows)
 	answer := s.spread(s.Layers, text+d.Answer, d.Kept)
+	if d.Copied {
+		return max(s.Layers*s.PagesFor(d.Rows)+s.Fresh(d), answer)
+	}
+	prefill := s.spread(before, text, min(d.Kept, before*d.Visual)+before) + s.PagesFor(d.Rows)
 	return min(whole, max(prefill, answer))
 }
+
+// Fresh is how many pages take the kept rows of a prompt, however they are spread.
+func (s Shape) Fresh(d Demand) int { return s.spread(s.Layers, d.Rows-d.Visual, d.Kept) }
 
 // spread is the most pages that layers take with so many rows each, and extra rows divided among them in any way: a layer of n
 // rows takes at most (n + PageTokens-1) / PageTokens.

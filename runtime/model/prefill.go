@@ -15,6 +15,7 @@ type Prompt struct {
 	KV      backend.KVView // its layers' pages may come with Watcher.Before
 	Observe []int32        // ascending indices of Tokens whose queries the watcher wants
 	Watcher Watcher        // may be nil
+	Save    bool           // keeps the observed rows' queries of all layers, for Compress
 
 	Slot int32 // where the device keeps the first token of the answer
 	Draw sampling.Draw
@@ -29,6 +30,7 @@ type prefill struct {
 	x, angles   backend.Tensor
 	layer, from int
 	observed    int                // of Observe, queries saved of this layer
+	saved       []backend.Tensor   // queries of the layers that have run
 	queries     backend.Tensor     // [len(Observe), Heads*HeadDim]
 	table       []backend.LayerKV  // a unit's: of the present layer alone
 	sequence    []backend.Sequence // the unit's
@@ -57,7 +59,7 @@ func (m *LLaVA) begin(p Prompt, images []int32) error {
 		return err
 	}
 	f := &m.prompt
-	*f = prefill{Prompt: p, x: v[0], angles: v[1], table: f.table, sequence: f.sequence[:0]}
+	*f = prefill{Prompt: p, x: v[0], angles: v[1], table: f.table, sequence: f.sequence[:0], saved: f.saved[:0]}
 	if len(f.table) == 0 {
 		f.table = make([]backend.LayerKV, m.config.Layers)
 	}
@@ -128,7 +130,8 @@ func (m *LLaVA) advance(most int) error {
 	return m.ops.Refused()
 }
 
-// beginLayer gets the layer's pages and the memory of its queries. All layers' queries lie in the same place, one after the other.
+// beginLayer gets the layer's pages and the memory of its queries. All layers' queries lie in the same place, one after the other,
+// unless they are saved.
 func (m *LLaVA) beginLayer() error {
 	f := &m.prompt
 	f.observed = 0
@@ -141,11 +144,18 @@ func (m *LLaVA) beginLayer() error {
 	if len(f.Observe) == 0 {
 		return nil
 	}
+	layers, layer := 1, 0
+	if f.Save {
+		layers, layer = m.config.Layers, f.layer
+	}
 	var q [1]backend.Tensor
-	if err := m.queries.top(q[:], len(f.Observe)); err != nil {
+	if err := m.queries.top(q[:], layers*len(f.Observe)); err != nil {
 		return err
 	}
-	f.queries = q[0]
+	f.queries = q[0].Slice(layer*len(f.Observe), (layer+1)*len(f.Observe))
+	if f.Save {
+		f.saved = append(f.saved, f.queries)
+	}
 	return nil
 }
 
@@ -200,6 +210,9 @@ func (m *LLaVA) show() error {
 		o.queries = f.queries
 		for _, row := range f.Observe {
 			o.rows = append(o.rows, int32(before.Len)+row)
+		}
+		if f.Save {
+			return f.Watcher.After(o)
 		}
 		if err := m.ops.Sync(); err != nil { // the time until here is the prompt's, not the scores'
 			return err
