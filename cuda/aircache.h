@@ -146,7 +146,7 @@ typedef struct {
 AIRCACHE_API int32_t aircache_reserve(aircache_reserve_params *p); /* replaces the pool; after an error the old one stands */
 
 #define AIRCACHE_SLOTS 1024
-#define AIRCACHE_BATCHES 4      /* batches whose choices can be asked for */
+#define AIRCACHE_BATCHES 4      /* batches sampled last, whose choices can be asked for */
 #define AIRCACHE_ALTERNATIVES 20 /* reported with a choice at most */
 #define AIRCACHE_NO_PAGES (-1)
 
@@ -210,7 +210,7 @@ typedef struct {
   aircache_context *context;
   int32_t count;
   int32_t reserved;
-  aircache_choice *choice; /* out: host memory of the library, good until the fourth stage_begin after the batch's own */
+  aircache_choice *choice; /* out: host memory of the library, good until the fourth sample after the batch's own */
 } aircache_sampled_params;
 AIRCACHE_API int32_t aircache_sampled(aircache_sampled_params *p); /* waits for that sample alone */
 

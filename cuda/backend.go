@@ -23,8 +23,8 @@ type Backend struct {
 	err     error // the first since the last Sync
 	lost    error // the device failed: stays
 
-	steps      [backend.BatchesAlive]batch // staged last
-	next       int                         // place of the next one
+	steps      [backend.BatchesAlive]batch // those sampled last, and the one staged last
+	staged     int                         // place of that one
 	generation uint64                      // of the addresses that graphs hold
 	graphs     map[string]*graph
 	recording  *graph

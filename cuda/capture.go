@@ -7,8 +7,9 @@ import (
 
 // graph is a step that was recorded.
 type graph struct {
-	handle uintptr
-	holds  map[*memory]bool // memory whose addresses are in it
+	handle  uintptr
+	holds   map[*memory]bool // memory whose addresses are in it
+	samples bool
 }
 
 // Capture runs a step as it is when its key is first seen, so that products are tuned and kernels loaded; records it the second
@@ -26,6 +27,7 @@ func (b *Backend) Capture(key string, record func()) {
 	}
 	p := b.graph(g)
 	b.run(b.library.graphLaunch, unsafe.Pointer(p))
+	b.steps[b.staged].sampled = g.samples
 }
 
 // record turns the ops of a step into a graph without running them.

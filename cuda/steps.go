@@ -14,6 +14,7 @@ type batch struct {
 	id        int32 // the library's
 	rows      int
 	sequences int
+	sampled   bool
 	tops      []int // alternatives wanted of each sequence
 	choices   []sampling.Choice
 }
@@ -52,9 +53,11 @@ func (b *Backend) Stage(s []backend.Sequence) (backend.Batch, error) {
 		b.generation = p.generation
 		b.dropGraphs(func(g *graph) bool { return g.handle != 0 })
 	}
-	step := &b.steps[b.next]
-	b.next = (b.next + 1) % len(b.steps)
-	step.id, step.rows, step.sequences, step.tops = p.batch, int(p.rows), len(s), step.tops[:0]
+	if b.steps[b.staged].sampled {
+		b.staged = (b.staged + 1) % len(b.steps)
+	}
+	step := &b.steps[b.staged]
+	step.id, step.rows, step.sequences, step.sampled, step.tops = p.batch, int(p.rows), len(s), false, step.tops[:0]
 	for i := range s {
 		step.tops = append(step.tops, min(s[i].Draw.Top, mostAlternatives))
 	}
@@ -144,6 +147,11 @@ func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, _ backend.Batch, h 
 
 func (b *Backend) Sample(logits backend.Tensor, _ backend.Batch) {
 	b.step(b.library.sample, stepParams{x: b.matrix(logits)})
+	if b.recording != nil {
+		b.recording.samples = true
+		return
+	}
+	b.steps[b.staged].sampled = true
 }
 
 // Sampled waits for the copy that followed the batch's Sample.

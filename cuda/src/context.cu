@@ -129,10 +129,8 @@ static int32_t open_context(aircache_context* c, aircache_open_params* p) {
   AIRCACHE_TRY(check(c, cudaMalloc(reinterpret_cast<void**>(&c->last_token), AIRCACHE_SLOTS * sizeof(int)), "allocating the slots"));
   AIRCACHE_TRY(check(c, cudaMemsetAsync(c->last_token, 0, AIRCACHE_SLOTS * sizeof(int), c->stream), "clearing the slots"));
   for (int i = 0; i < 2; i++) AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(&c->bounced[i], cudaEventDisableTiming), "creating an event"));
-  for (Staged& s : c->staged) {
-    AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(&s.copied, cudaEventDisableTiming), "creating an event"));
-    AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(&s.sampled, cudaEventDisableTiming), "creating an event"));
-  }
+  for (Staged& s : c->staged) AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(&s.copied, cudaEventDisableTiming), "creating an event"));
+  for (Choices& s : c->sampled) AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(&s.here, cudaEventDisableTiming), "creating an event"));
   AIRCACHE_TRY(prove(c, p));
 #ifdef __CUDACC__
   std::string missing;
@@ -170,10 +168,10 @@ int32_t aircache_close(aircache_context_params* p) {
     cudaFreeHost(c->bounce[i].data);
     if (c->bounced[i]) cudaEventDestroy(c->bounced[i]);
   }
-  for (Staged& s : c->staged) {
-    cudaFreeHost(s.packed.data);
-    cudaFreeHost(s.choices.data);
-    for (cudaEvent_t event : {s.copied, s.sampled})
+  for (int i = 0; i < AIRCACHE_BATCHES; i++) {
+    cudaFreeHost(c->staged[i].packed.data);
+    cudaFreeHost(c->sampled[i].list.data);
+    for (cudaEvent_t event : {c->staged[i].copied, c->sampled[i].here})
       if (event) cudaEventDestroy(event);
   }
   cudaStream_t stream = c->stream;

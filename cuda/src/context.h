@@ -22,14 +22,17 @@ struct DeviceBlock {
   size_t size = 0;
 };
 
-// Staged is one of the batches whose choices can be asked for.
+// Staged is a step on its way to the device.
 struct Staged {
-  HostBlock packed;   // the step, as it goes to the device
-  HostBlock choices;  // [sequences] of aircache_choice
-  cudaEvent_t copied = nullptr;   // packed is on the device
-  cudaEvent_t sampled = nullptr;  // choices are here
-  int id = 0, sequences = 0;
-  bool has_choices = false;
+  HostBlock packed;
+  cudaEvent_t copied = nullptr;
+};
+
+// Choices are those of one of the batches sampled last, on the host.
+struct Choices {
+  HostBlock list;  // [sequences] of aircache_choice
+  cudaEvent_t here = nullptr;
+  int batch = 0, sequences = 0;
 };
 
 // Step is the batch staged last, on the device.
@@ -69,9 +72,11 @@ struct aircache_context {
 
   aircache::Pool pool;
   aircache::Staged staged[AIRCACHE_BATCHES];
+  aircache::Choices sampled[AIRCACHE_BATCHES];
   aircache::DeviceBlock packed, choices;
   aircache::Step step;
-  int batches = 0;
+  int batches = 0;  // begun so far; the last one is the step
+  unsigned samples = 0;
   uint64_t generation = 1;  // of the addresses that graphs hold
   int* last_token = nullptr;  // [AIRCACHE_SLOTS]
 };

@@ -25,7 +25,8 @@ struct CublasLt {
 
   enum { kCompute32F = 68, kTranspose = 1, kR32F = 0, kR16BF = 14 };
   enum OperationAttribute { kTransposeA = 3, kEpilogue = 7, kBiasPointer = 8, kBiasType = 26 };
-  enum { kEpilogueBias = 4, kPreferMaxWorkspace = 1 };
+  enum { kEpilogueBias = 4, kPreferMaxWorkspace = 1, kPreferReductions = 3 };
+  enum : uint32_t { kReduceInFloat = 2 };  // of a product that is split: partial sums are never rounded to the result's type
 
   size_t (*version)();
   int (*create)(Handle*);

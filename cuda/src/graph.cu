@@ -4,11 +4,13 @@
 namespace aircache {
 
 int32_t keep_choices(aircache_context* c) {
-  Staged& s = c->staged[c->batches % AIRCACHE_BATCHES];
+  Choices& s = c->sampled[c->samples++ % AIRCACHE_BATCHES];
+  s.batch = c->batches, s.sequences = c->step.batch.sequences;
   const size_t bytes = size_t(s.sequences) * sizeof(aircache_choice);
-  AIRCACHE_TRY(check(c, cudaMemcpyAsync(s.choices.data, c->choices.data, bytes, cudaMemcpyDeviceToHost, c->stream), "copying choices"));
-  s.has_choices = true;
-  return check(c, cudaEventRecord(s.sampled, c->stream), "copying choices");
+  AIRCACHE_TRY(check(c, cudaEventSynchronize(s.here), "waiting for earlier choices"));
+  AIRCACHE_TRY(grow(c, &s.list, bytes, "allocating pinned memory for choices"));
+  AIRCACHE_TRY(check(c, cudaMemcpyAsync(s.list.data, c->choices.data, bytes, cudaMemcpyDeviceToHost, c->stream), "copying choices"));
+  return check(c, cudaEventRecord(s.here, c->stream), "copying choices");
 }
 
 struct Graph {
@@ -69,10 +71,12 @@ int32_t aircache_graph_free(aircache_graph_params* p) {
 
 int32_t aircache_sampled(aircache_sampled_params* p) {
   AIRCACHE_ENTER(p);
-  Staged& s = c->staged[p->batch % AIRCACHE_BATCHES];
-  if (p->batch < 1 || s.id != p->batch || !s.has_choices) return fail(c, AIRCACHE_ARGUMENT, "asking for choices: batch %d was not sampled, or is gone", p->batch);
-  AIRCACHE_TRY(check(c, cudaEventSynchronize(s.sampled), "waiting for choices"));
-  p->count = s.sequences;
-  p->choice = reinterpret_cast<aircache_choice*>(s.choices.data);
-  return AIRCACHE_OK;
+  for (const Choices& s : c->sampled) {
+    if (p->batch < 1 || s.batch != p->batch) continue;
+    AIRCACHE_TRY(check(c, cudaEventSynchronize(s.here), "waiting for choices"));
+    p->count = s.sequences;
+    p->choice = reinterpret_cast<aircache_choice*>(s.list.data);
+    return AIRCACHE_OK;
+  }
+  return fail(c, AIRCACHE_ARGUMENT, "asking for choices: batch %d was not sampled, or is gone", p->batch);
 }

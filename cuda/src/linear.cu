@@ -101,6 +101,8 @@ std::vector<CublasLt::Heuristic> Linear::State::candidates(const LinearPlan& pla
   int got = 0;
   if (lt.preference_create(&preference) == 0) {
     lt.preference_set(preference, CublasLt::kPreferMaxWorkspace, &kWorkspace, sizeof kWorkspace);
+    const uint32_t reductions = CublasLt::kReduceInFloat;
+    lt.preference_set(preference, CublasLt::kPreferReductions, &reductions, sizeof reductions);
     if (lt.heuristic(handle, plan.operation, plan.w, plan.x, plan.dst, plan.dst, preference, kCandidates, found.data(), &got) != 0) got = 0;
     lt.preference_destroy(preference);
   }

@@ -24,8 +24,8 @@ struct Room {
   }
 };
 
-// Work is what a score needs on the device.
-struct Work {
+// ScoreRoom is what a score needs on the device.
+struct ScoreRoom {
   int *pages, *table, *row, *elite, *elites, *visual;
   float *weight, *part, *sum;
   float2 *mass, *factor;
@@ -54,7 +54,7 @@ static int32_t fetch(aircache_context* c, std::vector<float>& to, const float* f
 }
 
 // begin tests the shape and brings the lists over.
-static int32_t begin(aircache_context* c, const aircache_score_params* p, Work* w, Observed* seen) {
+static int32_t begin(aircache_context* c, const aircache_score_params* p, ScoreRoom* w, Observed* seen) {
   const Heads h = heads_of(p->heads);
   if (c->capturing || !c->pool.pages || h.kv != c->pool.heads.kv || h.dim != c->pool.heads.dim || h.query != c->pool.heads.query || p->query.type != AIRCACHE_BF16) {
     return fail(c, AIRCACHE_ARGUMENT, "scoring: heads %d/%d of %d, the pool has %d/%d of %d; queries are bfloat16, and no graph is being captured", h.query, h.kv, h.dim,
@@ -77,7 +77,7 @@ static int32_t begin(aircache_context* c, const aircache_score_params* p, Work* 
 }
 
 // weigh runs mass, factors and columns, and brings [kv, columns] sums to the host. weight is [queries] on the host, or null.
-static int32_t weigh(aircache_context* c, const Work& w, const Observed& seen, const Window& window, const Columns& columns, bool with_window, const float* weight,
+static int32_t weigh(aircache_context* c, const ScoreRoom& w, const Observed& seen, const Window& window, const Columns& columns, bool with_window, const float* weight,
                      std::vector<float>& sums) {
   const Heads h = seen.heads;
   if (weight) AIRCACHE_TRY(send(c, w.weight, weight, size_t(seen.rows)));
@@ -102,7 +102,7 @@ using namespace aircache;
 
 int32_t aircache_relevance(aircache_score_params* p) {
   AIRCACHE_ENTER(p);
-  Work w;
+  ScoreRoom w;
   Observed seen;
   AIRCACHE_TRY(begin(c, p, &w, &seen));
   AIRCACHE_TRY(check(c, run_relevance({seen, w.part, 0}, c->stream), "weighing text rows"));
@@ -115,7 +115,7 @@ int32_t aircache_relevance(aircache_score_params* p) {
 
 int32_t aircache_importance(aircache_score_params* p) {
   AIRCACHE_ENTER(p);
-  Work w;
+  ScoreRoom w;
   Observed seen;
   AIRCACHE_TRY(begin(c, p, &w, &seen));
   AIRCACHE_TRY(send(c, w.elite, p->elite, size_t(p->elites)));
@@ -138,7 +138,7 @@ int32_t aircache_importance(aircache_score_params* p) {
 
 int32_t aircache_columns(aircache_score_params* p) {
   AIRCACHE_ENTER(p);
-  Work w;
+  ScoreRoom w;
   Observed seen;
   AIRCACHE_TRY(begin(c, p, &w, &seen));
   std::vector<float> sums;
@@ -149,7 +149,7 @@ int32_t aircache_columns(aircache_score_params* p) {
 
 int32_t aircache_density(aircache_score_params* p) {
   AIRCACHE_ENTER(p);
-  Work w;
+  ScoreRoom w;
   Observed seen;
   AIRCACHE_TRY(begin(c, p, &w, &seen));
   AIRCACHE_TRY(check(c, run_density(w.part, values<bf16>(p->query), c->pool.pages, w.pages, w.row, p->queries, p->bar, seen.heads, c->stream), "measuring density"));

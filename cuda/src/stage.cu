@@ -128,10 +128,8 @@ int32_t aircache_stage_begin(aircache_stage_params* p) {
   const StepLayout at(p->rows, p->sequences, p->layers, p->page_numbers);
   Staged& s = staged_of(c, ++c->batches);
   AIRCACHE_TRY(check(c, cudaEventSynchronize(s.copied), "waiting for an earlier step's copy"));
-  AIRCACHE_TRY(check(c, cudaEventSynchronize(s.sampled), "waiting for an earlier step's choices"));
   AIRCACHE_TRY(grow(c, &s.packed, at.bytes, "allocating pinned memory for a step"));
-  AIRCACHE_TRY(grow(c, &s.choices, size_t(p->sequences) * sizeof(aircache_choice), "allocating pinned memory for choices"));
-  s.id = p->batch = c->batches, s.sequences = p->sequences, s.has_choices = false;
+  p->batch = c->batches;
   char* base = s.packed.data;
   const auto ints = [&](size_t offset) { return reinterpret_cast<int32_t*>(base + offset); };
   p->first_row = ints(at.first_row), p->row_sequence = ints(at.row_sequence), p->token = ints(at.token), p->position = ints(at.position);
@@ -143,7 +141,7 @@ int32_t aircache_stage_begin(aircache_stage_params* p) {
 int32_t aircache_stage_end(aircache_stage_params* p) {
   AIRCACHE_ENTER(p);
   Staged& s = staged_of(c, p->batch);
-  if (p->batch != c->batches || s.id != p->batch || c->capturing) return fail(c, AIRCACHE_ARGUMENT, "staging: batch %d is not the one that was begun last", p->batch);
+  if (p->batch != c->batches || c->capturing) return fail(c, AIRCACHE_ARGUMENT, "staging: batch %d is not the one that was begun last", p->batch);
   const StepLayout at(p->rows, p->sequences, p->layers, p->page_numbers);
   AIRCACHE_TRY(grow_shared(c, &c->packed, at.bytes, "growing the room for staged steps"));
   AIRCACHE_TRY(grow_shared(c, &c->choices, choice_bytes(p->sequences), "growing the room for choices"));
