@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +76,8 @@ func (r *benchRun) prepare(device backend.Backend) error {
 		o.Ceilings = o.Ceilings.Or(r.peers.Ceilings)
 	}
 	o.Ceilings = o.Ceilings.Or(bench.KnownCeilings(device.Name()))
-	if o.Ceilings.Bytes == 0 || o.Ceilings.Products == 0 {
+	timed := slices.ContainsFunc(o.What, func(kind string) bool { return slices.Contains(bench.Timed, kind) })
+	if timed && (o.Ceilings.Bytes == 0 || o.Ceilings.Products == 0) {
 		measured, err := bench.MeasuredCeilings(device, time.Now)
 		if err != nil {
 			return err

@@ -57,6 +57,9 @@ type Options struct {
 // Kinds are what can be measured, in the order in which it is.
 var Kinds = []string{"decode", "ragged", "prefill", "vision", "compress", "capacity", "serve", "memory"}
 
+// Timed are those that have floors in time.
+var Timed = []string{"decode", "ragged", "prefill", "vision", "compress"}
+
 // warmups are the runs before the first that counts: they load code, choose algorithms and record graphs.
 const warmups = 3
 

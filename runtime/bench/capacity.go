@@ -35,7 +35,7 @@ func (b *Bench) capacity() error {
 			per := b.counter.RowBytes() * float64(demand.Kept+b.config.Layers*(b.Options.Text+answerTokens))
 			b.add(Figure{Case: Case{What: "capacity", Metric: "sequences", Visual: visual, Text: b.Options.Text, Permille: permille},
 				Unit: "sequences", Value: float64(held), Floor: float64(pool.Bytes(pool.Pages)) / per,
-				Note: fmt.Sprintf("%.1f GB of pages; each answers %d tokens; the floor is bytes alone", float64(pool.Bytes(pool.Pages))/1e9, answerTokens)})
+				Note: fmt.Sprintf("%.1f GB of pages; each answers %d tokens", float64(pool.Bytes(pool.Pages))/1e9, answerTokens)})
 		}
 	}
 	return nil

@@ -20,12 +20,12 @@ func Line(f bench.Figure) string {
 		b.WriteString(f.Note)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s %s", number(f.Value), f.Unit)
+	b.WriteString(measured(f))
 	if f.High > 0 {
 		fmt.Fprintf(&b, " (%s..%s)", number(f.Low), number(f.High))
 	}
 	if f.Floor > 0 {
-		fmt.Fprintf(&b, "  floor %s, %s", number(f.Floor), share(f))
+		fmt.Fprintf(&b, "  %s %s, %s", limitOf(f), number(f.Floor), share(f))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Peers)) {
 		fmt.Fprintf(&b, "  %s %s", name, number(f.Peers[name]))
@@ -34,6 +34,14 @@ func Line(f bench.Figure) string {
 		fmt.Fprintf(&b, "  [%s]", f.Note)
 	}
 	return b.String()
+}
+
+// limitOf names what Floor is: times cannot be below it, counts not above.
+func limitOf(f bench.Figure) string {
+	if f.Unit == "ms" {
+		return "floor"
+	}
+	return "bytes allow"
 }
 
 // share of the limit that is reached: time down to the floor, or count up to it.

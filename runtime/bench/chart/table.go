@@ -35,7 +35,10 @@ func Markdown(r *bench.Report) []byte {
 		facts = append(facts, name+" "+s.Versions[name])
 	}
 	facts = append(facts, fmt.Sprintf("median of %d", s.Repeat), fmt.Sprintf("policy %s", s.Policy), fmt.Sprintf("seed %d", s.Seed))
-	fmt.Fprintf(&b, "%s.\n\n%s\n\n", strings.Join(facts, "; "), ceilings(s.Ceilings))
+	fmt.Fprintf(&b, "%s.\n\n", strings.Join(facts, "; "))
+	if s.Ceilings != (bench.Ceilings{}) {
+		fmt.Fprintf(&b, "%s\n\n", ceilings(s.Ceilings))
+	}
 	for _, t := range titles {
 		if figures := of(r, t.what); len(figures) > 0 {
 			fmt.Fprintf(&b, "#### %s\n\n", t.title)
@@ -80,13 +83,13 @@ func table(b *bytes.Buffer, r *bench.Report, figures []bench.Figure) {
 			}
 			return number(f.Low) + " .. " + number(f.High)
 		}},
-		{"floor", func(f bench.Figure) string {
+		{limitOf(figures[0]), func(f bench.Figure) string {
 			if f.Floor == 0 {
 				return ""
 			}
 			return number(f.Floor)
 		}},
-		{"of the floor", share},
+		{"share of it", share},
 		{"against", func(f bench.Figure) string { return against(r, f) }},
 	}
 	for _, name := range slices.Sorted(maps.Keys(peers)) {
@@ -126,6 +129,9 @@ func write(b *bytes.Buffer, columns []column, figures []bench.Figure) {
 func measured(f bench.Figure) string {
 	if f.Value == 0 && f.Unit == "ms" {
 		return ""
+	}
+	if f.Unit == "sequences" {
+		return fmt.Sprintf("%.0f", f.Value)
 	}
 	return number(f.Value) + " " + f.Unit
 }
