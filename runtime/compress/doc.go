@@ -13,10 +13,9 @@
 // A [Cascade] does this while the prompt is prefilled, layer by layer (1.5); [Decide] does it at the end. They keep the same
 // rows.
 //
-// The policy `AirCache` follows arXiv 2503.23956; what the paper's sources leave open, and what we add ([Options]; [Paper] is without),
-// is marked "ours". The others are its
-// peers (section 2 of the design). Their scores come from their papers; what may be kept, clips, ties and the protection of
-// text are those of AirCache.
+// The policy `AirCache` follows arXiv 2503.23956; what the paper's sources leave open, and what we add ([Options]; [Paper] is
+// without), is marked "ours". The others are its peers (section 2 of the design). Their scores come from their papers; what may be
+// kept, clips, ties and the protection of text are those of AirCache.
 //
 // Text is never evicted, and padding of pictures goes first: an engine calls [RankLayer], not Rank. A retention of 1000 permille,
 // fewer than [MinVisual] visual rows or no text that can observe them keep everything; where less was asked for, [Plan.Whole] says
