@@ -25,6 +25,7 @@ type Bench struct {
 	sizes   model.Sizes
 	counter Counter
 	figures []Figure
+	tables  uint64 // made so far
 }
 
 // Options say what to measure.
