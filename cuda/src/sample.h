@@ -5,13 +5,22 @@
 
 namespace aircache {
 
-constexpr int kSampleSplits = 16;  // blocks that survey a row of logits
+constexpr int kSampleSplits = 16;  // blocks that look at a row of logits
+constexpr int kSampleWarps = 8;    // of such a block
+constexpr int kLevels = 8;         // how far below the best a token lies
+
+// StretchSurvey is what a warp found in its stretch of a row: tokens up to each level, and what they weigh.
+struct StretchSurvey {
+  unsigned long long mass[kLevels];
+  int near[kLevels];
+};
 
 // LogitSurvey is what a block found in its part of a row.
 struct LogitSurvey {
   float top, sum;  // largest logit, sum of e^(logit - top)
   int token;       // of top; the lower id on a tie
   int broken;      // a logit is NaN or +infinity
+  StretchSurvey stretch[kSampleWarps];  // where a token is drawn
 };
 
 // SampleParams chooses a token of every row of logits, as runtime/sampling does: temperature, then top_k, then top_p, one draw. The
