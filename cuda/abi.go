@@ -149,6 +149,26 @@ type (
 		resultCount                int32
 		result                     unsafe.Pointer
 	}
+	compressParams struct {
+		size                                                   uint32
+		layers                                                 int32
+		context                                                uintptr
+		heads                                                  heads
+		rows                                                   int32
+		query, page, table, observe, visualRow, shownAt, fresh unsafe.Pointer
+		pages, observed, visual, shown, freshPages             int32
+		eliteMin, eliteMax, received, valueNorm, reach         int32
+		layerBudget, permille                                  int32
+		alpha                                                  float64
+		ticket, reserved                                       int32
+	}
+	compressedParams struct {
+		size                  uint32
+		ticket                int32
+		context               uintptr
+		budget, elites, fault unsafe.Pointer
+		score                 unsafe.Pointer
+	}
 	keepParams struct {
 		size              uint32
 		pages             int32

@@ -269,6 +269,43 @@ typedef struct {
 AIRCACHE_API int32_t aircache_keep(aircache_keep_params *p);
 AIRCACHE_API int32_t aircache_read_rows(aircache_keep_params *p);
 
+/* Compression of a whole prompt: runtime/backend's Compressor. Only queued; the caller's lists are free on return, the cache and
+ * the queries must stay until aircache_compressed. The last AIRCACHE_BATCHES of them can be asked for. */
+typedef struct {
+  uint32_t size;
+  int32_t layers;
+  aircache_context *context;
+  aircache_heads heads;
+  int32_t rows;              /* of the prompt, in every layer */
+  void *const *query;        /* [layers] matrices of [observed, query * dim] bfloat16 on the device */
+  const int32_t *page;       /* [pages] of all layers */
+  const int32_t *table;      /* [layers] where a layer's pages start in page */
+  const int32_t *observe;    /* [observed] cache rows that look, ascending */
+  const int32_t *visual_row; /* [visual] cache rows that may go, ascending */
+  const int32_t *shown_at;   /* [shown] indices into visual_row of those that are no padding, ascending */
+  const int32_t *fresh_page; /* [fresh] pages to fill; none: only scores are wanted */
+  int32_t pages, observed, visual, shown, fresh;
+  int32_t elite_min, elite_max;
+  int32_t received;     /* rows of the window count by the attention that they receive, not the same */
+  int32_t value_norm;   /* a row counts by the length of its value too */
+  int32_t reach;        /* neighbours to each side that a row shares its rank with */
+  int32_t layer_budget; /* 0 adaptive, 1 by strength, 2 by skewness, 3 uniform */
+  int32_t permille;
+  double alpha;
+  int32_t ticket; /* out */
+  int32_t reserved;
+} aircache_compress_params;
+AIRCACHE_API int32_t aircache_compress(aircache_compress_params *p);
+
+typedef struct {
+  uint32_t size;
+  int32_t ticket;
+  aircache_context *context;
+  int32_t *budget, *elites, *fault; /* out: [layers] kept visual rows, rows of the window, whether a score was not finite */
+  float *score;                     /* out: [layers, visual], -1 for padding */
+} aircache_compressed_params;
+AIRCACHE_API int32_t aircache_compressed(aircache_compressed_params *p); /* waits for that compression alone */
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,8 @@ type params struct {
 	reserve reserveParams
 	score   scoreParams
 	keep    keepParams
+	squeeze compressParams
+	squozen compressedParams
 }
 
 var _ backend.Backend = (*Backend)(nil)

@@ -26,6 +26,7 @@ type library struct {
 	reserve, stageBegin, stageEnd                                  uintptr
 	embed, angles, appendKV, attend, mix, sample, sampled          uintptr
 	captureBegin, captureEnd, graphLaunch, graphFree               uintptr
+	compress, compressed                                           uintptr
 	relevance, importance, columns, density, keepRows, readRowsOut uintptr
 }
 
@@ -63,6 +64,7 @@ func (l *library) symbols() map[string]*uintptr {
 		"aircache_sample": &l.sample, "aircache_sampled": &l.sampled,
 		"aircache_capture_begin": &l.captureBegin, "aircache_capture_end": &l.captureEnd, "aircache_graph_launch": &l.graphLaunch, "aircache_graph_free": &l.graphFree,
 		"aircache_relevance": &l.relevance, "aircache_importance": &l.importance, "aircache_columns": &l.columns, "aircache_density": &l.density,
+		"aircache_compress": &l.compress, "aircache_compressed": &l.compressed,
 		"aircache_keep": &l.keepRows, "aircache_read_rows": &l.readRowsOut,
 	}
 }

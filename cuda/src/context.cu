@@ -171,7 +171,9 @@ int32_t aircache_close(aircache_context_params* p) {
   for (int i = 0; i < AIRCACHE_BATCHES; i++) {
     cudaFreeHost(c->staged[i].packed.data);
     cudaFreeHost(c->sampled[i].list.data);
-    for (cudaEvent_t event : {c->staged[i].copied, c->sampled[i].here})
+    cudaFreeHost(c->compressed[i].lists.data);
+    cudaFreeHost(c->compressed[i].results.data);
+    for (cudaEvent_t event : {c->staged[i].copied, c->sampled[i].here, c->compressed[i].here})
       if (event) cudaEventDestroy(event);
   }
   cudaStream_t stream = c->stream;

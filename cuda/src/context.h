@@ -45,6 +45,13 @@ struct Step {
   int most_rows = 0;  // of a sequence
 };
 
+// Compressed is a compression on its way, or what it decided.
+struct Compressed {
+  HostBlock lists, results;
+  cudaEvent_t here = nullptr;
+  int ticket = 0, layers = 0, visual = 0;
+};
+
 struct Pool {
   bf16* pages = nullptr;
   int count = 0, layers = 0, sequences = 0, rows = 0;
@@ -75,6 +82,8 @@ struct aircache_context {
   aircache::Choices sampled[AIRCACHE_BATCHES];
   aircache::DeviceBlock packed, choices;
   aircache::Step step;
+  aircache::Compressed compressed[AIRCACHE_BATCHES];
+  int compressions = 0;
   int batches = 0;  // begun so far; the last one is the step
   unsigned samples = 0;
   uint64_t generation = 1;  // of the addresses that graphs hold
