@@ -33,6 +33,35 @@ bin/controller-gen bin/staticcheck: hack/tools/go.mod hack/tools/go.sum
 	@cd hack/tools && go build -o ../../bin/ sigs.k8s.io/controller-tools/cmd/controller-gen honnef.co/go/tools/cmd/staticcheck
 	@touch bin/controller-gen bin/staticcheck
 
+## ---- CUDA
+
+.PHONY: cuda
+cuda: ## Build the CUDA library for all GPU types into bin/cuda, with a compiler from NVIDIA's wheels
+	$(STEP) "CUDA library"
+	@go run ./hack/cuda library -release
+
+.PHONY: cuda-check
+cuda-check: ## Compile all CUDA code for one GPU type and test it on the simulated one; no GPU is needed
+	$(STEP) "CUDA code"
+	@go run ./hack/cuda check
+
+.PHONY: build-gpu
+build-gpu: cuda ## Build bin/aircache with the CUDA library inside: one file is the whole runtime
+	$(STEP) "building bin/aircache $(VERSION) with the CUDA library"
+	@cp bin/cuda/libaircache_cuda.so cuda/
+	@go build -tags embedcuda -ldflags '$(LDFLAGS)' -o bin/ ./cmd/aircache; code=$$?; rm -f cuda/libaircache_cuda.so; exit $$code
+
+BUNDLE ?= bin/cuda/bundle
+.PHONY: cuda-bundle
+cuda-bundle: ## Gather what cuda/device.sh tests on a machine with a GPU, into BUNDLE
+	@go run ./hack/cuda library && go run ./hack/cuda programs
+	@rm -rf $(BUNDLE)/tests $(BUNDLE)/bench && mkdir -p $(BUNDLE)/tests $(BUNDLE)/bench
+	@cp bin/cuda/libaircache_cuda.so $(BUNDLE)/ && cp bin/cuda/tests/*_test $(BUNDLE)/tests/ && cp bin/cuda/bench/*_bench $(BUNDLE)/bench/
+	@strip $(BUNDLE)/tests/* $(BUNDLE)/bench/*
+	@go test -c -ldflags '-s -w' -o $(BUNDLE)/cuda.test ./cuda
+	@rm -f $(BUNDLE)/answers.json && cd cuda && AIRCACHE_PARITY_ANSWERS=$(abspath $(BUNDLE))/answers.json $(abspath $(BUNDLE))/cuda.test -test.run AnswersAreKept
+	@du -sh $(BUNDLE)
+
 ## ---- generated files
 
 .PHONY: generate
@@ -51,7 +80,7 @@ verify-generated: bin/controller-gen ## Fail if a generated file is not what its
 .PHONY: lint
 lint: bin/staticcheck ## gofmt, go vet and staticcheck over all code, tests and tags
 	$(STEP) "lint"
-	@unformatted=$$(gofmt -l api cmd controllers e2e hack runtime); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	@unformatted=$$(gofmt -l api cmd controllers cuda e2e hack runtime); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	@go vet -tags e2e ./...
 	@bin/staticcheck -tags e2e ./...
 
@@ -65,7 +94,7 @@ helm: lab-program ## Build the pinned helm (3 minutes once)
 	@$(LAB) build helm
 
 .PHONY: test
-test: native-libraries envtest-assets helm lint verify-generated ## Run every test that needs no GPU
+test: native-libraries envtest-assets helm lint verify-generated cuda-check ## Run every test that needs no GPU
 	$(STEP) "tests"
 	@KUBEBUILDER_ASSETS=$(LAB_BIN) go test -timeout 20m ./...
 	@cd hack/kube && go test ./fakegpu

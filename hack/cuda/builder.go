@@ -117,6 +117,9 @@ func (b *builder) check() error {
 			return err
 		}
 	}
+	if len(glob("/dev/nvidia[0-9]*")) == 0 {
+		fmt.Println("NOTE: there is no GPU here: the CUDA tests run simulated, thread by thread on the CPU; cuda/device.sh runs them on a GPU.")
+	}
 	for _, source := range glob("cuda/tests/*_test.cu") {
 		if err := b.simulate(filepath.Join(b.dir, "simt", stem(source))); err != nil {
 			return err
