@@ -46,7 +46,11 @@ func (c *Checked) checkSequence(s *Sequence) error {
 		if len(kv.Pages) == 0 && kv.Len == 0 {
 			continue // not of this step: a prompt runs layer by layer
 		}
-		if err := c.checkLayer("staging", kv, s.Rows); err != nil {
+		want := Pages(kv.Len + s.Rows)
+		if kv.Len < 0 || len(kv.Pages) < want {
+			return fmt.Errorf("%d cached and %d new rows need %d pages, %d given (layer %d)", kv.Len, s.Rows, want, len(kv.Pages), layer)
+		}
+		if err := checkRows("staging", "page", kv.Pages[kv.Len/PageTokens:want], c.pool.Pages); err != nil {
 			return fmt.Errorf("%w (layer %d)", err, layer)
 		}
 	}
