@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
 )
 
 // decoderShape is a text model's.
@@ -188,6 +189,7 @@ func BenchmarkDecodeStep(b *testing.B) {
 		s.decode(b, c.sequences, c.length)
 	}
 	s.prefill(b, prompt)
+	s.compress(b, prompt)
 }
 
 func randoms(n int) []float32 {
@@ -237,6 +239,38 @@ func (s *stack) decode(b *testing.B, sequences, length int) {
 	slices.Sort(took)
 	ms := float64(took[2].Microseconds()) / 1e3
 	fmt.Printf("decode   %2d x %5d rows  %7.3f ms  floor %6.3f  %4.0f %%\n", sequences, length, ms, s.floor(sequences, length), 100*s.floor(sequences, length)/ms)
+}
+
+// compress times a prompt's compression at a tenth, from its call to its result.
+func (s *stack) compress(b *testing.B, visual int) {
+	const before, observed, permille = 14, 64, 100
+	p := compress.Prompt{Rows: before + visual + observed, Visual: ascending(before + visual)[before:], Observe: ascending(before + visual + observed)[before+visual:]}
+	quota := compress.Quota{Visual: visual, Layers: s.layers, Permille: permille}
+	c := backend.Compression{Options: compress.Defaults(), Permille: permille, Heads: s.heads, Prompt: p}
+	source := s.cached(b, 2, p.Rows) // the second sequence's pages are the fresh ones
+	for _, kv := range source[1].KV.Layers {
+		c.Pages = append(c.Pages, kv.Pages...)
+	}
+	c.Pages = c.Pages[:backend.LeastPages(s.layers, before+observed, quota.Total(s.layers))]
+	for _, kv := range source[0].KV.Layers {
+		c.Sources = append(c.Sources, kv)
+		q := must(s.b.Alloc(observed, s.heads.Query*s.heads.Dim, backend.Working))
+		s.b.Write(q, randoms(observed*s.heads.Query*s.heads.Dim))
+		c.Queries = append(c.Queries, q)
+	}
+	if err := s.b.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	for range 5 {
+		start := time.Now()
+		if _, err := must(s.b.Compress(c)).Result(); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	fmt.Printf("compress %5d visual rows %6.3f ms\n", visual, float64(took[1].Microseconds())/1e3)
 }
 
 func (s *stack) prefill(b *testing.B, rows int) {

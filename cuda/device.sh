@@ -25,7 +25,7 @@ step() {
   if [ $code = 0 ]; then table+=("ok    $name $((SECONDS - start)) s"); else
     table+=("FAIL  $name (exit $code) $((SECONDS - start)) s"); echo "--- $name"; tail -n 12 <<<"$out" | cut -c1-300
   fi
-  case $name in decode|bench*) grep -E '^(decode|prefill|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ' <<<"$out" || true;; esac
+  case $name in decode|bench*) grep -E '^(decode|prefill|compress|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ' <<<"$out" || true;; esac
 }
 each() { # each FOLDER LIMIT LABEL COMMAND...: of all programs in a folder
   local folder=$1 limit=$2 label=$3; shift 3
