@@ -28,7 +28,7 @@ cudaError_t run_mass(MassParams p, cudaStream_t stream) {
   if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
   p.scale = scale_of(p.seen);
   const bool wide = p.seen.heads.dim == 128;
-  const size_t shared = (wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes) + size_t(p.window.most) * p.seen.heads.group() * sizeof(float2);
+  const size_t shared = (wide ? kScoreBytes<128> : kScoreBytes<64>) + size_t(kScoreWarps) * p.window.most * p.seen.heads.group() * sizeof(float2);
   return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
 }
 
@@ -42,7 +42,7 @@ cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
   p.scale = scale_of(p.seen);
   const bool wide = p.seen.heads.dim == 128;
   const dim3 grid((p.columns.count + kScoreKeys - 1) / kScoreKeys, p.seen.heads.kv, p.seen.layers);
-  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes, stream, p);
+  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? kScoreBytes<128> : kScoreBytes<64>, stream, p);
 }
 
 cudaError_t run_received(const ReceivedParams& p, cudaStream_t stream) {
