@@ -11,7 +11,8 @@ import (
 // tilesPerPass bounds the tower's activations.
 const tilesPerPass = 4
 
-// EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other.
+// EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other. It does not wait for a device
+// that works beside the host, for decode steps may be on their way: errors of the device come with the next Take.
 func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	for i, p := range px {
 		if err := m.accepts(p); err != nil {
@@ -34,7 +35,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	} else {
 		err = m.encodeTiles(v.rows, tilesOf(px))
 	}
-	if err = errors.Join(err, m.ops.Sync()); err != nil {
+	if err = errors.Join(err, m.ops.Refused()); err != nil {
 		v.Release()
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
@@ -75,7 +76,7 @@ func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
 		m.packer.pack(dst.Slice(to, to+rows), all.Slice(from, from+1+read), p.Layout)
 		to, from = to+rows, from+read
 	}
-	return m.ops.Sync()
+	return m.ops.Refused()
 }
 
 // tile is one of a picture's.
@@ -130,7 +131,7 @@ func (m *LLaVA) encodePass(dst backend.Tensor, tiles []image.Pixels) error {
 	}
 	m.projector.finish(all, sum)
 	m.ops.Gather(dst, all, withoutFirst(len(tiles), m.tower.patches()))
-	err = m.ops.Sync()
+	err = m.ops.Refused()
 	m.ops.Free(all)
 	return err
 }
