@@ -159,7 +159,7 @@ func (b *Backend) note(err error) {
 var ErrUnavailable = errors.New("no GPU can be used")
 
 // ErrDeviceLost is a device that failed: nothing runs on it again in this process.
-var ErrDeviceLost = errors.New("the GPU failed")
+var ErrDeviceLost = fmt.Errorf("the GPU failed: %w", backend.ErrDeviceLost)
 
 // failure asks the library what went wrong.
 func (b *Backend) failure(code int32) error {
