@@ -96,7 +96,8 @@ struct Ranking {
   Tokens list;
   int low, high;  // the list is the tokens deeper than level low, down to level high
 
-  __device__ Ranking(RankingScratch& s, const Row& row, const LogitSurvey* survey) : s(s), row(row), survey(survey), list{nullptr, nullptr, row, 0}, low(-2), high(-2) {
+  __device__ Ranking(RankingScratch& s, const Row& row, const LogitSurvey* survey)
+      : s(s), row(row), survey(survey), list{nullptr, nullptr, row, 0}, low(-2), high(-2) {
     const int level = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
     if (level < kLevels) {
       int near = 0;
@@ -196,7 +197,8 @@ struct Ranking {
 
   // token is the id of the place's token: of the list's tokens with its key, in the order of ids, the one with `before` before it.
   __device__ int token(const Place& place) {
-    const int each = (list.count + kChooseThreads - 1) / kChooseThreads, from = min(list.count, int(threadIdx.x) * each), to = min(list.count, from + each);
+    const int each = (list.count + kChooseThreads - 1) / kChooseThreads;
+    const int from = min(list.count, int(threadIdx.x) * each), to = min(list.count, from + each);
     int mine = 0, all;
     for (int i = from; i < to; i++) mine += list.key(i) == place.key;
     int before = block_prefix(mine, s.counts, all);

@@ -1,116 +1,29 @@
 // Scores of visual rows: what the rows of an observation window attend to, for all layers of a prompt at once.
 //
-//   relevance  part[l, h, j]      of the last observed row               grid (kv, layers)
-//   elite      count[l], list[l]  the window                             grid (layers)
-//   mass       maximum and sum of every (row, head)'s softmax            grid (splits, kv, layers)
-//   factors    weight / (heads * sum)                                    grid (kv, layers)
-//   columns    sum[l, h, c] over the window's rows and heads             grid (keys / 128, kv, layers)
+//   mass     maximum and sum of every (row, head)'s softmax   grid (splits, kv, layers)
+//   factors  weight / (heads * sum)                           grid (kv, layers)
+//   columns  sum[l, h, c] over the window's rows and heads    grid (keys / 128, kv, layers)
 //
-// A softmax needs its sum before its parts, so keys are read twice, the second time with the scores computed again: storing
-// them would move rows * heads * 4 bytes a key, reading a key again moves 2*dim. A warp holds
-// 32 keys as left operands in registers; rows of the window x heads of a group pass by 8 at a time from shared memory. Sums have a
-// fixed order.
+// A softmax needs its sum before its parts, so keys are read twice, the second time with the scores computed again: storing them would
+// move rows * heads * 4 bytes a key, reading a key again moves 2*dim. A warp holds 32 keys as left operands in registers; rows of the
+// window x heads of a group pass by 8 at a time from shared memory. Sums have a fixed order.
 //
 // The weights of the window's rows (received) ask for softmaxes over all that a row sees. Prefill has their sums: with them only the
 // observed rows' own keys are multiplied; without them mass goes over all keys once more.
 //
-// Bytes: 2 * layers * kv * dim * 2 a key, and half of that again for the lengths of values: 8192 keys, 28 layers, 4 x 128: 705 MB, 0.24 ms at 3.0 TB/s. FLOPs: 4 * dim * heads * rows *
-// layers a key: 26 GFLOP at 8 rows (0.1 ms at 250 TFLOP/s), 210 at 64.
+// Bytes: 2 * layers * kv * dim * 2 a key, and half of that again for the lengths of values: 8192 keys, 28 layers, 4 x 128: 705 MB,
+// 0.24 ms at 3.0 TB/s. FLOPs: 4 * dim * heads * rows * layers a key: 26 GFLOP at 8 rows (0.1 ms at 250 TFLOP/s), 210 at 64.
 #pragma once
 
-#include "../src/score.h"
 #include "copy_async.cuh"
 #include "mma.cuh"
-#include "reduce.cuh"
 #include "softmax.cuh"
+#include "window.cuh"
 
 namespace aircache {
 
 constexpr int kScoreWarps = 4, kScoreThreads = kScoreWarps * kWarp;
-constexpr int kScoreKeys = 128;     // of a block at a time
-constexpr int kMostObserved = 512;  // rows
-constexpr int kRelevanceThreads = 256;
-
-__device__ __forceinline__ const bf16* key_row(const Observed& seen, int layer, int head, int row) {
-  const int page = seen.pages[seen.table[layer] + row / kPageTokens];
-  return page_rows(seen.pool, page, seen.heads.kv, head, seen.heads.dim, false) + row % kPageTokens * seen.heads.dim;
-}
-
-// relevance: a warp takes every eighth key, a lane dim/32 values of it; then a warp takes a query's softmax.
-template <int kDim>
-__global__ void __launch_bounds__(kRelevanceThreads) relevance(RelevanceParams p) {
-  constexpr int kValues = kDim / kWarp;
-  __shared__ float weight[8][kMostObserved];
-  const int head = blockIdx.x, layer = blockIdx.y, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, rows = p.seen.rows;
-  const int group = p.seen.heads.group();
-  const bf16* last = p.seen.query[layer] + (int64_t(rows - 1) * p.seen.heads.query + head * group) * kDim + lane * kValues;
-  float q[8][kValues];
-#pragma unroll
-  for (int g = 0; g < 8; g++)
-#pragma unroll
-    for (int i = 0; i < kValues; i++) q[g][i] = g < group ? __bfloat162float(last[g * kDim + i]) * p.scale : 0;
-  for (int j = warp; j < rows; j += kRelevanceThreads / kWarp) {
-    const bf16* key = key_row(p.seen, layer, head, p.seen.row[j]) + lane * kValues;
-    float k[kValues];
-#pragma unroll
-    for (int i = 0; i < kValues; i++) k[i] = __bfloat162float(key[i]);
-#pragma unroll
-    for (int g = 0; g < 8; g++) {
-      float score = 0;
-#pragma unroll
-      for (int i = 0; i < kValues; i++) score += q[g][i] * k[i];
-      score = warp_sum(score);
-      if (lane == 0) weight[g][j] = score;
-    }
-  }
-  __syncthreads();
-  if (warp < group) {
-    float top = minus_infinity(), sum = 0;
-    for (int j = lane; j < rows; j += kWarp) top = max(top, weight[warp][j]);
-    top = warp_max(top);
-    for (int j = lane; j < rows; j += kWarp) sum += weight[warp][j] = exp2_fast(weight[warp][j] - top);
-    sum = warp_sum(sum);
-    for (int j = lane; j < rows; j += kWarp) weight[warp][j] /= sum;
-  }
-  __syncthreads();
-  for (int j = threadIdx.x; j < rows; j += blockDim.x) {
-    float sum = 0;
-    for (int g = 0; g < group; g++) sum += weight[g][j];
-    p.part[(int64_t(layer) * p.seen.heads.kv + head) * rows + j] = sum;
-  }
-}
-
-// elite: a thread is a row; its rank is the number of rows before it. Of equal ones the later comes first: it has seen more.
-__global__ void __launch_bounds__(kMostObserved) static elite(EliteParams p) {
-  __shared__ float shared[kMostObserved];
-  __shared__ float scratch[kMostObserved / kWarp];
-  __shared__ int counts[kMostObserved / kWarp];
-  const int layer = blockIdx.x, j = threadIdx.x;
-  float mine = -1;
-  if (j < p.rows) {
-    mine = 0;
-    for (int h = 0; h < p.heads.kv; h++) mine += p.part[(int64_t(layer) * p.heads.kv + h) * p.rows + j];
-    mine /= p.heads.query;
-    p.relevance[int64_t(layer) * p.rows + j] = mine;
-  }
-  const bool broken = j < p.rows && !(mine >= 0 && mine <= 2);
-  if (broken) {
-    p.fault[layer] = 1;
-    mine = 0;
-  }
-  shared[j] = mine;
-  const float top = block_max(mine, scratch);
-  int before = 0;
-  for (int i = 0; i < p.rows; i++) before += shared[i] > mine || (shared[i] == mine && i > j);
-  int reach;
-  block_prefix(int(j < p.rows && double(mine) >= p.alpha * double(top)), counts, reach);
-  const int size = min(min(max(reach, p.least), p.most), p.rows);
-  const bool chosen = j < p.rows && before < size;
-  int total;
-  const int at = block_prefix(int(chosen), counts, total);
-  if (chosen) p.list[int64_t(layer) * p.most + at] = j;
-  if (j == 0) p.count[layer] = total;
-}
+constexpr int kScoreKeys = 128;  // of a block at a time
 
 // WindowRows are the rows of one layer's window times the heads of a group.
 struct WindowRows {
@@ -203,7 +116,8 @@ struct RowChunk {
       const int row = first + i / kChunks, column = i % kChunks * 8;
       const bool valid = row < window.rows();
       const int from = valid ? row : 0;
-      const bf16* query = seen.query[window.layer] + (int64_t(window.observed(from)) * seen.heads.query + window.head * window.group + from % window.group) * kDim;
+      const int head = window.head * window.group + from % window.group;
+      const bf16* query = seen.query[window.layer] + (int64_t(window.observed(from)) * seen.heads.query + head) * kDim;
       copy_async(rows + i / kChunks * kStride + column, query + column, valid);
     }
     commit_copies();
