@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/weights"
 )
 
@@ -98,11 +99,20 @@ func (m *LLaVA) Reserve(c Capacity) error {
 	if !m.ops.Asynchronous() {
 		return nil
 	}
-	d := m.decoder
-	if err := errors.Join(d.stream.reserve(c.Rows), d.unit.reserve(min(c.Rows, longestUnit)), d.result.reserve(1), d.steps.reserve(pool.Sequences)); err != nil {
+	if err := m.reserveActivations(c.Rows, pool.Sequences); err != nil {
 		return fmt.Errorf("reserving the activations of a prompt of %d tokens and a step of %d sequences: %w", c.Rows, pool.Sequences, err)
 	}
 	return nil
+}
+
+// reserveActivations makes room for what any request may need: a pass of the vision tower, the longest prompt, the saved queries
+// of all its layers, the widest step.
+func (m *LLaVA) reserveActivations(rows, sequences int) error {
+	patches := tilesPerPass * m.tower.patches()
+	d := m.decoder
+	return errors.Join(m.tower.space.reserve(patches), m.projector.inner.reserve(patches), d.stream.reserve(rows),
+		d.unit.reserve(min(rows, longestUnit)), d.result.reserve(1), d.steps.reserve(sequences),
+		m.queries.reserve(min(rows, compress.MaxObserved)*m.config.Layers))
 }
 
 // note shows a hidden state to a test.
