@@ -57,7 +57,7 @@ func (e *Engine) adopt(f *flight) error {
 	if err != nil {
 		return fmt.Errorf("compressing the prompt: %w", err)
 	}
-	if err := usable(result.Scores); err != nil {
+	if err := e.usable(j, result); err != nil {
 		return fmt.Errorf("compressing the prompt: %w", err) // a wrong eviction cannot be undone
 	}
 	whole, kept := j.sequence, j.copy
@@ -90,8 +90,18 @@ func (e *Engine) adopt(f *flight) error {
 	return nil
 }
 
-func usable(scores []float32) error {
-	for i, x := range scores {
+// usable checks a result's sizes, so that nothing later can trip over them, and its scores.
+func (e *Engine) usable(j *job, r backend.Compressed) error {
+	layers, shown := e.config.Layers, len(j.prompt.Shown())
+	if len(r.Elite) != layers || len(r.Scores) == 0 || len(r.Scores)%(layers*shown) != 0 || r.Kept != nil && len(r.Kept) != layers {
+		return fmt.Errorf("the device tells %d budgets, %d windows and %d scores of %d rows in %d layers", len(r.Kept), len(r.Elite), len(r.Scores), shown, layers)
+	}
+	for l, n := range r.Kept {
+		if n < 0 || n > len(j.prompt.Visual) {
+			return fmt.Errorf("the device kept %d of %d rows in layer %d", n, len(j.prompt.Visual), l)
+		}
+	}
+	for i, x := range r.Scores {
 		if !(x >= 0) || math.IsInf(float64(x), 1) {
 			return fmt.Errorf("score %d is %v: %w", i, x, compress.ErrScores)
 		}

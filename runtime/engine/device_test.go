@@ -16,6 +16,7 @@ type deviceModel struct {
 	*fakeModel
 	refuses bool
 	broken  error // of the result
+	spoil   func(*backend.Compressed)
 	done    int
 }
 
@@ -49,6 +50,9 @@ func (d *deviceModel) Compress(c model.Compaction) (backend.Ticket, error) {
 			}
 			pages = pages[backend.Pages(len(rows)):]
 		}
+	}
+	if d.spoil != nil {
+		d.spoil(&result)
 	}
 	return ticket{result, d.broken}, nil
 }
@@ -157,6 +161,8 @@ func TestThroughTheCascadeWhereTheDeviceCannot(t *testing.T) {
 func TestACompressionThatFailsEndsItsRequest(t *testing.T) {
 	for name, breaks := range map[string]func(*deviceModel){
 		"its result":    func(d *deviceModel) { d.broken = errors.New("kernel failed") },
+		"its sizes":     func(d *deviceModel) { d.spoil = func(r *backend.Compressed) { r.Elite = r.Elite[1:] } },
+		"its budgets":   func(d *deviceModel) { d.spoil = func(r *backend.Compressed) { r.Kept[1] = 81 } },
 		"its scores":    func(d *deviceModel) { d.badScores = true },
 		"the device":    func(d *deviceModel) { d.broken = backend.ErrDeviceLost },
 		"the first row": func(d *deviceModel) { d.beforeTake = func() error { return errors.New("kernel failed") } },
