@@ -9,6 +9,8 @@
 #include "../simt/simt.h"
 #endif
 
+#include <stdlib.h>
+
 namespace aircache {
 
 using bf16 = __nv_bfloat16;
@@ -57,6 +59,16 @@ __device__ __forceinline__ void let_next_kernel_start() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
 #endif
+}
+
+// shared_memory_of_a_block is the most that a kernel may ask for: 227 KiB on an H100, 163 on an A100, 99 on sm_86, sm_89 and sm_120.
+// AIRCACHE_SHARED_MEMORY asks for less, so that tests come to the kernels of smaller GPUs too.
+inline cudaError_t shared_memory_of_a_block(int* bytes) {
+  int device = 0;
+  cudaError_t e = cudaGetDevice(&device);
+  if (e == cudaSuccess) e = cudaDeviceGetAttribute(bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (const char* less = getenv("AIRCACHE_SHARED_MEMORY")) *bytes = atoi(less);
+  return e;
 }
 
 // Work is where and how a kernel runs.

@@ -29,8 +29,11 @@ cudaError_t run_attend_decode(DecodeParams p, cudaStream_t stream) {
   if (p.batch.sequences == 0) return cudaSuccess;
   if (p.heads.kv == 0 || p.heads.query % p.heads.kv != 0 || p.heads.group() > kMostGroup) return cudaErrorInvalidValue;
   p.scale = kLog2E / sqrtf(float(p.heads.dim));
-  // As many stages as leave room for two blocks on an SM of 228 KB.
-  if (p.heads.dim == 128) return run<128, 3>(p, stream);
+  int most = 0;
+  const cudaError_t e = shared_memory_of_a_block(&most);
+  if (e != cudaSuccess) return e;
+  // As many stages as leave room for two blocks on an SM of 228 KB; two where a block cannot have that much.
+  if (p.heads.dim == 128) return size_t(most) >= DecodeTile<128, 3>::kBytes ? run<128, 3>(p, stream) : run<128, 2>(p, stream);
   if (p.heads.dim == 64) return run<64, 5>(p, stream);
   return cudaErrorInvalidValue;
 }
