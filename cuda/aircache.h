@@ -161,7 +161,7 @@ typedef struct {
 typedef struct {
   int32_t token; /* -1: no softmax can use the logits */
   float log_prob;
-  int32_t alternative[AIRCACHE_ALTERNATIVES]; /* best first; -1: the vocabulary has no more */
+  int32_t alternative[AIRCACHE_ALTERNATIVES]; /* best first, as many as draw.top and the vocabulary allow */
   float alternative_log_prob[AIRCACHE_ALTERNATIVES];
 } aircache_choice;
 

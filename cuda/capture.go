@@ -7,9 +7,9 @@ import (
 
 // graph is a step that was recorded.
 type graph struct {
-	handle  uintptr
-	holds   map[*memory]bool // memory whose addresses are in it
-	samples bool
+	handle uintptr
+	holds  map[*memory]bool // memory whose addresses are in it
+	vocab  int              // of the logits that it samples from; 0: it does not
 }
 
 // Capture runs a step as it is when its key is first seen, so that products are tuned and kernels loaded; records it the second
@@ -27,7 +27,7 @@ func (b *Backend) Capture(key string, record func()) {
 	}
 	p := b.graph(g)
 	b.run(b.library.graphLaunch, unsafe.Pointer(p))
-	b.steps[b.staged].sampled = g.samples
+	b.steps[b.staged].vocab = g.vocab
 }
 
 // record turns the ops of a step into a graph without running them.

@@ -41,7 +41,7 @@ for part in $parts; do
     parity) step 120 parity "$bundle/cuda.test" -test.run TinyModel -test.v ;;
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
-      step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts)' ;;
+      step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts|compact|compression)' ;;
     racecheck) AIRCACHE_FEW=1 each tests 60 "racecheck " compute-sanitizer --tool racecheck --error-exitcode 9 ;;
     bench) each bench 60 "bench " ;;
     *) echo "device.sh: $part is no part" >&2; exit 2 ;;

@@ -14,7 +14,7 @@ type batch struct {
 	id        int32 // the library's
 	rows      int
 	sequences int
-	sampled   bool
+	vocab     int   // of the logits that it was sampled from; 0: it was not
 	tops      []int // alternatives wanted of each sequence
 	choices   []sampling.Choice
 }
@@ -53,11 +53,11 @@ func (b *Backend) Stage(s []backend.Sequence) (backend.Batch, error) {
 		b.generation = p.generation
 		b.dropGraphs(func(g *graph) bool { return g.handle != 0 })
 	}
-	if b.steps[b.staged].sampled {
+	if b.steps[b.staged].vocab > 0 {
 		b.staged = (b.staged + 1) % len(b.steps)
 	}
 	step := &b.steps[b.staged]
-	step.id, step.rows, step.sequences, step.sampled, step.tops = p.batch, int(p.rows), len(s), false, step.tops[:0]
+	step.id, step.rows, step.sequences, step.vocab, step.tops = p.batch, int(p.rows), len(s), 0, step.tops[:0]
 	for i := range s {
 		step.tops = append(step.tops, min(s[i].Draw.Top, mostAlternatives))
 	}
@@ -148,10 +148,10 @@ func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, _ backend.Batch, h 
 func (b *Backend) Sample(logits backend.Tensor, _ backend.Batch) {
 	b.step(b.library.sample, stepParams{x: b.matrix(logits)})
 	if b.recording != nil {
-		b.recording.samples = true
+		b.recording.vocab = logits.Cols
 		return
 	}
-	b.steps[b.staged].sampled = true
+	b.steps[b.staged].vocab = logits.Cols
 }
 
 // Sampled waits for the copy that followed the batch's Sample.
@@ -169,8 +169,8 @@ func (b *Backend) Sampled(of backend.Batch) ([]sampling.Choice, error) {
 	for i, c := range list[choice](p.choice, step.sequences) {
 		to := &step.choices[i]
 		to.Token, to.LogProb, to.Top = c.token, c.logProb, to.Top[:0]
-		for j := range step.tops[i] {
-			if c.alternative[j] >= 0 && c.token >= 0 {
+		for j := range min(step.tops[i], step.vocab) {
+			if c.token >= 0 {
 				to.Top = append(to.Top, sampling.Alternative{Token: c.alternative[j], LogProb: c.alternativeLogProb[j]})
 			}
 		}
