@@ -151,19 +151,20 @@ __device__ __forceinline__ void score_rows(float (&s)[2][4], const KeyFragments<
   }
 }
 
-// pass_rows gives all rows of the window, 8 at a time, to take(chunk, place in the chunk, row of the window); the next chunk lands meanwhile.
+// pass_rows gives the window's rows from begin to end, 8 at a time, to take(chunk, place in the chunk, row of the window); the next
+// chunk lands meanwhile.
 template <int kDim, class Take>
-__device__ __forceinline__ void pass_rows(const Observed& seen, const WindowRows& window, const float2* factors, unsigned char* shared, Take take) {
+__device__ __forceinline__ void pass_rows(const Observed& seen, const WindowRows& window, const float2* factors, unsigned char* shared, int begin,
+                                          int end, Take take) {
   using Chunk = RowChunk<kDim>;
-  const int rows = window.rows();
-  Chunk(shared).fetch(seen, window, factors, 0);
-  for (int first = 0; first < rows; first += Chunk::kRows) {
-    const int here = first / Chunk::kRows % 2;
+  Chunk(shared).fetch(seen, window, factors, begin);
+  for (int first = begin; first < end; first += Chunk::kRows) {
+    const int here = (first - begin) / Chunk::kRows % 2;
     wait_copies<0>();
     __syncthreads();
-    if (first + Chunk::kRows < rows) Chunk(shared + (1 - here) * Chunk::kBytes).fetch(seen, window, factors, first + Chunk::kRows);
+    if (first + Chunk::kRows < end) Chunk(shared + (1 - here) * Chunk::kBytes).fetch(seen, window, factors, first + Chunk::kRows);
     const Chunk chunk(shared + here * Chunk::kBytes);
-    for (int i = 0; i < Chunk::kRows && first + i < rows; i += 8) take(chunk, i, first + i);
+    for (int i = 0; i < Chunk::kRows && first + i < end; i += 8) take(chunk, i, first + i);
   }
 }
 
@@ -190,39 +191,45 @@ __device__ __forceinline__ void add_mass(float2* state, const float (&s)[2][4], 
   __syncwarp();
 }
 
-// mass: the block's share of the columns, 128 at a time, for all rows; each warp keeps its own maxima and sums in shared memory.
+// mass: the block's share of the columns, 128 at a time, for all rows; each warp keeps its own maxima and sums in shared memory. Where
+// there is no room for those of all rows, the columns are gone over again for every span of rows.
 template <int kDim>
 __global__ void __launch_bounds__(kScoreThreads) mass(MassParams p) {
-  const int head = blockIdx.y, layer = blockIdx.z, warp = threadIdx.x / kWarp;
+  const int head = blockIdx.y, layer = blockIdx.z;
   const WindowRows window = WindowRows::of(p.seen, p.window, layer, head);
   unsigned char* shared = dynamic_shared_memory();
   const KeyTile<kDim> tile(shared);
   float2* states = reinterpret_cast<float2*>(shared + kScoreBytes<kDim>);
-  const int most = p.window.most * window.group, rows = window.rows();
-  for (int i = threadIdx.x; i < kScoreWarps * most; i += kScoreThreads) states[i] = make_float2(minus_infinity(), 0);
-  float2* state = states + warp * most;
+  float2* state = states + threadIdx.x / kWarp * p.span;
 
   const int keys = p.columns.count + (p.with_window ? window.count : 0), tiles = (keys + kScoreKeys - 1) / kScoreKeys;
   const int share = (tiles + p.splits - 1) / p.splits, from = blockIdx.x * share, to = min(tiles, from + share);
-  for (int t = from; t < to; t++) {
+  float2* part = p.part + (int64_t(layer) * p.seen.heads.kv + head) * p.window.most * window.group * p.splits + blockIdx.x;
+  for (int begin = 0; begin < window.rows(); begin += p.span) {
+    const int end = min(window.rows(), begin + p.span);
+    for (int i = threadIdx.x; i < kScoreWarps * p.span; i += kScoreThreads) states[i] = make_float2(minus_infinity(), 0);
+    for (int t = from; t < to; t++) {
+      __syncthreads();
+      tile.fetch(p.seen, p.columns, window, p.with_window, t * kScoreKeys);
+      wait_copies<0>();
+      __syncthreads();
+      KeyFragments<kDim> fragments;
+      fragments.load(tile);
+      pass_rows<kDim>(p.seen, window, nullptr, shared + KeyTile<kDim>::kBytes, begin, end, [&](const RowChunk<kDim>& chunk, int place, int row) {
+        float s[2][4];
+        score_rows<kDim>(s, fragments, chunk, place, p.scale);
+        add_mass(state, s, row - begin, end - begin);
+      });
+    }
     __syncthreads();
-    tile.fetch(p.seen, p.columns, window, p.with_window, t * kScoreKeys);
-    wait_copies<0>();
+    for (int row = begin + threadIdx.x; row < end; row += kScoreThreads) {
+      const float2* mine = states + row - begin;
+      float top = minus_infinity(), sum = 0;
+      for (int w = 0; w < kScoreWarps; w++) top = max(top, mine[w * p.span].x);
+      for (int w = 0; w < kScoreWarps; w++) sum += mine[w * p.span].y * shrink(mine[w * p.span].x, top);
+      part[int64_t(row) * p.splits] = make_float2(top, sum);
+    }
     __syncthreads();
-    KeyFragments<kDim> fragments;
-    fragments.load(tile);
-    pass_rows<kDim>(p.seen, window, nullptr, shared + KeyTile<kDim>::kBytes, [&](const RowChunk<kDim>& chunk, int place, int row) {
-      float s[2][4];
-      score_rows<kDim>(s, fragments, chunk, place, p.scale);
-      add_mass(state, s, row, rows);
-    });
-  }
-  __syncthreads();
-  for (int row = threadIdx.x; row < rows; row += kScoreThreads) {
-    float top = minus_infinity(), sum = 0;
-    for (int w = 0; w < kScoreWarps; w++) top = max(top, states[w * most + row].x);
-    for (int w = 0; w < kScoreWarps; w++) sum += states[w * most + row].y * shrink(states[w * most + row].x, top);
-    p.part[((int64_t(layer) * p.seen.heads.kv + head) * most + row) * p.splits + blockIdx.x] = make_float2(top, sum);
   }
 }
 
@@ -261,7 +268,7 @@ __global__ void __launch_bounds__(kScoreThreads) columns(ColumnParams p) {
   fragments.load(tile);
   const float2* factors = p.factor + (int64_t(layer) * p.seen.heads.kv + head) * p.window.most * window.group;
   float sum[2][2] = {};
-  pass_rows<kDim>(p.seen, window, factors, shared + KeyTile<kDim>::kBytes, [&](const RowChunk<kDim>& chunk, int place, int) {
+  pass_rows<kDim>(p.seen, window, factors, shared + KeyTile<kDim>::kBytes, 0, window.rows(), [&](const RowChunk<kDim>& chunk, int place, int) {
     float s[2][4];
     score_rows<kDim>(s, fragments, chunk, place, p.scale);
 #pragma unroll

@@ -26,10 +26,15 @@ cudaError_t run_elite(const EliteParams& p, cudaStream_t stream) {
 
 cudaError_t run_mass(MassParams p, cudaStream_t stream) {
   if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
-  p.scale = scale_of(p.seen);
+  int most = 0;
+  const cudaError_t e = shared_memory_of_a_block(&most);
+  if (e != cudaSuccess) return e;
   const bool wide = p.seen.heads.dim == 128;
-  const size_t shared = (wide ? kScoreBytes<128> : kScoreBytes<64>) + size_t(kScoreWarps) * p.window.most * p.seen.heads.group() * sizeof(float2);
-  return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
+  const size_t tiles = wide ? kScoreBytes<128> : kScoreBytes<64>, row = kScoreWarps * sizeof(float2);
+  const int all = (p.window.most * p.seen.heads.group() + 63) / 64 * 64, room = int((size_t(most) - tiles) / row / 64 * 64);
+  p.scale = scale_of(p.seen);
+  p.span = all < room ? all : room;
+  return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), tiles + p.span * row, stream, p);
 }
 
 cudaError_t run_factors(const FactorParams& p, cudaStream_t stream) {

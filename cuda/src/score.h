@@ -57,7 +57,8 @@ struct MassParams {
   bool with_window;
   float2* part;  // [layers, kv, window.most * group, splits]
   int splits;    // blocks that share the columns
-  float scale;   // set by the launcher
+  float scale;   // set by the launcher, as is
+  int span;      // rows at a time
 };
 
 // FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count. Where the prompt's

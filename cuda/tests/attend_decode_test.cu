@@ -53,5 +53,7 @@ int main() {
     check(verdict, random, name + " one long", {h, 1, {1}, {{1030}}}, 16, 2);
     check(verdict, random, name + " few blocks", {h, 1, {1, 1, 1}, {{70, 200, 5}}}, 1, 16);
   }
+  const SmallGpu small(99 << 10);
+  check(verdict, random, "two stages", {{28, 4, 128}, 1, {1, 1, 1}, {{0, 333, 70}}}, 5, 2);
   return verdict.report("attend_decode");
 }

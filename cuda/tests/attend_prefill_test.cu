@@ -48,5 +48,8 @@ int main() {
     check_mix(verdict, random, {2, 1, 64}, 1, rows);
   }
   check_mix(verdict, random, {2, 2, 128}, 1, 100);
+  const SmallGpu small(99 << 10);
+  check_prompt(verdict, random, "prompts in tiles of 32", {{7, 1, 128}, 1, {1, 31, 129}, {{0, 33, 70}}});
+  check_mix(verdict, random, {2, 2, 128}, 1, 100);
   return verdict.report("attend_prefill");
 }

@@ -76,6 +76,12 @@ struct Random {
   }
 };
 
+// SmallGpu makes launchers believe that a block can have this much shared memory: they then take what GPUs under an H100 run.
+struct SmallGpu {
+  explicit SmallGpu(int bytes) { setenv("AIRCACHE_SHARED_MEMORY", std::to_string(bytes).c_str(), 1); }
+  ~SmallGpu() { unsetenv("AIRCACHE_SHARED_MEMORY"); }
+};
+
 inline double value_of(bf16 v) { return __bfloat162float(v); }
 inline double value_of(float v) { return v; }
 inline double value_of(double v) { return v; }
