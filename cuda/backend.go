@@ -62,7 +62,7 @@ func Open(o Options) (*Backend, error) {
 	}
 	b := &Backend{library: l, graphs: map[string]*graph{}}
 	b.about = openParams{size: uint32(unsafe.Sizeof(b.about)), device: int32(o.Device)}
-	code := call(l.open, unsafe.Pointer(&b.about))
+	code := l.call(l.open, unsafe.Pointer(&b.about))
 	b.context = b.about.context
 	if code != codeOK {
 		err := b.failure(code)
@@ -96,7 +96,7 @@ func (b *Backend) Libraries() string {
 func (b *Backend) FreeMemory() (free, total int64, err error) {
 	p := &b.call.memory
 	*p = memoryParams{size: size(p), context: b.context}
-	if code := call(b.library.memoryFree, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.memoryFree, unsafe.Pointer(p)); code != codeOK {
 		return 0, 0, b.failure(code)
 	}
 	return p.bytes, b.about.total, nil
@@ -126,7 +126,7 @@ func (b *Backend) Close() error {
 
 func (b *Backend) release() {
 	if b.context != 0 {
-		call(b.library.close, unsafe.Pointer(b.plain()))
+		b.library.call(b.library.close, unsafe.Pointer(b.plain()))
 		b.context = 0
 	}
 }
@@ -141,7 +141,7 @@ func (b *Backend) run(entry uintptr, params unsafe.Pointer) bool {
 	if b.lost != nil {
 		return false
 	}
-	code := call(entry, params)
+	code := b.library.call(entry, params)
 	if code == codeOK {
 		return true
 	}
@@ -167,7 +167,7 @@ func (b *Backend) failure(code int32) error {
 	if b.context != 0 {
 		p := &b.call.err
 		*p = errorParams{size: size(p), capacity: int32(len(b.message)), context: b.context, text: unsafe.Pointer(&b.message)}
-		if call(b.library.lastError, unsafe.Pointer(p)) == codeOK {
+		if b.library.call(b.library.lastError, unsafe.Pointer(p)) == codeOK {
 			before, _, _ := bytes.Cut(b.message[:], []byte{0})
 			text = string(before)
 		}

@@ -17,7 +17,7 @@ func (b *Backend) Reserve(pool backend.Pool) error {
 	p := &b.call.reserve
 	*p = reserveParams{size: size(p), context: b.context, pages: int32(pool.Pages), heads: shapeOf(pool.Heads),
 		layers: int32(pool.Layers), sequences: int32(pool.Sequences), rows: int32(pool.Rows)}
-	if code := call(b.library.reserve, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.reserve, unsafe.Pointer(p)); code != codeOK {
 		return fmt.Errorf("reserving pages: %w", b.failure(code))
 	}
 	return nil

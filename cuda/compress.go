@@ -56,7 +56,7 @@ func (b *Backend) Compress(c backend.Compression) (backend.Ticket, error) {
 	p.alpha, p.eliteMin, p.eliteMax, p.reach = o.Alpha, int32(o.EliteMin), int32(o.EliteMax), int32(o.Pool)
 	p.received, p.valueNorm, p.layerBudget = flag(o.RowWeight == compress.Received), flag(o.ValueNorm), int32(slices.Index(layerBudgets, o.LayerBudget))
 	b.sources(p, c)
-	code := call(b.library.compress, unsafe.Pointer(p))
+	code := b.library.call(b.library.compress, unsafe.Pointer(p))
 	t.id = p.ticket
 	*p = compressParams{}
 	if code != codeOK {
@@ -96,7 +96,7 @@ func (t *ticket) Result() (backend.Compressed, error) {
 	}
 	p := &b.call.squozen
 	*p = compressedParams{size: size(p), ticket: t.id, context: b.context}
-	if code := call(b.library.compressed, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.compressed, unsafe.Pointer(p)); code != codeOK {
 		return backend.Compressed{}, fmt.Errorf("waiting for a compression: %w", b.failure(code))
 	}
 	var c backend.Compressed

@@ -17,7 +17,8 @@ const libraryVariable = "AIRCACHE_CUDA_LIBRARY"
 
 // library is the opened library: the addresses of its entry points.
 type library struct {
-	path string
+	path      string
+	arguments [1]uintptr
 
 	abi, open, close, sync, lastError                              uintptr
 	alloc, free, memoryFree, write, read                           uintptr
@@ -95,8 +96,9 @@ func findLibrary(named string) (string, error) {
 	return "", fmt.Errorf("%w: %s is at none of %s, nor is %s set", ErrUnavailable, libraryName, strings.Join(places, ", "), libraryVariable)
 }
 
-// call runs an entry point with its params.
-func call(entry uintptr, params unsafe.Pointer) int32 {
-	code, _, _ := purego.SyscallN(entry, uintptr(params))
+// call runs an entry point with its params. The one argument lies in the library, so that a call allocates nothing.
+func (l *library) call(entry uintptr, params unsafe.Pointer) int32 {
+	l.arguments[0] = uintptr(params)
+	code, _, _ := purego.SyscallN(entry, l.arguments[:]...)
 	return int32(code)
 }

@@ -43,7 +43,7 @@ func (b *Backend) Alloc(rows, cols int, p backend.Precision) (backend.Tensor, er
 	kind := kindOf(p)
 	m := &b.call.memory
 	*m = memoryParams{size: size(m), context: b.context, bytes: int64(rows) * int64(cols) * int64(bytesOf(kind))}
-	if code := call(b.library.alloc, unsafe.Pointer(m)); code != codeOK {
+	if code := b.library.call(b.library.alloc, unsafe.Pointer(m)); code != codeOK {
 		return backend.Tensor{}, fmt.Errorf("allocating %d x %d: %w", rows, cols, b.failure(code))
 	}
 	return backend.Tensor{Rows: rows, Cols: cols, Precision: p, Memory: &memory{at: m.data, kind: kind}}, nil

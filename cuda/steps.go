@@ -42,11 +42,11 @@ func (b *Backend) Stage(s []backend.Sequence) (backend.Batch, error) {
 	p := &b.stage
 	*p = stageParams{size: size(p), context: b.context, sequences: int32(len(s))}
 	measure(p, s)
-	if code := call(b.library.stageBegin, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.stageBegin, unsafe.Pointer(p)); code != codeOK {
 		return nil, fmt.Errorf("staging %d sequences: %w", len(s), b.failure(code))
 	}
 	fill(p, s)
-	if code := call(b.library.stageEnd, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.stageEnd, unsafe.Pointer(p)); code != codeOK {
 		return nil, fmt.Errorf("staging %d sequences: %w", len(s), b.failure(code))
 	}
 	if p.generation != b.generation {
@@ -162,7 +162,7 @@ func (b *Backend) Sampled(of backend.Batch) ([]sampling.Choice, error) {
 	}
 	p := &b.call.sampled
 	*p = sampledParams{size: size(p), batch: step.id, context: b.context}
-	if code := call(b.library.sampled, unsafe.Pointer(p)); code != codeOK {
+	if code := b.library.call(b.library.sampled, unsafe.Pointer(p)); code != codeOK {
 		return nil, fmt.Errorf("waiting for a step's choices: %w", b.failure(code))
 	}
 	step.choices = slices.Grow(step.choices[:0], step.sequences)[:step.sequences]
