@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type builder struct {
 func newBuilder(dir, arch string, release bool, jobs int) (*builder, error) {
 	if _, err := os.Stat("cuda/aircache.h"); err != nil {
 		return nil, fmt.Errorf("looking for the sources (run this in the repository's root): %w", err)
+	}
+	if err := lock(dir); err != nil {
+		return nil, err
 	}
 	t, err := openToolkit(filepath.Join(dir, "toolkit"))
 	if err != nil {
@@ -42,6 +46,26 @@ func newBuilder(dir, arch string, release bool, jobs int) (*builder, error) {
 	}
 	return b, nil
 }
+
+// lock lets one build at a time write into the folder; the system lets go of it when this process ends.
+func lock(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making room for the build: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", dir, err)
+	}
+	held = file
+	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		return nil
+	}
+	fmt.Println("waiting for another build of the CUDA code")
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+}
+
+// held keeps the lock's file open.
+var held *os.File
 
 // library is what the Go binding opens.
 func (b *builder) library() error {
