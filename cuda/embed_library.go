@@ -26,7 +26,7 @@ func embedded() (string, error) {
 		return "", fmt.Errorf("writing the CUDA library: %w", err)
 	}
 	keptOpen = file
-	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+	return fmt.Sprintf("/proc/self/fd/%d", keptOpen.Fd()), nil
 }
 
 // keptOpen holds the anonymous file: it goes when its last descriptor is closed.

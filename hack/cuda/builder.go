@@ -52,20 +52,16 @@ func lock(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making room for the build: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := syscall.Open(filepath.Join(dir, "lock"), syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o644)
 	if err != nil {
 		return fmt.Errorf("locking %s: %w", dir, err)
 	}
-	held = file
-	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+	if syscall.Flock(file, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 		return nil
 	}
 	fmt.Println("waiting for another build of the CUDA code")
-	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	return syscall.Flock(file, syscall.LOCK_EX)
 }
-
-// held keeps the lock's file open.
-var held *os.File
 
 // library is what the Go binding opens.
 func (b *builder) library() error {
