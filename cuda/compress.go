@@ -112,6 +112,11 @@ func (t *ticket) Result() (backend.Compressed, error) {
 		}
 	}
 	scores := list[float32](p.score, t.layers*t.visual)
+	if len(t.shown) == t.visual {
+		c.Scores = slices.Clone(scores)
+		return c, errors.Join(broken...)
+	}
+	c.Scores = make([]float32, 0, t.layers*len(t.shown))
 	for layer := range t.layers {
 		for _, at := range t.shown {
 			c.Scores = append(c.Scores, scores[layer*t.visual+int(at)])

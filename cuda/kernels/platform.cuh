@@ -79,11 +79,14 @@ struct Work {
   bool overlapping;  // may start before the kernel before it ends; needs capability 9.0
 };
 
-// launch runs a kernel and returns what the launch itself got wrong. Above 48 KiB of shared memory a kernel must ask.
+// kUnaskedShared of shared memory fits, with what a kernel declares itself, into the 48 KiB that it has without asking.
+constexpr size_t kUnaskedShared = 24 << 10;
+
+// launch runs a kernel and returns what the launch itself got wrong.
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), const Work& work, Arguments... arguments) {
 #ifdef __CUDACC__
-  if (work.shared > (48 << 10)) {
+  if (work.shared > kUnaskedShared) {
     const cudaError_t refused = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(work.shared));
     if (refused != cudaSuccess) return refused;
   }

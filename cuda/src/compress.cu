@@ -17,12 +17,12 @@ constexpr int kMassSplits = 16;  // blocks that share a softmax's keys
 // CompressRoom lies in the scratch memory. Lists come first: they are packed on the host and travel in one copy.
 struct CompressRoom {
   const bf16** query;
-  int *page, *table, *observe, *visual, *shown_row, *shown_at, *text, *fresh, *fault;
+  int *page, *table, *observe, *visual, *shown_row, *shown_at, *text, *other, *fresh, *fault;
   size_t lists;  // bytes
 
   int *elites, *elite, *kept, *rows, *to, *used;
   float *relevance_part, *relevance, *text_sum, *weight, *sum, *length, *order;
-  float2 *mass, *factor;
+  float2 *mass, *rest, *factor;
   double2 *moments, *kept_mass;
   struct { int* budget; float* score; } out;  // with elites and fault, what the host reads
   size_t bytes;
@@ -35,25 +35,34 @@ struct CompressRoom {
     };
     const size_t layers = size_t(p->layers), kv = size_t(p->heads.kv), group = size_t(p->heads.query / p->heads.kv), observed = size_t(p->observed), visual_rows = size_t(p->visual);
     take(query, layers), take(page, size_t(p->pages)), take(table, layers), take(observe, observed), take(visual, visual_rows);
-    take(shown_row, size_t(p->shown)), take(shown_at, size_t(p->shown)), take(text, size_t(text_rows)), take(fresh, size_t(p->fresh)), take(fault, layers);
+    take(shown_row, size_t(p->shown)), take(shown_at, size_t(p->shown)), take(text, size_t(text_rows)), take(other, size_t(p->rows - p->shown)), take(fresh, size_t(p->fresh)), take(fault, layers);
     lists = used_bytes;
     take(elites, layers), take(elite, layers * observed), take(kept, layers * visual_rows), take(rows, layers), take(to, layers), take(used, 1);
     take(relevance_part, layers * kv * observed), take(relevance, layers * observed), take(text_sum, layers * kv * observed), take(weight, layers * observed);
     take(sum, layers * kv * p->shown), take(length, layers * p->shown), take(order, layers * visual_rows);
-    take(mass, layers * kv * observed * group * kMassSplits), take(factor, layers * kv * observed * group);
+    take(mass, layers * kv * observed * group * kMassSplits), take(rest, layers * kv * observed * group), take(factor, layers * kv * observed * group);
     take(moments, layers), take(kept_mass, layers), take(out.budget, layers), take(out.score, layers * visual_rows);
     bytes = used_bytes;
   }
 };
 
-static std::vector<int> text_rows_of(const aircache_compress_params* p) {
-  std::vector<int> text;
-  int next = 0;
-  for (int row = 0; row < p->rows; row++) {
-    if (next < p->visual && p->visual_row[next] == row) next++;
-    else text.push_back(row);
+// rows_but are the prompt's rows without some, which ascend.
+static std::vector<int> rows_but(int rows, const std::vector<int>& some) {
+  std::vector<int> others;
+  size_t next = 0;
+  for (int row = 0; row < rows; row++) {
+    if (next < some.size() && some[next] == row) next++;
+    else others.push_back(row);
   }
-  return text;
+  return others;
+}
+
+static std::vector<int> text_rows_of(const aircache_compress_params* p) { return rows_but(p->rows, {p->visual_row, p->visual_row + p->visual}); }
+
+static std::vector<int> shown_rows_of(const aircache_compress_params* p) {
+  std::vector<int> shown(size_t(p->shown));
+  for (int i = 0; i < p->shown; i++) shown[i] = p->visual_row[p->shown_at[i]];
+  return shown;
 }
 
 static int32_t check_compress(aircache_context* c, const aircache_compress_params* p) {
@@ -76,26 +85,52 @@ static void pack(char* base, const aircache_compress_params* p, const std::vecto
   put(host.page, p->page, size_t(p->pages)), put(host.table, p->table, size_t(p->layers));
   put(host.observe, p->observe, size_t(p->observed)), put(host.visual, p->visual_row, size_t(p->visual));
   put(host.shown_at, p->shown_at, size_t(p->shown)), put(host.text, text.data(), text.size()), put(host.fresh, p->fresh_page, size_t(p->fresh));
-  for (int i = 0; i < p->shown; i++) host.shown_row[i] = p->visual_row[p->shown_at[i]];
+  const std::vector<int> shown = shown_rows_of(p), other = rows_but(p->rows, shown);
+  put(host.shown_row, shown.data(), shown.size()), put(host.other, other.data(), other.size());
+}
+
+// Looks are the windows and columns of a prompt's scores.
+struct Looks {
+  Window window, everyone;
+  Columns picture, text, other, all, none;
+  bool shared;  // everyone has seen the whole picture: its part of their softmaxes serves the weights and the importance
+};
+
+static Looks looks_of(const aircache_compress_params* p, const CompressRoom& r) {
+  const int most = p->elite_max < p->observed ? p->elite_max : p->observed;
+  return {{r.elites, r.elite, most}, {nullptr, nullptr, p->observed},
+          {r.shown_row, p->shown, false}, {r.observe, p->observed, true}, {r.other, p->rows - p->shown, true}, {nullptr, p->rows, true}, {nullptr, 0, false},
+          p->received && p->observe[0] > p->visual_row[p->shown_at[p->shown - 1]]};
+}
+
+// weigh_window leaves what each row of the window counts in r.weight.
+static cudaError_t weigh_window(const aircache_compress_params* p, const CompressRoom& r, const Observed& seen, const Looks& look, cudaStream_t stream) {
+  FactorParams factors{r.mass, nullptr, look.everyone, nullptr, r.factor, kMassSplits, p->observed, p->layers, true, seen.heads};
+  cudaError_t e = run_mass({seen, look.everyone, look.shared ? look.picture : look.all, false, r.mass, kMassSplits}, stream);
+  if (look.shared) {
+    if (e == cudaSuccess) e = run_mass({seen, look.everyone, look.other, false, r.rest, 1}, stream);
+    factors.extra = r.rest;
+  }
+  if (e == cudaSuccess) e = run_factors(factors, stream);
+  if (e == cudaSuccess) e = run_columns({seen, look.everyone, look.text, r.factor, r.text_sum}, stream);
+  if (e == cudaSuccess) e = run_received({r.text_sum, look.window, r.weight, p->observed, p->layers, seen.heads.kv}, stream);
+  return e;
 }
 
 // score_layers leaves scores in r.out.score and what rows are ordered by in r.order.
 static cudaError_t score_layers(const aircache_compress_params* p, const CompressRoom& r, const Observed& seen, cudaStream_t stream) {
-  const int most = p->elite_max < p->observed ? p->elite_max : p->observed, least = p->elite_min < most ? p->elite_min : most;
-  const Window window{r.elites, r.elite, most}, everyone{nullptr, nullptr, p->observed};
-  const Columns picture{r.shown_row, p->shown, false}, text{r.observe, p->observed, true}, all{nullptr, p->rows, true};
+  const Looks look = looks_of(p, r);
+  const int most = look.window.most, least = p->elite_min < most ? p->elite_min : most;
   cudaError_t e = run_relevance({seen, r.relevance_part, 0}, stream);
   if (e == cudaSuccess) e = run_elite({r.relevance_part, r.relevance, r.elites, r.elite, r.fault, p->observed, p->layers, least, most, seen.heads, p->alpha}, stream);
-  if (p->received) {
-    if (e == cudaSuccess) e = run_mass({seen, everyone, all, false, r.mass, kMassSplits, 0}, stream);
-    if (e == cudaSuccess) e = run_factors({r.mass, nullptr, everyone, nullptr, r.factor, kMassSplits, p->observed, p->layers, true, seen.heads}, stream);
-    if (e == cudaSuccess) e = run_columns({seen, everyone, text, r.factor, r.text_sum, 0}, stream);
-    if (e == cudaSuccess) e = run_received({r.text_sum, window, r.weight, p->observed, p->layers, seen.heads.kv}, stream);
-  }
-  if (e == cudaSuccess) e = run_mass({seen, window, picture, true, r.mass, kMassSplits, 0}, stream);
-  if (e == cudaSuccess) e = run_factors({r.mass, nullptr, window, p->received ? r.weight : nullptr, r.factor, kMassSplits, p->observed, p->layers, false, seen.heads}, stream);
-  if (e == cudaSuccess) e = run_columns({seen, window, picture, r.factor, r.sum, 0}, stream);
-  if (e == cudaSuccess && p->value_norm) e = run_lengths({seen, picture, r.length}, stream);
+  if (e == cudaSuccess && p->received) e = weigh_window(p, r, seen, look, stream);
+  FactorParams factors{r.mass, nullptr, look.window, p->received ? r.weight : nullptr, r.factor, kMassSplits, p->observed, p->layers, false, seen.heads};
+  if (look.shared) factors.of_all = true, factors.extra = r.rest;
+  if (e == cudaSuccess && look.shared) e = run_mass({seen, look.window, look.none, true, r.rest, 1}, stream);
+  if (e == cudaSuccess && !look.shared) e = run_mass({seen, look.window, look.picture, true, r.mass, kMassSplits}, stream);
+  if (e == cudaSuccess) e = run_factors(factors, stream);
+  if (e == cudaSuccess) e = run_columns({seen, look.window, look.picture, r.factor, r.sum}, stream);
+  if (e == cudaSuccess && p->value_norm) e = run_lengths({seen, look.picture, r.length}, stream);
   if (e == cudaSuccess) {
     e = run_collect({r.sum, p->value_norm ? r.length : nullptr, r.shown_row, p->shown < p->visual ? r.shown_at : nullptr, r.out.score, r.order, p->layers, seen.heads.kv, p->shown, p->visual, p->reach}, stream);
   }

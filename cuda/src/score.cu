@@ -26,15 +26,10 @@ cudaError_t run_elite(const EliteParams& p, cudaStream_t stream) {
 
 cudaError_t run_mass(MassParams p, cudaStream_t stream) {
   if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
-  int most = 0;
-  const cudaError_t e = shared_memory_of_a_block(&most);
-  if (e != cudaSuccess) return e;
-  const bool wide = p.seen.heads.dim == 128;
-  const size_t tiles = wide ? kScoreBytes<128> : kScoreBytes<64>, row = kScoreWarps * sizeof(float2);
-  const int all = (p.window.most * p.seen.heads.group() + 63) / 64 * 64, room = int((size_t(most) - tiles) / row / 64 * 64);
   p.scale = scale_of(p.seen);
-  p.span = all < room ? all : room;
-  return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), tiles + p.span * row, stream, p);
+  const bool wide = p.seen.heads.dim == 128;
+  const size_t shared = (wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes) + size_t(p.window.most) * p.seen.heads.group() * sizeof(float2);
+  return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
 }
 
 cudaError_t run_factors(const FactorParams& p, cudaStream_t stream) {
@@ -47,7 +42,7 @@ cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
   p.scale = scale_of(p.seen);
   const bool wide = p.seen.heads.dim == 128;
   const dim3 grid((p.columns.count + kScoreKeys - 1) / kScoreKeys, p.seen.heads.kv, p.seen.layers);
-  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? kScoreBytes<128> : kScoreBytes<64>, stream, p);
+  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes, stream, p);
 }
 
 cudaError_t run_received(const ReceivedParams& p, cudaStream_t stream) {

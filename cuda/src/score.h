@@ -57,8 +57,7 @@ struct MassParams {
   bool with_window;
   float2* part;  // [layers, kv, window.most * group, splits]
   int splits;    // blocks that share the columns
-  float scale;   // set by the launcher, as is
-  int span;      // rows at a time
+  float scale;   // set by the launcher
 };
 
 // FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count. Where the prompt's
@@ -72,6 +71,8 @@ struct FactorParams {
   int splits, rows, layers;
   bool plain;  // every row counts 1/heads
   Heads heads;
+  bool of_all = false;            // part is of all observed rows, not of the window's
+  const float2* extra = nullptr;  // one more part of every row of the window, or null
 };
 
 // ColumnParams: sum[l, h, c] = sum over the window's rows and the group's heads of factor * e^(score - maximum).

@@ -168,9 +168,5 @@ int main() {
   for (int reach : {0, 1, 3})
     for (bool scaled : {false, true})
       for (bool padded : {false, true}) check_collect(verdict, random, reach, scaled, padded);
-  const SmallGpu small(76000);  // room for the sums of 64 rows
-  TestPrompt many({14, 2, 128}, 1, 3, 130, 33, random);
-  check_window(verdict, many, "spans of rows", 0, 1, 64, 3);
-  check_soft(verdict, many, "spans of soft rows", false);
   return verdict.report("score");
 }
