@@ -282,7 +282,7 @@ typedef struct {
   const int32_t *table;      /* [layers] where a layer's pages start in page */
   const int32_t *observe;    /* [observed] cache rows that look, ascending */
   const int32_t *visual_row; /* [visual] cache rows that may go, ascending */
-  const int32_t *shown_at;   /* [shown] indices into visual_row of those that are no padding, ascending */
+  const int32_t *shown_at;   /* [shown] indices into visual_row of those that are no padding, ascending; null: all */
   const int32_t *fresh_page; /* [fresh] pages to fill; none: only scores are wanted */
   int32_t pages, observed, visual, shown, fresh;
   int32_t elite_min, elite_max;

@@ -32,7 +32,7 @@ type ticket struct {
 	id     int32
 	layers int
 	visual int
-	shown  []int32
+	shown  []int32 // nil: all visual rows
 	kept   bool
 }
 
@@ -51,7 +51,7 @@ func (b *Backend) Compress(c backend.Compression) (backend.Ticket, error) {
 	p := &b.call.squeeze
 	*p = compressParams{size: size(p), context: b.context, layers: int32(t.layers), heads: shapeOf(c.Heads), rows: int32(c.Prompt.Rows),
 		observe: pointer(c.Prompt.Observe), observed: int32(len(c.Prompt.Observe)), visualRow: pointer(c.Prompt.Visual), visual: int32(t.visual),
-		shownAt: pointer(t.shown), shown: int32(len(t.shown)), fresh: pointer(c.Pages), freshPages: int32(len(c.Pages)), permille: int32(c.Permille)}
+		shownAt: pointer(t.shown), shown: int32(len(c.Prompt.Shown())), fresh: pointer(c.Pages), freshPages: int32(len(c.Pages)), permille: int32(c.Permille)}
 	o := c.Options
 	p.alpha, p.eliteMin, p.eliteMax, p.reach = o.Alpha, int32(o.EliteMin), int32(o.EliteMax), int32(o.Pool)
 	p.received, p.valueNorm, p.layerBudget = flag(o.RowWeight == compress.Received), flag(o.ValueNorm), int32(slices.Index(layerBudgets, o.LayerBudget))
@@ -67,8 +67,8 @@ func (b *Backend) Compress(c backend.Compression) (backend.Ticket, error) {
 
 // sources lists every layer's pages and queries.
 func (b *Backend) sources(p *compressParams, c backend.Compression) {
-	var pages, table []int32
-	var queries []uintptr
+	table, queries := make([]int32, 0, len(c.Sources)), make([]uintptr, 0, len(c.Sources))
+	pages := make([]int32, 0, len(c.Sources)*backend.Pages(c.Prompt.Rows))
 	for layer, kv := range c.Sources {
 		table = append(table, int32(len(pages)))
 		pages = append(pages, kv.Pages[:backend.Pages(kv.Len)]...)
@@ -77,11 +77,15 @@ func (b *Backend) sources(p *compressParams, c backend.Compression) {
 	p.page, p.pages, p.table, p.query = pointer(pages), int32(len(pages)), pointer(table), pointer(queries)
 }
 
-// shownAt is p.Shown as indices into the visual rows.
+// shownAt is p.Shown as indices into the visual rows; nil: all of them.
 func shownAt(p compress.Prompt) []int32 {
-	at, all := make([]int32, 0, len(p.Visual)), len(p.Padding) == len(p.Visual)
+	shown := len(p.Shown())
+	if shown == len(p.Visual) {
+		return nil
+	}
+	at := make([]int32, 0, shown)
 	for i, row := range p.Visual {
-		if _, padding := slices.BinarySearch(p.Padding, row); all || !padding {
+		if _, padding := slices.BinarySearch(p.Padding, row); !padding {
 			at = append(at, int32(i))
 		}
 	}
@@ -112,8 +116,8 @@ func (t *ticket) Result() (backend.Compressed, error) {
 		}
 	}
 	scores := list[float32](p.score, t.layers*t.visual)
-	if len(t.shown) == t.visual {
-		c.Scores = slices.Clone(scores)
+	if t.shown == nil {
+		c.Scores = scores
 		return c, errors.Join(broken...)
 	}
 	c.Scores = make([]float32, 0, t.layers*len(t.shown))

@@ -49,6 +49,7 @@ struct CompressRoom {
 // rows_but are the prompt's rows without some, which ascend.
 static std::vector<int> rows_but(int rows, const std::vector<int>& some) {
   std::vector<int> others;
+  others.reserve(size_t(rows) - some.size());
   size_t next = 0;
   for (int row = 0; row < rows; row++) {
     if (next < some.size() && some[next] == row) next++;
@@ -61,7 +62,7 @@ static std::vector<int> text_rows_of(const aircache_compress_params* p) { return
 
 static std::vector<int> shown_rows_of(const aircache_compress_params* p) {
   std::vector<int> shown(size_t(p->shown));
-  for (int i = 0; i < p->shown; i++) shown[i] = p->visual_row[p->shown_at[i]];
+  for (int i = 0; i < p->shown; i++) shown[i] = p->visual_row[p->shown_at ? p->shown_at[i] : i];
   return shown;
 }
 
@@ -70,6 +71,7 @@ static int32_t check_compress(aircache_context* c, const aircache_compress_param
   if (c->capturing || !c->pool.pages || h.kv != pool.kv || h.dim != pool.dim || h.query != pool.query) {
     return fail(c, AIRCACHE_ARGUMENT, "compressing: heads %d/%d of %d, the pool has %d/%d of %d", h.query, h.kv, h.dim, pool.query, pool.kv, pool.dim);
   }
+  if (!p->shown_at && p->shown != p->visual) return fail(c, AIRCACHE_ARGUMENT, "compressing: %d of %d visual rows are shown, and no list says which", p->shown, p->visual);
   if (p->layers < 1 || p->layers > kMostLayers || p->visual < 1 || p->visual > kMostVisual || p->shown < 1 || p->shown > p->visual || p->observed < 1) {
     return fail(c, AIRCACHE_ARGUMENT, "compressing: %d layers (at most %d), %d visual rows (at most %d), %d shown, %d observed", p->layers, kMostLayers, p->visual, kMostVisual, p->shown, p->observed);
   }
@@ -84,7 +86,8 @@ static void pack(char* base, const aircache_compress_params* p, const std::vecto
   put(host.query, reinterpret_cast<const bf16* const*>(p->query), size_t(p->layers));
   put(host.page, p->page, size_t(p->pages)), put(host.table, p->table, size_t(p->layers));
   put(host.observe, p->observe, size_t(p->observed)), put(host.visual, p->visual_row, size_t(p->visual));
-  put(host.shown_at, p->shown_at, size_t(p->shown)), put(host.text, text.data(), text.size()), put(host.fresh, p->fresh_page, size_t(p->fresh));
+  if (p->shown_at) put(host.shown_at, p->shown_at, size_t(p->shown));
+  put(host.text, text.data(), text.size()), put(host.fresh, p->fresh_page, size_t(p->fresh));
   const std::vector<int> shown = shown_rows_of(p), other = rows_but(p->rows, shown);
   put(host.shown_row, shown.data(), shown.size()), put(host.other, other.data(), other.size());
 }
@@ -100,7 +103,7 @@ static Looks looks_of(const aircache_compress_params* p, const CompressRoom& r) 
   const int most = p->elite_max < p->observed ? p->elite_max : p->observed;
   return {{r.elites, r.elite, most}, {nullptr, nullptr, p->observed},
           {r.shown_row, p->shown, false}, {r.observe, p->observed, true}, {r.other, p->rows - p->shown, true}, {nullptr, p->rows, true}, {nullptr, 0, false},
-          p->received && p->observe[0] > p->visual_row[p->shown_at[p->shown - 1]]};
+          p->received && p->observe[0] > p->visual_row[p->visual - 1]};
 }
 
 // weigh_window leaves what each row of the window counts in r.weight.

@@ -37,7 +37,7 @@ type Ticket interface {
 	Result() (Compressed, error)
 }
 
-// Compressed is what a device decided.
+// Compressed is what a device decided. Its lists may lie in the device's own memory: they are good until the next Compress.
 type Compressed struct {
 	Kept   []int     // visual rows of each layer; nil: all
 	Elite  []int     // rows of each layer's observation window
