@@ -59,7 +59,7 @@ cuda-bundle: ## Gather what cuda/device.sh tests on a machine with a GPU, into B
 	@cp bin/cuda/libaircache_cuda.so $(BUNDLE)/ && cp bin/cuda/tests/*_test $(BUNDLE)/tests/ && cp bin/cuda/bench/*_bench $(BUNDLE)/bench/
 	@strip $(BUNDLE)/tests/* $(BUNDLE)/bench/*
 	@go test -c -ldflags '-s -w' -o $(BUNDLE)/cuda.test ./cuda
-	@rm -f $(BUNDLE)/answers.json && cd cuda && AIRCACHE_PARITY_ANSWERS=$(abspath $(BUNDLE))/answers.json $(abspath $(BUNDLE))/cuda.test -test.run AnswersAreKept
+	@rm -f $(BUNDLE)/answers.json && cd cuda && AIRCACHE_PARITY_KEEP=$(abspath $(BUNDLE))/answers.json $(abspath $(BUNDLE))/cuda.test -test.run AnswersAreKept
 	@du -sh $(BUNDLE)
 
 ## ---- generated files

@@ -25,7 +25,7 @@ step() {
   if [ $code = 0 ]; then table+=("ok    $name $((SECONDS - start)) s"); else
     table+=("FAIL  $name (exit $code) $((SECONDS - start)) s"); echo "--- $name"; tail -n 12 <<<"$out" | cut -c1-300
   fi
-  case $name in decode|bench*) grep -E '^(decode|prefill|compress|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ' <<<"$out" || true;; esac
+  case $name in decode|bench*) grep -E '^(decode|prefill|compress|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ|a logit|parts at' <<<"$out" || true;; esac
 }
 each() { # each FOLDER LIMIT LABEL COMMAND...: of all programs in a folder
   local folder=$1 limit=$2 label=$3; shift 3
@@ -38,7 +38,7 @@ for part in $parts; do
   case $part in
     tests) each tests 60 "" ;;
     conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
-    parity) step 120 parity "$bundle/cuda.test" -test.run TinyModel -test.v ;;
+    parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits' -test.v ;;
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
       step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts|compact|compression)' ;;
