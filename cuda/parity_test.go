@@ -140,8 +140,8 @@ func parts(a, b []int32) int {
 	return min(len(a), len(b))
 }
 
-// expected are the CPU's answers. They take it minutes: AIRCACHE_PARITY_ANSWERS names a file that has them, for a machine that is
-// lent for minutes. The file belongs to one commit.
+// expected are the CPU's answers. They take it minutes: AIRCACHE_PARITY_ANSWERS names a file that has them, made where processor time is
+// cheaper than on a machine with a GPU. The file belongs to one commit.
 func expected(t *testing.T, asked []engine.Request, permille int32) []answer {
 	t.Helper()
 	kept, name := map[int32][]answer{}, os.Getenv("AIRCACHE_PARITY_ANSWERS")
