@@ -38,7 +38,7 @@ for part in $parts; do
   case $part in
     tests) each tests 60 "" ;;
     conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
-    parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits' -test.v ;;
+    parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers' -test.v ;;
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
       step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts|compact|compression)' ;;

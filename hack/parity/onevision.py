@@ -1,21 +1,23 @@
-"""Writes a small random LLaVA-OneVision model folder and what transformers makes of it.
+"""Writes small random LLaVA-OneVision model folders and what transformers makes of them.
 
     pip install torch torchvision transformers==5.17 pillow numpy && python hack/parity/onevision.py
 
-runtime/parity/testdata/llava-onevision/
+runtime/parity/testdata/llava-onevision/       heads of 8 and 16, as small as can be, with all shapes of pictures
+runtime/parity/testdata/llava-onevision-64/    heads of 64 in decoder and tower, which GPU kernels take; weights in bfloat16
+runtime/parity/testdata/llava-onevision-128/   heads of 128, three queries a KV head, and of 72 in the tower, as in the 7B model
     model/         the folder as Hugging Face publishes this family: file names, fields and tensor names of transformers 4
     pictures/      what is asked about, and beside each case the processor's tiles as one strip: NAME.tiles.png
     cases.json     prompts, token ids, tiles, greedy answers; the made_with entry names the versions
     tensors.safetensors   for each case the logits of the prompt's last row and of the first answer steps, float32
-    counts.json    [height, width, tokens] of many sizes, for the tower and the grids of the 7B model
+    counts.json    [height, width, tokens] of many sizes, for the tower and the grids of the 7B model; in the first folder
 
 Everything is computed in float32 on the CPU, with the PIL image processor. The same seed gives the same folder.
 """
 
+import dataclasses
 import json
 import pathlib
 import shutil
-import sys
 
 import numpy as np
 import torch
@@ -26,14 +28,13 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer, LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration, LlavaOnevisionProcessor, LlavaOnevisionVideoProcessor
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 
-OUT = pathlib.Path(__file__).parent.parent.parent / "runtime/parity/testdata/llava-onevision"
+TESTDATA = pathlib.Path(__file__).parent.parent.parent / "runtime/parity/testdata"
 SIDE, PATCH = 30, 7  # 4 x 4 patches; like 384 and 14, with a rest
 GRIDS = [[SIDE * h, SIDE * w] for h in range(1, 5) for w in range(1, 5)] + [[SIDE, 6 * SIDE], [6 * SIDE, SIDE]]
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
 STEPS, SHOWN = 12, 3  # greedy tokens; steps whose logits are kept
-LEAD = 0.004  # of every greedy token's logit over the next, so that rounding cannot change an answer
-SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-rng = np.random.default_rng(11)
+LEAD = 0.004  # of every greedy token's logit over the next, so that rounding to float32 cannot change an answer
+rng = None  # of the pictures: each folder starts it anew
 
 # As in the published files: comments, pictures before text, and a generation block for training.
 TEMPLATE = (
@@ -62,6 +63,31 @@ CASES = {
 }
 
 
+@dataclasses.dataclass
+class Small:
+    """A model folder: what differs between them."""
+    folder: str
+    seed: int
+    cases: list  # names
+    text: dict = dataclasses.field(default_factory=dict)  # fields over those of configs
+    vision: dict = dataclasses.field(default_factory=dict)
+    stored: torch.dtype = torch.float32  # weights are rounded to it, then computed with in float32
+
+    @property
+    def out(self):
+        return TESTDATA / self.folder
+
+
+FEW = ["one tile, nothing resized", "a photo's shape", "a strip", "two pictures", "text only"]
+FOLDERS = [
+    Small("llava-onevision", 9, list(CASES)),
+    Small("llava-onevision-64", 9, FEW, stored=torch.bfloat16, vision={"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 72},
+          text={"hidden_size": 64, "intermediate_size": 104, "num_hidden_layers": 2, "head_dim": 64}),
+    Small("llava-onevision-128", 9, FEW, stored=torch.bfloat16, vision={"hidden_size": 72, "num_attention_heads": 1, "intermediate_size": 80},
+          text={"hidden_size": 64, "intermediate_size": 104, "num_hidden_layers": 2, "head_dim": 128, "num_attention_heads": 3, "num_key_value_heads": 1}),
+]
+
+
 def picture(width, height):
     """Gradients, edges and noise."""
     y, x = np.mgrid[0:height, 0:width].astype(float)
@@ -88,16 +114,16 @@ def tokenizer():
     return tok
 
 
-def configs(vocab):
+def configs(small, vocab):
     base = vocab - len(SPECIALS)
     vision = {
         "hidden_size": 32, "image_size": SIDE, "intermediate_size": 44, "model_type": "siglip_vision_model",
-        "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": PATCH, "vision_use_head": False,
+        "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": PATCH, "vision_use_head": False, **small.vision,
     }
     text = {
         "bos_token_id": base, "eos_token_id": base + 2, "hidden_size": 32, "intermediate_size": 56, "max_window_layers": 3,
         "model_type": "qwen2", "num_attention_heads": 4, "num_hidden_layers": 3, "num_key_value_heads": 2,
-        "rope_theta": 1000000.0, "torch_dtype": "bfloat16", "vocab_size": vocab + 11,
+        "rope_theta": 1000000.0, "torch_dtype": "bfloat16", "vocab_size": vocab + 11, **small.text,
     }
     config = {
         "architectures": ["LlavaOnevisionForConditionalGeneration"], "ignore_index": -100, "image_grid_pinpoints": GRIDS,
@@ -131,9 +157,9 @@ def configs(vocab):
     }
 
 
-def randomise(model):
+def randomise(model, small):
     """Values of a size that keeps every part audible in the logits."""
-    g = torch.Generator().manual_seed(SEED)
+    g = torch.Generator().manual_seed(small.seed)
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=g)
         if p.dim() > 1:
@@ -142,6 +168,7 @@ def randomise(model):
             p.data = 1 + 0.2 * noise
         else:
             p.data = (1.0 if "newline" in name else 0.2) * noise
+        p.data = p.data.to(small.stored).float()
 
 
 def published(name):
@@ -153,16 +180,17 @@ def published(name):
     return "language_model." + name if name == "lm_head.weight" else name
 
 
-def write_model(folder):
+def write_model(small):
+    folder = small.out / "model"
     folder.mkdir(parents=True)
     tok = tokenizer()
     tok.save(str(folder / "tokenizer.json"))
-    for name, value in configs(tok.get_vocab_size()).items():
+    for name, value in configs(small, tok.get_vocab_size()).items():
         (folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")
     config = LlavaOnevisionConfig.from_pretrained(folder)
     model = LlavaOnevisionForConditionalGeneration(config).float().eval()
-    randomise(model)
-    tensors = {published(k): v.contiguous() for k, v in model.state_dict().items()}
+    randomise(model, small)
+    tensors = {published(k): v.to(small.stored).contiguous() for k, v in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     loaded = LlavaOnevisionForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     loaded.generation_config.eos_token_id = None  # answers have the same length
@@ -179,29 +207,29 @@ def processor(folder):
                                    num_image_tokens=settings["num_image_tokens"], vision_feature_select_strategy="full", chat_template=TEMPLATE)
 
 
-def strip_of(tiles, name):
+def strip_of(tiles, path):
     """All tiles, one below the other, as the 8 bit values that they were made from."""
     values = (tiles * 0.5 + 0.5) * 255
     exact = values.round()
     again = (exact / np.float32(255) - 0.5) / 0.5
     if np.abs(again - tiles).max() > 1e-6:
-        raise SystemExit(f"{name}: the tiles are no 8 bit values")
-    Image.fromarray(np.concatenate([t.transpose(1, 2, 0) for t in exact]).astype(np.uint8)).save(OUT / "pictures" / name, optimize=True)
+        raise SystemExit(f"{path}: the tiles are no 8 bit values")
+    Image.fromarray(np.concatenate([t.transpose(1, 2, 0) for t in exact]).astype(np.uint8)).save(path, optimize=True)
 
 
 @torch.no_grad()
-def run(model, proc, number, name, sizes, question):
+def run(model, proc, out, number, name, sizes, question):
     pictures, files = [picture(*size) for size in sizes], []
     for i, im in enumerate(pictures):
         files.append(f"{number:02d}-{i}.png")
-        im.save(OUT / "pictures" / files[-1], optimize=True)
+        im.save(out / "pictures" / files[-1], optimize=True)
     content = [{"type": "image", "image": im} for im in pictures] + [{"type": "text", "text": question}]
     inputs = proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
     ids = inputs["input_ids"][0].tolist()
     counts = []
     if pictures:
         for file, tiles in zip(files, inputs["pixel_values"], strict=True):
-            strip_of(tiles.numpy(), file.replace(".png", ".tiles.png"))
+            strip_of(tiles.numpy(), out / "pictures" / file.replace(".png", ".tiles.png"))
         counts = [len(f) for f in model.get_image_features(**{k: inputs[k] for k in ("pixel_values", "image_sizes", "batch_num_images")}).pooler_output]
     made = model.generate(**inputs, do_sample=False, max_new_tokens=STEPS)[0, len(ids) :].tolist()
     whole = {**inputs, "input_ids": torch.tensor([ids + made[:-1]])}
@@ -223,23 +251,32 @@ def counts(proc):
     return [[h, w, big._get_number_of_features(h, w, 384, 384)] for h, w in sizes]
 
 
-def main():
-    shutil.rmtree(OUT, ignore_errors=True)
-    (OUT / "pictures").mkdir(parents=True)
-    torch.set_num_threads(2)
-    model = write_model(OUT / "model")
-    proc = processor(OUT / "model")
+def write(small):
+    global rng
+    rng = np.random.default_rng(11)
+    out = small.out
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "pictures").mkdir(parents=True)
+    model = write_model(small)
+    proc = processor(out / "model")
     cases, tensors = [], {}
-    for number, (name, (sizes, question)) in enumerate(CASES.items()):
-        case, logits = run(model, proc, number, name, sizes, question)
+    for number, name in enumerate(small.cases):
+        case, logits = run(model, proc, out, number, name, *CASES[name])
         cases.append(case)
         tensors[f"{number:02d}"] = logits
-    save_file(tensors, OUT / "tensors.safetensors", metadata={"format": "pt"})
+    save_file(tensors, out / "tensors.safetensors", metadata={"format": "pt"})
     made_with = {"transformers": transformers.__version__, "torch": torch.__version__, "precision": "float32 on the CPU", "image_processor": "PIL"}
-    (OUT / "cases.json").write_text(json.dumps({"made_with": made_with, "cases": cases}, separators=(",", ":")) + "\n")
-    (OUT / "counts.json").write_text(json.dumps(counts(proc), separators=(",", ":")) + "\n")
-    files = [f for f in OUT.rglob("*") if f.is_file()]
-    print(f"{OUT}: {len(files)} files, {sum(f.stat().st_size for f in files)} bytes")
+    (out / "cases.json").write_text(json.dumps({"made_with": made_with, "cases": cases}, separators=(",", ":")) + "\n")
+    if small is FOLDERS[0]:
+        (out / "counts.json").write_text(json.dumps(counts(proc), separators=(",", ":")) + "\n")
+    files = [f for f in out.rglob("*") if f.is_file()]
+    print(f"{out}: {len(files)} files, {sum(f.stat().st_size for f in files)} bytes")
+
+
+def main():
+    torch.set_num_threads(2)
+    for small in FOLDERS:
+        write(small)
 
 
 main()
