@@ -118,6 +118,7 @@ type (
 		layer          int32
 		context        uintptr
 		dst, x, angles matrix
+		sums           matrix
 		heads          heads
 		sequences      int32
 	}
@@ -150,17 +151,18 @@ type (
 		result                     unsafe.Pointer
 	}
 	compressParams struct {
-		size                                                   uint32
-		layers                                                 int32
-		context                                                uintptr
-		heads                                                  heads
-		rows                                                   int32
-		query, page, table, observe, visualRow, shownAt, fresh unsafe.Pointer
-		pages, observed, visual, shown, freshPages             int32
-		eliteMin, eliteMax, received, valueNorm, reach         int32
-		layerBudget, permille                                  int32
-		alpha                                                  float64
-		ticket, reserved                                       int32
+		size                                            uint32
+		layers                                          int32
+		context                                         uintptr
+		heads                                           heads
+		rows                                            int32
+		query, logSum                                   unsafe.Pointer
+		page, table, observe, visualRow, shownAt, fresh unsafe.Pointer
+		pages, observed, visual, shown, freshPages      int32
+		eliteMin, eliteMax, received, valueNorm, reach  int32
+		layerBudget, permille                           int32
+		alpha                                           float64
+		ticket, reserved                                int32
 	}
 	compressedParams struct {
 		size                  uint32

@@ -194,6 +194,7 @@ typedef struct {
   int32_t layer;
   aircache_context *context;
   aircache_matrix dst, x, angles; /* embed: x is the table; angles: x the inverse frequencies; append: x is qkv */
+  aircache_matrix sums;           /* attend: f32 [rows, query heads], see PrefillParams; or no data */
   aircache_heads heads;
   int32_t sequences; /* of mix: how many equal parts the rows have */
 } aircache_step_params;
@@ -278,6 +279,7 @@ typedef struct {
   aircache_heads heads;
   int32_t rows;              /* of the prompt, in every layer */
   void *const *query;        /* [layers] matrices of [observed, query * dim] bfloat16 on the device */
+  void *const *log_sum;      /* [layers] matrices of [observed, query] float32 on the device, from attend; null: they are worked out */
   const int32_t *page;       /* [pages] of all layers */
   const int32_t *table;      /* [layers] where a layer's pages start in page */
   const int32_t *observe;    /* [observed] cache rows that look, ascending */

@@ -101,7 +101,7 @@ func (s *stack) run(batch backend.Batch, rows, sequences int) {
 		s.b.RMSNorm(normed, x, l.norm1, 1e-6)
 		s.b.Linear(qkv, normed, l.qkv, l.qkvBias, false)
 		s.b.Append(qkv, a, i, batch, s.heads)
-		s.b.Attend(mixed, qkv, i, batch, s.heads)
+		s.b.Attend(mixed, backend.Tensor{}, qkv, i, batch, s.heads)
 		s.b.Linear(x, mixed, l.out, backend.Tensor{}, true)
 		s.b.RMSNorm(normed, x, l.norm2, 1e-6)
 		s.b.Linear(gateUp, normed, l.gateUp, backend.Tensor{}, false)

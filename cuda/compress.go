@@ -65,16 +65,20 @@ func (b *Backend) Compress(c backend.Compression) (backend.Ticket, error) {
 	return t, nil
 }
 
-// sources lists every layer's pages and queries.
+// sources lists every layer's pages, queries and sums.
 func (b *Backend) sources(p *compressParams, c backend.Compression) {
 	table, queries := make([]int32, 0, len(c.Sources)), make([]uintptr, 0, len(c.Sources))
+	var sums []uintptr // nil: unknown
 	pages := make([]int32, 0, len(c.Sources)*backend.Pages(c.Prompt.Rows))
 	for layer, kv := range c.Sources {
 		table = append(table, int32(len(pages)))
 		pages = append(pages, kv.Pages[:backend.Pages(kv.Len)]...)
 		queries = append(queries, b.matrix(c.Queries[layer]).data)
 	}
-	p.page, p.pages, p.table, p.query = pointer(pages), int32(len(pages)), pointer(table), pointer(queries)
+	for _, t := range c.Sums {
+		sums = append(sums, b.matrix(t).data)
+	}
+	p.page, p.pages, p.table, p.query, p.logSum = pointer(pages), int32(len(pages)), pointer(table), pointer(queries), pointer(sums)
 }
 
 // shownAt is p.Shown as indices into the visual rows; nil: all of them.

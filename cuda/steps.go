@@ -141,8 +141,8 @@ func (b *Backend) Append(qkv, angles backend.Tensor, layer int, _ backend.Batch,
 	b.step(b.library.appendKV, stepParams{layer: int32(layer), x: b.matrix(qkv), angles: b.matrix(angles), heads: shapeOf(h)})
 }
 
-func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, _ backend.Batch, h backend.Heads) {
-	b.step(b.library.attend, stepParams{layer: int32(layer), dst: b.matrix(dst), x: b.matrix(qkv), heads: shapeOf(h)})
+func (b *Backend) Attend(dst, sums, qkv backend.Tensor, layer int, _ backend.Batch, h backend.Heads) {
+	b.step(b.library.attend, stepParams{layer: int32(layer), dst: b.matrix(dst), x: b.matrix(qkv), sums: b.matrix(sums), heads: shapeOf(h)})
 }
 
 func (b *Backend) Sample(logits backend.Tensor, _ backend.Batch) {

@@ -199,10 +199,11 @@ int32_t aircache_attend(aircache_step_params* p) {
   AIRCACHE_ENTER(p);
   AIRCACHE_TRY(on_batch(c, p->x.rows, "attending"));
   AIRCACHE_TRY(in_pool(c, p, "attending"));
-  if (c->step.most_rows == 1) {
+  float* sums = values<float>(p->sums);
+  if (c->step.most_rows == 1 && !sums) {
     return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, c->properties.major >= 9, 0}, c->stream), "attending");
   }
-  return check(c, run_attend_prefill({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, 0}, c->stream), "attending");
+  return check(c, run_attend_prefill({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, sums, 0}, c->stream), "attending");
 }
 
 int32_t aircache_mix(aircache_step_params* p) {

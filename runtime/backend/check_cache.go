@@ -35,10 +35,21 @@ func checkTurn(qkv, angles Tensor, h Heads) error {
 	return checkExact("append", "the angles", angles)
 }
 
-func (c *Checked) Attend(dst, qkv Tensor, layer int, b Batch, h Heads) {
-	if c.ok(checkAttention("attend", dst, qkv, h)) && c.ok(c.checkBatch("attend", qkv, layer, b, h)) {
-		c.to.Attend(dst, qkv, layer, b, h)
+func (c *Checked) Attend(dst, sums, qkv Tensor, layer int, b Batch, h Heads) {
+	if c.ok(checkAttention("attend", dst, qkv, h)) && c.ok(c.checkBatch("attend", qkv, layer, b, h)) && c.ok(checkSums("attend", sums, qkv.Rows, h)) {
+		c.to.Attend(dst, sums, qkv, layer, b, h)
 	}
+}
+
+// checkSums wants none, or logarithms of all rows.
+func checkSums(op string, sums Tensor, rows int, h Heads) error {
+	if sums.None() {
+		return nil
+	}
+	if err := checkShape(op, "the sums", sums, rows, h.Query); err != nil {
+		return err
+	}
+	return checkExact(op, "the sums", sums)
 }
 
 // checkBatch wants a page for every cached and new row of a layer, and as many new rows as qkv has.

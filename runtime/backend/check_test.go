@@ -28,7 +28,7 @@ func (r *recorder) Embed(_, _ Tensor, _ Batch)                        { r.note("
 func (r *recorder) Append(_, _ Tensor, _ int, _ Batch, _ Heads)       { r.note("append") }
 func (r *recorder) Keep(LayerKV, [][]int32, []int32)                  { r.note("keep") }
 func (r *recorder) Linear(_, _, _, _ Tensor, _ bool)                  { r.note("linear") }
-func (r *recorder) Attend(_, _ Tensor, _ int, _ Batch, _ Heads)       { r.note("attend") }
+func (r *recorder) Attend(_, _, _ Tensor, _ int, _ Batch, _ Heads)    { r.note("attend") }
 
 func tensor(rows, cols int) Tensor { return Tensor{Rows: rows, Cols: cols, Memory: "device"} }
 
@@ -109,7 +109,13 @@ func TestWrongArgumentsNeverReachTheDevice(t *testing.T) {
 			staged(c, []Sequence{{Rows: 1}})
 			c.Angles(exact(1, 4), exact(1, 2), old)
 		}, "not the one that was staged last"},
-		"no batch":       {func(c *Checked) { c.Attend(tensor(1, 8), tensor(1, 16), 0, nil, heads) }, "not the one that was staged last"},
+		"no batch": {func(c *Checked) { c.Attend(tensor(1, 8), Tensor{}, tensor(1, 16), 0, nil, heads) }, "not the one that was staged last"},
+		"sums of other rows": {func(c *Checked) {
+			c.Attend(tensor(1, 8), exact(2, 2), tensor(1, 16), 0, staged(c, sequence(1, 0, 0)), heads)
+		}, "the sums is 2 x 2, 1 x 2 wanted"},
+		"rounded sums": {func(c *Checked) {
+			c.Attend(tensor(1, 8), tensor(1, 2), tensor(1, 16), 0, staged(c, sequence(1, 0, 0)), heads)
+		}, "the sums must be of precision Exact"},
 		"rounded logits": {func(c *Checked) { c.Sample(tensor(1, 3), staged(c, []Sequence{{Rows: 1}})) }, "the logits must be of precision Exact"},
 		"logits of two":  {func(c *Checked) { c.Sample(exact(2, 3), staged(c, []Sequence{{Rows: 1}})) }, "the logits is 2 x 3, 1 x 3 wanted"},
 		"a draw beyond all": {func(c *Checked) {
@@ -174,7 +180,7 @@ func TestRightArgumentsReachTheDevice(t *testing.T) {
 	}
 	b := staged(c, sequence(3, 14, 3, 0))
 	c.Append(tensor(3, 16), exact(3, 4), 0, b, heads)
-	c.Attend(tensor(3, 8), tensor(3, 16), 0, b, heads)
+	c.Attend(tensor(3, 8), exact(3, 2), tensor(3, 16), 0, b, heads)
 	c.Keep(LayerKV{[]int32{3, 0}, 17}, [][]int32{{0, 16}}, []int32{3})
 	c.Linear(tensor(2, 3), tensor(2, 4), tensor(3, 4), Tensor{}, true)
 	if err := c.Sync(); err != nil {
@@ -219,7 +225,11 @@ func TestWrongCompressionsNeverReachTheDevice(t *testing.T) {
 			x.Sources, x.Queries = append(x.Sources, x.Sources[0]), append(x.Queries, x.Queries[0])
 			x.Pages = x.Pages[:1]
 		},
-		"0 query heads, 0 KV heads": func(x *Compression) { x.Heads = Heads{} },
+		"0 query heads, 0 KV heads":       func(x *Compression) { x.Heads = Heads{} },
+		"1 layers have the sums of 2":     func(x *Compression) { x.Sums = []Tensor{exact(1, 2), exact(1, 2)} },
+		"the sums is 1 x 3, 1 x 2 wanted": func(x *Compression) { x.Sums = []Tensor{exact(1, 3)} },
+		"must be of precision Exact":      func(x *Compression) { x.Sums = []Tensor{tensor(1, 2)} },
+		"layer 0 has no sums":             func(x *Compression) { x.Sums = []Tensor{{}} },
 	} {
 		x := good()
 		spoil(&x)

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -13,7 +14,7 @@ import (
 type Compressor interface {
 	// Compresses reports whether the device knows the options.
 	Compresses(o compress.Options) bool
-	// Compress is queued like any op; host lists are read before it returns. Sources and queries stay until Result.
+	// Compress is queued like any op; host lists are read before it returns. Sources, queries and sums stay until Result.
 	Compress(c Compression) (Ticket, error)
 }
 
@@ -26,6 +27,9 @@ type Compression struct {
 
 	Sources []LayerKV // the prompt's cache, all layers
 	Queries []Tensor  // of each layer: [len(Observe), Query*Dim], rotated
+	// Sums are what Attend made of the observed rows, of each layer: Exact [len(Observe), Query]. None: the device works them out,
+	// which takes a pass over all keys.
+	Sums []Tensor
 	// Pages are fresh ones, enough for any spread of the kept rows: layer 0 fills the first of them, layer 1 goes on behind
 	// the last page that layer 0 has begun, and so on. None: nothing is evicted or copied, only scored.
 	Pages []int32
@@ -69,6 +73,9 @@ func (c *Checked) checkCompression(x Compression) error {
 	if len(x.Sources) == 0 || len(x.Sources) != len(x.Queries) || x.Permille < 1 || x.Permille > compress.Everything {
 		return fmt.Errorf("%d layers have %d saved queries, %d permille are to stay", len(x.Sources), len(x.Queries), x.Permille)
 	}
+	if len(x.Sums) != 0 && len(x.Sums) != len(x.Sources) {
+		return fmt.Errorf("%d layers have the sums of %d", len(x.Sources), len(x.Sums))
+	}
 	p := x.Prompt
 	for layer, kv := range x.Sources {
 		if kv.Len != p.Rows {
@@ -76,6 +83,12 @@ func (c *Checked) checkCompression(x Compression) error {
 		}
 		if err := c.checkScore("compress", x.Queries[layer], kv, p.Observe, x.Heads); err != nil {
 			return err
+		}
+		if len(x.Sums) == 0 {
+			continue
+		}
+		if err := checkSums("compress", x.Sums[layer], len(p.Observe), x.Heads); err != nil || x.Sums[layer].None() {
+			return cmp.Or(err, fmt.Errorf("compress: layer %d has no sums, others do", layer))
 		}
 	}
 	if len(p.Visual) == 0 {

@@ -25,8 +25,10 @@ type Attention interface {
 	// Append turns queries (in place) and keys of qkv by angles, and writes keys and values behind the cached rows of each
 	// sequence. Value i of a head pairs with value i + Dim/2.
 	Append(qkv, angles Tensor, layer int, b Batch, h Heads)
-	// Attend lets each new row see all cached rows of its sequence and the new ones up to itself. Append comes first.
-	Attend(dst, qkv Tensor, layer int, b Batch, h Heads)
+	// Attend lets each new row see all cached rows of its sequence and the new ones up to itself. Append comes first. sums may be
+	// none; else it becomes, for every row that has a cache, the natural logarithm of the sum of the exponentials of its scaled
+	// scores: Exact [rows, Query].
+	Attend(dst, sums, qkv Tensor, layer int, b Batch, h Heads)
 }
 
 // Sampler chooses tokens on the device.

@@ -19,14 +19,14 @@ type Compaction struct {
 // Compresses reports whether the device decides by these options itself.
 func (m *LLaVA) Compresses(o compress.Options) bool { return m.ops.Compresses(o) }
 
-// Compress compacts the prompt that has just ended and saved its queries (Prompt.Save). It does not wait; the next prompt must
+// Compress compacts the prompt that has just ended and saved what it needs (Prompt.Save). It does not wait; the next prompt must
 // not begin before Result.
 func (m *LLaVA) Compress(c Compaction) (backend.Ticket, error) {
-	if saved := len(m.prompt.saved); saved != m.config.Layers || len(c.Sources) != saved {
+	if saved := len(m.prompt.saved.queries); saved != m.config.Layers || len(c.Sources) != saved {
 		return nil, fmt.Errorf("compressing a prompt of %d layers: the queries of %d were saved", len(c.Sources), saved)
 	}
 	t, err := m.ops.Compress(backend.Compression{Options: c.Options, Permille: c.Permille, Heads: m.decoder.heads, Prompt: c.Prompt,
-		Sources: c.Sources, Queries: m.prompt.saved, Pages: c.Pages})
+		Sources: c.Sources, Queries: m.prompt.saved.queries, Sums: m.prompt.saved.sums, Pages: c.Pages})
 	if err != nil {
 		return nil, fmt.Errorf("compressing a prompt of %d tokens: %w", c.Prompt.Rows, err)
 	}

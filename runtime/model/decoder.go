@@ -19,6 +19,7 @@ type decoder struct {
 	// Prompts and decode steps take turns, so each has activations of its own.
 	stream workspace // a prompt's residual rows and angles, all of them
 	unit   workspace // what a layer makes of some of them
+	sums   workspace // of their attention, where they are saved
 	result workspace // the rows that a prompt is answered from
 
 	steps  workspace // of a decode step, whole
@@ -38,6 +39,7 @@ type decoderBlock struct {
 type rowSpace struct {
 	x, angles                            backend.Tensor // of these rows
 	normed, qkv, attended, gateUp, gated backend.Tensor
+	sums                                 backend.Tensor // of the attention, where they are wanted: see backend.Attention
 }
 
 // stepSpace is a whole decode step's.
@@ -78,6 +80,7 @@ func (d *decoder) workspaces() {
 	unit := []column{{d.hidden, backend.Working}, {h.Width(), backend.Working}, {h.Query * h.Dim, backend.Working},
 		{2 * d.intermediate, backend.Working}, {d.intermediate, backend.Working}}
 	logits := column{d.vocab, backend.Exact}
+	d.sums = workspace{ops: d.ops, columns: []column{{h.Query, backend.Exact}}}
 	d.stream, d.unit = workspace{ops: d.ops, columns: stream}, workspace{ops: d.ops, columns: unit}
 	d.result = workspace{ops: d.ops, columns: []column{{d.hidden, backend.Working}, logits}}
 	d.steps = workspace{ops: d.ops, columns: append(append(stream[:2:2], unit...), logits)}
@@ -98,7 +101,7 @@ func (d *decoder) beginStep(b backend.Batch) error {
 	if err := d.steps.top(v[:], b.Rows()); err != nil {
 		return err
 	}
-	d.batch, d.step = b, stepSpace{rowSpace{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}, v[7]}
+	d.batch, d.step = b, stepSpace{rowSpace{v[0], v[1], v[2], v[3], v[4], v[5], v[6], backend.Tensor{}}, v[7]}
 	return nil
 }
 
@@ -120,7 +123,7 @@ func (d *decoder) block(layer int, batch backend.Batch, s *rowSpace) {
 	d.ops.RMSNorm(s.normed, s.x, b.norm1, d.eps)
 	d.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
 	d.ops.Append(s.qkv, s.angles, layer, batch, d.heads)
-	d.ops.Attend(s.attended, s.qkv, layer, batch, d.heads)
+	d.ops.Attend(s.attended, s.sums, s.qkv, layer, batch, d.heads)
 	d.ops.Linear(s.x, s.attended, b.out, backend.Tensor{}, true)
 
 	d.ops.RMSNorm(s.normed, s.x, b.norm2, d.eps)

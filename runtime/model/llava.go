@@ -19,7 +19,7 @@ type LLaVA struct {
 	packer    *packer // of families whose pictures come in tiles; nil otherwise
 	decoder   *decoder
 
-	queries  workspace // of the observed rows of a layer
+	queries  workspace // of the observed rows of a layer; and the sums of their attention
 	selected workspace // of some of them
 	prompt   prefill   // on its way
 
@@ -61,7 +61,7 @@ func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 		m.packer = loadPacker(l, s.vision, s.text.hidden)
 	}
 	width := working(m.config.Heads * m.config.HeadDim)
-	m.queries, m.selected = workspace{ops: l.ops, columns: width}, workspace{ops: l.ops, columns: width}
+	m.queries, m.selected = workspace{ops: l.ops, columns: append(width, column{m.config.Heads, backend.Exact})}, workspace{ops: l.ops, columns: width}
 	return m, errors.Join(l.err, l.ops.Sync())
 }
 
@@ -111,7 +111,7 @@ func (m *LLaVA) reserveActivations(rows, sequences int) error {
 	patches := tilesPerPass * m.tower.patches()
 	d := m.decoder
 	return errors.Join(m.tower.space.reserve(patches), m.projector.inner.reserve(patches), d.stream.reserve(rows),
-		d.unit.reserve(min(rows, longestUnit)), d.result.reserve(1), d.steps.reserve(sequences),
+		d.unit.reserve(min(rows, longestUnit)), d.sums.reserve(min(rows, longestUnit)), d.result.reserve(1), d.steps.reserve(sequences),
 		m.queries.reserve(min(rows, compress.MaxObserved)*m.config.Layers))
 }
 

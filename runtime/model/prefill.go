@@ -15,7 +15,7 @@ type Prompt struct {
 	KV      backend.KVView // its layers' pages may come with Watcher.Before
 	Observe []int32        // ascending indices of Tokens whose queries the watcher wants
 	Watcher Watcher        // may be nil
-	Save    bool           // keeps the observed rows' queries of all layers, for Compress
+	Save    bool           // keeps the observed rows' queries and sums of all layers, for Compress
 
 	Slot int32 // where the device keeps the first token of the answer
 	Draw sampling.Draw
@@ -30,11 +30,15 @@ type prefill struct {
 	x, angles   backend.Tensor
 	layer, from int
 	observed    int                // of Observe, queries saved of this layer
-	saved       []backend.Tensor   // queries of the layers that have run
+	saved       saved              // of the layers that have run
 	queries     backend.Tensor     // [len(Observe), Heads*HeadDim]
+	sums        backend.Tensor     // [len(Observe), Heads]: see backend.Attention; only where they are saved
 	table       []backend.LayerKV  // a unit's: of the present layer alone
 	sequence    []backend.Sequence // the unit's
 }
+
+// saved is what the observed rows leave for Compress, by layer.
+type saved struct{ queries, sums []backend.Tensor }
 
 // Begin brings a prompt to the device; one that was begun before and has not ended is given up. Its pictures' rows can be
 // released when it returns. Advance does the work.
@@ -59,7 +63,7 @@ func (m *LLaVA) begin(p Prompt, images []int32) error {
 		return err
 	}
 	f := &m.prompt
-	*f = prefill{Prompt: p, x: v[0], angles: v[1], table: f.table, sequence: f.sequence[:0], saved: f.saved[:0]}
+	*f = prefill{Prompt: p, x: v[0], angles: v[1], table: f.table, sequence: f.sequence[:0], saved: saved{f.saved.queries[:0], f.saved.sums[:0]}}
 	if len(f.table) == 0 {
 		f.table = make([]backend.LayerKV, m.config.Layers)
 	}
@@ -148,13 +152,15 @@ func (m *LLaVA) beginLayer() error {
 	if f.Save {
 		layers, layer = m.config.Layers, f.layer
 	}
-	var q [1]backend.Tensor
+	var q [2]backend.Tensor
 	if err := m.queries.top(q[:], layers*len(f.Observe)); err != nil {
 		return err
 	}
-	f.queries = q[0].Slice(layer*len(f.Observe), (layer+1)*len(f.Observe))
+	from, to := layer*len(f.Observe), (layer+1)*len(f.Observe)
+	f.queries = q[0].Slice(from, to)
 	if f.Save {
-		f.saved = append(f.saved, f.queries)
+		f.sums = q[1].Slice(from, to)
+		f.saved.queries, f.saved.sums = append(f.saved.queries, f.queries), append(f.saved.sums, f.sums)
 	}
 	return nil
 }
@@ -175,26 +181,36 @@ func (m *LLaVA) runUnit(from, to int) error {
 	if err := m.decoder.unit.top(v[:], to-from); err != nil {
 		return err
 	}
-	s := rowSpace{f.x.Slice(from, to), f.angles.Slice(from, to), v[0], v[1], v[2], v[3], v[4]}
+	s := rowSpace{f.x.Slice(from, to), f.angles.Slice(from, to), v[0], v[1], v[2], v[3], v[4], backend.Tensor{}}
+	first := f.observed
+	m.listObserved(from, to)
+	if f.Save && len(m.ids) > 0 {
+		var sums [1]backend.Tensor
+		if err := m.decoder.sums.top(sums[:], to-from); err != nil {
+			return err
+		}
+		s.sums = sums[0]
+	}
 	m.decoder.block(f.layer, batch, &s)
-	m.saveQueries(s.qkv, from, to)
+	if len(m.ids) > 0 {
+		m.ops.Gather(f.queries.Slice(first, f.observed), s.qkv, m.ids)
+	}
+	if !s.sums.None() {
+		m.ops.Gather(f.sums.Slice(first, f.observed), s.sums, m.ids)
+	}
 	return nil
 }
 
-// saveQueries keeps those of the observed rows among from..to.
-func (m *LLaVA) saveQueries(qkv backend.Tensor, from, to int) {
+// listObserved leaves in m.ids which of the rows from..to are observed.
+func (m *LLaVA) listObserved(from, to int) {
 	f := &m.prompt
+	m.ids = m.ids[:0]
 	if f.Watcher == nil {
 		return
 	}
-	m.ids = m.ids[:0]
-	first := f.observed
 	for f.observed < len(f.Observe) && int(f.Observe[f.observed]) < to {
 		m.ids = append(m.ids, f.Observe[f.observed]-int32(from))
 		f.observed++
-	}
-	if len(m.ids) > 0 {
-		m.ops.Gather(f.queries.Slice(first, f.observed), qkv, m.ids)
 	}
 }
 

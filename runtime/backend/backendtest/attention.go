@@ -22,10 +22,11 @@ func (h *history) push(qkv []float32) {
 	}
 }
 
-// weights is softmax(q K^T / sqrt(Dim)) over the given rows, for one query head.
-func (h *history) weights(q []float64, head int, rows []int) []float64 {
+// weights is softmax(q K^T / sqrt(Dim)) over the given rows, for one query head, and logSum the logarithm of what it divides by.
+func (h *history) weights(q []float64, head int, rows []int) (w []float64, logSum float64) {
 	kv := head / (h.heads.Query / h.heads.KV) * h.heads.Dim
-	w, sum, highest := make([]float64, len(rows)), 0.0, math.Inf(-1)
+	w = make([]float64, len(rows))
+	sum, highest := 0.0, math.Inf(-1)
 	for i, r := range rows {
 		for d, v := range q {
 			w[i] += v * h.keys[r][kv+d] / math.Sqrt(float64(h.heads.Dim))
@@ -39,24 +40,27 @@ func (h *history) weights(q []float64, head int, rows []int) []float64 {
 	for i := range w {
 		w[i] /= sum
 	}
-	return w
+	return w, highest + math.Log(sum)
 }
 
-// attend is the attention of one fused row to the first n rows.
-func (h *history) attend(qkv []float32, n int) []float64 {
-	out, dim, rows := make([]float64, h.heads.Query*h.heads.Dim), h.heads.Dim, make([]int, n)
+// attend is the attention of one fused row to the first n rows, and the logarithm of each head's sum.
+func (h *history) attend(qkv []float32, n int) (out, sums []float64) {
+	dim, rows := h.heads.Dim, make([]int, n)
+	out = make([]float64, h.heads.Query*dim)
 	for i := range rows {
 		rows[i] = i
 	}
 	for head := range h.heads.Query {
 		kv := head / (h.heads.Query / h.heads.KV) * dim
-		for i, w := range h.weights(double(qkv[head*dim:(head+1)*dim]), head, rows) {
+		weights, sum := h.weights(double(qkv[head*dim:(head+1)*dim]), head, rows)
+		sums = append(sums, sum)
+		for i, w := range weights {
 			for d := range dim {
 				out[head*dim+d] += w * h.values[i][kv+d]
 			}
 		}
 	}
-	return out
+	return out, sums
 }
 
 func (s *suite) mix() {
@@ -72,7 +76,8 @@ func (s *suite) mix() {
 					past := history{heads: h}
 					past.push(own)
 					for r := range rows {
-						want = append(want, past.attend(own[r*h.Width():], rows)...)
+						out, _ := past.attend(own[r*h.Width():], rows)
+						want = append(want, out...)
 					}
 				}
 				s.expect("mix "+shape(sequences, rows, h.Query, h.KV, h.Dim), dst, want)
@@ -102,7 +107,8 @@ func (p *pages) take(n int) []int32 {
 	return taken
 }
 
-// step appends and attends a batch of new rows, and compares with the histories, which grow along.
+// step appends and attends a batch of new rows, and compares with the histories, which grow along. Sums are asked for and compared
+// where every sequence has a cache: without one they are anything.
 func (s *suite) step(what string, h backend.Heads, layer int, batch []backend.Sequence, past []*history) {
 	s.Helper()
 	total := 0
@@ -113,8 +119,12 @@ func (s *suite) step(what string, h backend.Heads, layer int, batch []backend.Se
 	qkv, dst := s.tensor(total, h.Width(), x), s.filled(total, h.Query*h.Dim)
 	b := s.stage(batch...)
 	s.b.Append(qkv, s.still(total, h), layer, b, h)
-	s.b.Attend(dst, qkv, layer, b, h)
-	var want []float64
+	var sums backend.Tensor
+	if !slices.ContainsFunc(batch, func(q backend.Sequence) bool { return len(q.KV.Layers) == 0 }) {
+		sums = s.exact(total, h.Query, make([]float32, total*h.Query))
+	}
+	s.b.Attend(dst, sums, qkv, layer, b, h)
+	var want, wantSums []float64
 	for i, q := range batch {
 		rows := x[:q.Rows*h.Width()]
 		x = x[len(rows):]
@@ -125,11 +135,15 @@ func (s *suite) step(what string, h backend.Heads, layer int, batch []backend.Se
 		past[i].push(rows)
 		for r := range q.Rows {
 			seen := q.KV.Layers[layer].Len + r + 1
-			want = append(want, past[i].attend(rows[r*h.Width():], seen)...)
+			out, logSums := past[i].attend(rows[r*h.Width():], seen)
+			want, wantSums = append(want, out...), append(wantSums, logSums...)
 		}
 		q.KV.Layers[layer].Len += q.Rows
 	}
 	s.expect(what, dst, want)
+	if !sums.None() {
+		s.expect("sums of "+what, sums, wantSums)
+	}
 }
 
 func (s *suite) cache() {

@@ -32,12 +32,16 @@ func (s *suite) compression() {
 				}
 			}
 			c := backend.Compression{Options: o, Heads: h, Prompt: prompt}
+			var known []backend.Tensor
 			for layer := range layers {
-				kv, queries := s.promptLayer(layer, prompt, h, p)
-				c.Sources, c.Queries = append(c.Sources, kv), append(c.Queries, queries)
+				kv, queries, sums := s.promptLayer(layer, prompt, h, p)
+				c.Sources, c.Queries, known = append(c.Sources, kv), append(c.Queries, queries), append(known, sums)
 			}
-			for _, permille := range []int{1000, 350, 100, 20} {
-				c.Permille, c.Pages = permille, nil
+			for i, permille := range []int{1000, 350, 350, 100, 20} {
+				c.Permille, c.Pages, c.Sums = permille, nil, nil
+				if i%2 == 1 {
+					c.Sums = known
+				}
 				if permille < compress.Everything {
 					quota := compress.Quota{Visual: visual, Layers: layers, Permille: permille}
 					c.Pages = p.take(backend.LeastPages(layers, before+after, quota.Total(layers)))
@@ -48,20 +52,24 @@ func (s *suite) compression() {
 	}
 }
 
-// promptLayer fills one layer of a prompt, and saves the queries of its observed rows.
-func (s *suite) promptLayer(layer int, prompt compress.Prompt, h backend.Heads, p *pages) (backend.LayerKV, backend.Tensor) {
+// promptLayer fills one layer of a prompt, and saves the queries of its observed rows and the sums of their attention.
+func (s *suite) promptLayer(layer int, prompt compress.Prompt, h backend.Heads, p *pages) (kv backend.LayerKV, queries, sums backend.Tensor) {
 	s.Helper()
 	x := s.normal(prompt.Rows*h.Width(), 1)
 	tables := make([]backend.LayerKV, layer+1)
 	tables[layer].Pages = p.take(backend.Pages(prompt.Rows))
 	b := s.stage(backend.Sequence{Rows: prompt.Rows, Slot: backend.NoSlot, KV: backend.KVView{Layers: tables}})
-	s.b.Append(s.tensor(prompt.Rows, h.Width(), x), s.still(prompt.Rows, h), layer, b, h)
+	qkv, all := s.tensor(prompt.Rows, h.Width(), x), s.exact(prompt.Rows, h.Query, make([]float32, prompt.Rows*h.Query))
+	s.b.Append(qkv, s.still(prompt.Rows, h), layer, b, h)
+	s.b.Attend(s.filled(prompt.Rows, h.Query*h.Dim), all, qkv, layer, b, h)
+	sums = s.exact(len(prompt.Observe), h.Query, make([]float32, len(prompt.Observe)*h.Query))
+	s.b.Gather(sums, all, prompt.Observe)
 	var saved []float32
 	for _, row := range prompt.Observe {
 		saved = append(saved, x[int(row)*h.Width():][:h.Query*h.Dim]...)
 	}
 	tables[layer].Len = prompt.Rows
-	return tables[layer], s.tensor(len(prompt.Observe), h.Query*h.Dim, saved)
+	return tables[layer], s.tensor(len(prompt.Observe), h.Query*h.Dim, saved), sums
 }
 
 func (s *suite) compareCompression(c backend.Compression) {

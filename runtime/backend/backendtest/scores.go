@@ -41,7 +41,8 @@ func (s *suite) scoreCase(h backend.Heads, kv backend.LayerKV, past *history, x 
 	want := make([]float64, len(observed))
 	for head := range h.Query {
 		last := double(saved[(len(observed)-1)*h.Query*h.Dim+head*h.Dim:][:h.Dim])
-		for j, w := range past.weights(last, head, integers(observed)) {
+		weights, _ := past.weights(last, head, integers(observed))
+		for j, w := range weights {
 			want[j] += w / float64(h.Query)
 		}
 	}
@@ -74,7 +75,7 @@ func (s *suite) scoreCase(h backend.Heads, kv backend.LayerKV, past *history, x 
 			keys = append(keys, int(observed[earlier]))
 		}
 		for head := range h.Query {
-			w := past.weights(double(saved[e*h.Query*h.Dim+head*h.Dim:][:h.Dim]), head, keys)
+			w, _ := past.weights(double(saved[e*h.Query*h.Dim+head*h.Dim:][:h.Dim]), head, keys)
 			for v := range want {
 				want[v] += w[v] / float64(h.Query*len(elite))
 				wantWeighed[v] += w[v] * float64(counts[i]) / float64(h.Query)
@@ -107,7 +108,7 @@ func (s *suite) columnCase(h backend.Heads, kv backend.LayerKV, past *history, x
 			seen[j] = j
 		}
 		for head := range h.Query {
-			w := past.weights(double(saved[(i*h.Query+head)*h.Dim:][:h.Dim]), head, seen)
+			w, _ := past.weights(double(saved[(i*h.Query+head)*h.Dim:][:h.Dim]), head, seen)
 			highest := slices.Max(w)
 			for j, v := range w {
 				want[j] += float64(weights[i]) * v / float64(h.Query)

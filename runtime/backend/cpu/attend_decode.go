@@ -10,6 +10,7 @@ import (
 type decodeWork struct {
 	cache    *pageCache
 	dst, qkv []float32
+	sums     []float32 // or none
 	batch    []backend.Sequence
 	layer    int
 	heads    backend.Heads
@@ -25,16 +26,19 @@ func (d *decodeWork) part(i, _ int) {
 		return
 	}
 	kv := &d.batch[seq].KV.Layers[d.layer]
-	attendPages(out, q, d.cache, kv.Pages, kv.Len+1, head/(d.heads.Query/d.heads.KV))
+	highest, sum := attendPages(out, q, d.cache, kv.Pages, kv.Len+1, head/(d.heads.Query/d.heads.KV))
+	if d.sums != nil {
+		d.sums[i] = logSum(highest, sum)
+	}
 }
 
 // attendPages: out = softmax(q K^T / sqrt(dim)) V over rows 0..rows-1. The softmax runs: a page with a higher maximum scales
-// down what was summed before it.
-func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head int) {
+// down what was summed before it. highest is the greatest score, sum that of the exponentials relative to it.
+func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head int) (highest, sum float32) {
 	clear(out)
 	dim := len(q)
 	scale := float32(1 / math.Sqrt(float64(dim)))
-	highest, sum := float32(math.Inf(-1)), float32(0)
+	highest = float32(math.Inf(-1))
 	var scores [backend.PageTokens]float32
 	for first := 0; first < rows; first += backend.PageTokens {
 		page := pages[first/backend.PageTokens]
@@ -63,4 +67,8 @@ func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head i
 	for j := range out {
 		out[j] *= inverse
 	}
+	return highest, sum
 }
+
+// logSum is the logarithm of a sum of exponentials that was taken relative to shift.
+func logSum(shift, sum float32) float32 { return float32(float64(shift) + math.Log(float64(sum))) }

@@ -7,10 +7,10 @@ import (
 )
 
 // Attend takes the paged walk for a decode step and products for a prompt.
-func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, batch backend.Batch, h backend.Heads) {
+func (b *Backend) Attend(dst, sums, qkv backend.Tensor, layer int, batch backend.Batch, h backend.Heads) {
 	all := sequences(batch)
 	if qkv.Rows == len(all) {
-		b.decode = decodeWork{cache: &b.cache, dst: values(dst), qkv: values(qkv), batch: all, layer: layer, heads: h}
+		b.decode = decodeWork{cache: &b.cache, dst: values(dst), qkv: values(qkv), sums: values(sums), batch: all, layer: layer, heads: h}
 		b.pool.run(&b.decode, len(all)*h.Query)
 		return
 	}
@@ -22,13 +22,13 @@ func (b *Backend) Attend(dst, qkv backend.Tensor, layer int, batch backend.Batch
 			row += s.Rows
 			continue
 		}
-		b.attendPrompt(dst.Slice(row, row+s.Rows), qkv.Slice(row, row+s.Rows), s.KV.Layers[layer], h)
+		b.attendPrompt(dst.Slice(row, row+s.Rows), values(sums.Slice(row, row+s.Rows)), qkv.Slice(row, row+s.Rows), s.KV.Layers[layer], h)
 		row += s.Rows
 	}
 }
 
-// attendPrompt gathers keys and values of one sequence per KV head and attends to them causally.
-func (b *Backend) attendPrompt(dst, qkv backend.Tensor, kv backend.LayerKV, h backend.Heads) {
+// attendPrompt gathers keys and values of one sequence per KV head and attends to them causally. sums are nil where none are wanted.
+func (b *Backend) attendPrompt(dst backend.Tensor, sums []float32, qkv backend.Tensor, kv backend.LayerKV, h backend.Heads) {
 	g := &b.gather
 	rows := kv.Len + qkv.Rows
 	g.cache, g.pages, g.rows = &b.cache, kv.Pages, rows
@@ -37,7 +37,7 @@ func (b *Backend) attendPrompt(dst, qkv backend.Tensor, kv backend.LayerKV, h ba
 
 	a := &b.attend
 	*a = attendWork{b: b, heads: h, queries: qkv.Rows, keys: rows, sequences: 1, causal: true,
-		q: panel{values(qkv), h.Width()}, dst: panel{values(dst), h.Query * h.Dim},
+		q: panel{values(qkv), h.Width()}, dst: panel{values(dst), h.Query * h.Dim}, sums: sums,
 		k: panel{g.keys, h.Dim}, v: panel{g.vals, h.Dim}, headStep: rows * h.Dim}
 	a.run()
 }
@@ -85,9 +85,10 @@ func grow(x []float32, n int) []float32 {
 type attendWork struct {
 	b                      *Backend
 	heads                  backend.Heads
-	q, dst                 panel // all sequences and heads
-	k, v                   panel // of the first sequence and KV head
-	headStep, sequenceStep int   // values from one KV head, one sequence, to the next
+	q, dst                 panel     // all sequences and heads
+	k, v                   panel     // of the first sequence and KV head
+	sums                   []float32 // [queries, Query], or none
+	headStep, sequenceStep int       // values from one KV head, one sequence, to the next
 	sequences              int
 	queries, keys          int // rows of one sequence
 	causal                 bool
@@ -126,21 +127,27 @@ func (a *attendWork) part(i, worker int) {
 		if a.causal {
 			n = before + from + r + 1
 		}
-		softmaxRow(scores.data[r*seen:][:seen], n)
+		highest, sum := softmaxRow(scores.data[r*seen:][:seen], n)
+		if a.sums != nil {
+			a.sums[(row+r)*a.heads.Query+head] = logSum(highest, sum)
+		}
 	}
 	a.b.blas.product(worker, size{s.m, a.heads.Dim, seen}, scores, v, a.dst.at(row, col))
 }
 
-// softmaxRow makes weights of the first n scores and zeros of the rest.
-func softmaxRow(x []float32, n int) {
+// softmaxRow makes weights of the first n scores and zeros of the rest. highest is the greatest score, sum that of the exponentials
+// relative to it.
+func softmaxRow(x []float32, n int) (highest, sum float32) {
 	clear(x[n:])
 	x = x[:n]
-	highest := x[0]
+	highest = x[0]
 	for _, v := range x {
 		highest = max(highest, v)
 	}
-	inverse := 1 / expShifted(x, highest)
+	sum = expShifted(x, highest)
+	inverse := 1 / sum
 	for i := range x {
 		x[i] *= inverse
 	}
+	return highest, sum
 }

@@ -107,7 +107,7 @@ func TestOpsOfADecodeStepAllocateNothing(t *testing.T) {
 				b.RMSNorm(x, x, norm, 1e-6)
 				b.Linear(qkv, x, w, bias, false)
 				b.Append(qkv, angles, 0, step, h)
-				b.Attend(out, qkv, 0, step, h)
+				b.Attend(out, backend.Tensor{}, qkv, 0, step, h)
 				b.GatedSiLU(x, gate)
 				b.Sample(logits, step)
 				if _, err := b.Sampled(step); err != nil {
