@@ -55,7 +55,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if l.flags.maxModelLen > config.MaxPosition {
 		return nil, fmt.Errorf("--max-model-len is %d, it must be from 2 to the model's %d", l.flags.maxModelLen, config.MaxPosition)
 	}
-	m := &server.Model{Tokenizer: streaming{f.words}, Template: f.template, Pictures: newPictures(f.processor, l.flags.maxPixels), Defaults: f.defaults,
+	m := &server.Model{Tokenizer: streaming{f.words}, Template: f.template, Pictures: newPictures(f.processor, network.Prepares, l.flags.maxPixels), Defaults: f.defaults,
 		ImageToken: config.ImageToken, VisualTokens: config.VisualTokens, MaxModelLen: cmp.Or(l.flags.maxModelLen, config.MaxPosition)}
 	m.MaxTextBytes = f.words.LongestText(m.MaxModelLen)
 	if err := errors.Join(m.Check(), tryPicture(network, f.processor, tower.Side)); err != nil {

@@ -13,17 +13,22 @@ import (
 // a decoder takes up to 18 bytes a pixel, and 16 large pictures would be gigabytes.
 type pictures struct {
 	processor image.Processor
+	prepares  func(image.Pixels) bool // whether the device resizes such a picture
 	limits    image.Limits
 	pixels    *semaphore.Weighted
 }
 
 // newPictures takes 0 as the decoder's own limit.
-func newPictures(processor image.Processor, maxPixels int64) pictures {
+func newPictures(processor image.Processor, prepares func(image.Pixels) bool, maxPixels int64) pictures {
 	if maxPixels == 0 {
 		maxPixels = image.DefaultLimits.Pixels
 	}
-	return pictures{processor, image.Limits{Pixels: maxPixels}, semaphore.NewWeighted(maxPixels)}
+	return pictures{processor, prepares, image.Limits{Pixels: maxPixels}, semaphore.NewWeighted(maxPixels)}
 }
+
+// waitingBytes is what the decoded pictures of a request may take while it waits for the device to resize them: the photo of a
+// phone, 12 megapixels. Those of a prompt share it equally. Larger ones are resized here, and wait as tiles of at most 16 MB.
+const waitingBytes = 48 << 20
 
 // Measure reads the header only.
 func (p pictures) Measure(dataURL string, pictures int) (int, error) {
@@ -41,7 +46,7 @@ func (p pictures) open(dataURL string) (encoded []byte, info image.Info, err err
 	return encoded, info, err
 }
 
-// Prepare decodes and preprocesses.
+// Prepare decodes, and resizes what the device does not.
 func (p pictures) Prepare(dataURL string, pictures int) (image.Pixels, error) {
 	encoded, info, err := p.open(dataURL)
 	if err != nil {
@@ -54,5 +59,9 @@ func (p pictures) Prepare(dataURL string, pictures int) (image.Pixels, error) {
 	if err != nil {
 		return image.Pixels{}, err
 	}
-	return p.processor.Process(rgb, pictures)
+	pixels, err := p.processor.Process(rgb, pictures)
+	if err == nil && (pixels.Bytes()*int64(pictures) > waitingBytes || !p.prepares(pixels)) {
+		pixels = pixels.Cut()
+	}
+	return pixels, err
 }

@@ -37,6 +37,32 @@ func (p *watchedProcessor) Process(*image.RGB, int) (image.Pixels, error) {
 	return image.Pixels{}, nil
 }
 
+// never is a device that resizes nothing, always one that resizes all.
+func never(image.Pixels) bool  { return false }
+func always(image.Pixels) bool { return true }
+
+func TestPicturesWaitAsTheyWereDecodedWhereTheDeviceResizesThem(t *testing.T) {
+	siglip, err := image.ParseProcessor([]byte(`{"image_processor_type":"SiglipImageProcessor","size":20}`), image.Tower{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		prepares func(image.Pixels) bool
+		pictures int
+		bytes    int64
+	}{
+		{"the host resizes", never, 1, 3 * 20 * 20},
+		{"the device resizes", always, 1, 3 * 50 * 40},
+		{"too many of them to wait as they are", always, waitingBytes/(3*50*40) + 1, 3 * 20 * 20},
+	} {
+		px, err := newPictures(siglip, c.prepares, 0).Prepare(pngURL(t, 50, 40), c.pictures)
+		if err != nil || px.Bytes() != c.bytes || px.Tiles() != 1 {
+			t.Errorf("%s: the picture waits in %d bytes, %d wanted, %v", c.name, px.Bytes(), c.bytes, err)
+		}
+	}
+}
+
 func pngURL(t *testing.T, width, height int) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -48,7 +74,7 @@ func pngURL(t *testing.T, width, height int) string {
 
 func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 	watched := &watchedProcessor{}
-	p := newPictures(watched, 100)
+	p := newPictures(watched, never, 100)
 	large := pngURL(t, 10, 10)
 	var all sync.WaitGroup
 	for range 16 {
@@ -68,7 +94,7 @@ func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 }
 
 func TestAPictureIsMeasuredByItsHeader(t *testing.T) {
-	p := newPictures(&watchedProcessor{}, 100)
+	p := newPictures(&watchedProcessor{}, never, 100)
 	if got, err := p.Measure(pngURL(t, 7, 5), 2); err != nil || got != 572 {
 		t.Errorf("got %d, %v", got, err)
 	}
@@ -80,7 +106,7 @@ func TestAPictureIsMeasuredByItsHeader(t *testing.T) {
 }
 
 func TestAPictureOverTheLimitIsRefusedByItsHeader(t *testing.T) {
-	p := newPictures(&watchedProcessor{}, 100)
+	p := newPictures(&watchedProcessor{}, never, 100)
 	if _, err := p.Prepare(pngURL(t, 11, 10), 1); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
 		t.Errorf("got %v", err)
 	}

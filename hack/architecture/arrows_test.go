@@ -89,6 +89,7 @@ var rules = []rule{
 
 	{folder: "runtime/compress", only: []string{}},
 	{folder: "runtime/kv", only: []string{}},
+	{folder: "runtime/image/raster", only: []string{}},
 	{folder: "runtime/sampling", only: []string{}},
 	{folder: "runtime/control", only: []string{}},
 	{folder: "runtime/backend", never: []string{module + "runtime/model", module + "runtime/engine", module + "runtime/server"}},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/image/raster"
 	"aircache.dev/aircache/runtime/sampling"
 )
 
@@ -29,6 +30,13 @@ func (r *recorder) Append(_, _ Tensor, _ int, _ Batch, _ Heads)       { r.note("
 func (r *recorder) Keep(LayerKV, [][]int32, []int32)                  { r.note("keep") }
 func (r *recorder) Linear(_, _, _, _ Tensor, _ bool)                  { r.note("linear") }
 func (r *recorder) Attend(_, _, _ Tensor, _ int, _ Batch, _ Heads)    { r.note("attend") }
+
+// square is one tile of 2 x 2 patches.
+func square() *raster.Picture {
+	p := raster.New(6, 6)
+	ground := raster.Whole(p.Size())
+	return &raster.Picture{RGB: p, Frames: []raster.Frame{{Under: ground, On: ground}}, Tile: p.Size(), Levels: &raster.Levels{}}
+}
 
 func tensor(rows, cols int) Tensor { return Tensor{Rows: rows, Cols: cols, Memory: "device"} }
 
@@ -56,6 +64,10 @@ func TestWrongArgumentsNeverReachTheDevice(t *testing.T) {
 		run  func(c *Checked)
 		want string
 	}{
+		"patches of other sizes":  {func(c *Checked) { c.Patches(tensor(4, 12), square(), 3) }, "patches: the result is 4 x 12, 4 x 27 wanted"},
+		"patches beyond a tile":   {func(c *Checked) { c.Patches(tensor(4, 12), square(), 7) }, "7 x 7 pixels are no patch of a tile of 6 x 6"},
+		"patches of no picture":   {func(c *Checked) { c.Patches(tensor(4, 12), &raster.Picture{}, 3) }, "patches: a picture has no pixels"},
+		"patches by a plain one":  {func(c *Checked) { c.Patches(tensor(4, 27), square(), 3) }, "patches: the device takes no picture of 6 x 6 pixels in 1 frames"},
 		"a missing tensor":        {func(c *Checked) { c.Add(tensor(1, 1), Tensor{}) }, "add: operand 1 is missing"},
 		"rows that do not repeat": {func(c *Checked) { c.Add(tensor(3, 1), tensor(2, 1)) }, "2 x 1 does not repeat under 3 x 1"},
 		"a write of another size": {func(c *Checked) { c.Write(tensor(2, 2), make([]float32, 3)) }, "write: the tensor is 2 x 2, the host has 3"},

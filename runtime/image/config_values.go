@@ -3,6 +3,8 @@ package image
 import (
 	"encoding/json"
 	"fmt"
+
+	"aircache.dev/aircache/runtime/image/raster"
 )
 
 // maxSide bounds what a processor may resize to.
@@ -39,14 +41,14 @@ func (c *processorConfig) size(s Size, shortest bool) (Size, error) {
 
 func (c *processorConfig) filter() (Filter, error) {
 	f := valueOr(c.Resample, Bicubic)
-	if _, ok := kernels[f]; !ok && f != Nearest {
+	if !f.Known() {
 		return f, fmt.Errorf("resample %d is not supported, expected 0..5", f)
 	}
 	return f, nil
 }
 
 // levels computes (value * rescale_factor - mean) / std once for every value, rounding where the reference does.
-func (c *processorConfig) levels(mean, std []float64) (l levels, err error) {
+func (c *processorConfig) levels(mean, std []float64) (l raster.Levels, err error) {
 	scale := 1.0
 	if valueOr(c.DoRescale, true) {
 		scale = valueOr(c.Rescale, 1.0/255)

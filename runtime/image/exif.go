@@ -104,7 +104,7 @@ func upright(p *RGB, orientation int) *RGB {
 	fromRight := orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8
 	fromBottom := orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7
 	for y := range out.H {
-		to := out.row(y)
+		to := out.Row(y)
 		for x := range out.W {
 			sx, sy := x, y
 			if swapped {

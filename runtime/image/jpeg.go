@@ -44,7 +44,7 @@ func fromYCbCr(m *stdimage.YCbCr) *RGB {
 	for y := range p.H {
 		u.row(cb, m.Cb, m.CStride, y)
 		u.row(cr, m.Cr, m.CStride, y)
-		luma, to := m.Y[y*m.YStride:], p.row(y)
+		luma, to := m.Y[y*m.YStride:], p.Row(y)
 		for x := range p.W {
 			yccPixel(to[3*x:3*x+3:3*x+3], int(luma[x]), int(cb[x])-128, int(cr[x])-128)
 		}
@@ -64,7 +64,7 @@ func yccPixel(to []uint8, y, cb, cr int) {
 func fromCMYK(m *stdimage.CMYK) *RGB {
 	p := newRGB(m.Rect.Dx(), m.Rect.Dy())
 	for y := range p.H {
-		from, to := m.Pix[y*m.Stride:], p.row(y)
+		from, to := m.Pix[y*m.Stride:], p.Row(y)
 		for x := range p.W {
 			light := 255 - int(from[4*x+3])
 			for c := range 3 {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"aircache.dev/aircache/runtime/image/raster"
 )
 
 // OnevisionProcessor prepares pictures as LLaVA-OneVision reads them. A picture alone in its prompt is shown twice: as a
@@ -13,7 +15,7 @@ type OnevisionProcessor struct {
 	tower  Tower
 	side   int // patches along a tile
 	filter Filter
-	levels levels
+	levels raster.Levels
 	bars   [3]uint8 // the mean colour
 }
 
@@ -105,57 +107,30 @@ func (p *OnevisionProcessor) layout(picture Size, pictures int) (*Layout, error)
 
 // Process gives the base tile first, then those of the grid from left to right, line by line.
 func (p *OnevisionProcessor) Process(rgb *RGB, pictures int) (Pixels, error) {
-	l, err := p.layout(Size{rgb.H, rgb.W}, pictures)
+	picture := Size(rgb.Size())
+	l, err := p.layout(picture, pictures)
 	if err != nil {
 		return Pixels{}, err
 	}
-	side := p.tower.Side
-	out := Pixels{C: 3, H: side, W: side, raw: make([]uint8, 0, l.Tiles()*3*side*side), levels: &p.levels, Layout: l}
-	base := rgb
+	tile := raster.Size{Height: p.tower.Side, Width: p.tower.Side}
+	under := raster.Whole(rgb.Size())
 	if pictures > 1 {
-		base = p.square(rgb)
+		side := max(rgb.W, rgb.H)
+		under = raster.Middle(rgb.Size(), raster.Size{Height: side, Width: side}, p.bars)
 	}
-	if base, err = Resize(base, side, side, p.filter); err != nil {
-		return Pixels{}, err
-	}
-	out.raw = append(out.raw, base.Pix...)
-	if l.Grid == (Size{}) {
-		return out, nil
-	}
-	whole := Size{l.Grid.Height * side, l.Grid.Width * side}
-	fitted := fit(Size{rgb.H, rgb.W}, whole)
-	resized, err := Resize(rgb, fitted.Width, fitted.Height, p.filter)
+	base, err := raster.NewFrame(under, tile, p.filter, raster.Whole(tile))
 	if err != nil {
 		return Pixels{}, err
 	}
-	spread := place(resized, newRGB(whole.Width, whole.Height))
-	for i := range l.Grid.Height * l.Grid.Width {
-		left, top := i%l.Grid.Width*side, i/l.Grid.Width*side
-		for y := range side {
-			out.raw = append(out.raw, spread.row(top + y)[3*left:][:3*side]...)
+	frames := []raster.Frame{base}
+	if l.Grid != (Size{}) {
+		grid := Size{l.Grid.Height * tile.Height, l.Grid.Width * tile.Width}
+		fitted := raster.Size(fit(picture, grid))
+		spread, err := raster.NewFrame(raster.Whole(rgb.Size()), fitted, p.filter, raster.Middle(fitted, raster.Size(grid), [3]uint8{}))
+		if err != nil {
+			return Pixels{}, err
 		}
+		frames = append(frames, spread)
 	}
-	return out, nil
-}
-
-// square puts a picture into the middle of bars of the mean colour.
-func (p *OnevisionProcessor) square(rgb *RGB) *RGB {
-	if rgb.W == rgb.H {
-		return rgb
-	}
-	side := max(rgb.W, rgb.H)
-	on := newRGB(side, side)
-	for i := range on.Pix {
-		on.Pix[i] = p.bars[i%3]
-	}
-	return place(rgb, on)
-}
-
-// place copies a picture into the middle of another one; of an odd rest, the smaller half is above and on the left.
-func place(rgb, on *RGB) *RGB {
-	left, top := (on.W-rgb.W)/2, (on.H-rgb.H)/2
-	for y := range rgb.H {
-		copy(on.row(top + y)[3*left:], rgb.row(y))
-	}
-	return on
+	return pixelsOf(&raster.Picture{RGB: rgb, Frames: frames, Tile: tile, Levels: &p.levels}, l), nil
 }

@@ -1,19 +1,30 @@
 package image
 
-// Pixels is a picture ready for a vision tower: one or more tiles of the same size. A processor leaves them at 8 bits a
-// value, a quarter of what they take normalised: 37 tiles of 384 x 384 are 16 MB, and many requests can wait.
+import "aircache.dev/aircache/runtime/image/raster"
+
+// Pixels is a picture ready for a vision tower: one or more tiles of the same size. Either its tiles' values are given, or the
+// decoded picture and what is to be done to it: a device may do that itself, or else Cut does it on the host.
 type Pixels struct {
 	C, H, W int       // of a tile
-	Data    []float32 // normalised values, tile after tile, each channel by channel (CHW); or none, and 8 bits a value
+	Data    []float32 // normalised values, tile after tile, each channel by channel (CHW)
+
+	Picture *raster.Picture // in place of Data
 
 	Layout *Layout // how the tiles' rows are put together; nil: one tile, its rows as the tower gives them
+}
 
-	raw    []uint8 // in place of Data: tile after tile, each pixel by pixel
-	levels *levels // what a value of raw is, normalised
+// pixelsOf takes the tiles' sizes from the picture.
+func pixelsOf(p *raster.Picture, l *Layout) Pixels {
+	return Pixels{C: 3, H: p.Tile.Height, W: p.Tile.Width, Picture: p, Layout: l}
 }
 
 // Values is the number of values of all tiles.
-func (p Pixels) Values() int { return len(p.Data) + len(p.raw) }
+func (p Pixels) Values() int {
+	if p.Picture != nil {
+		return p.Picture.Tiles() * p.C * p.H * p.W
+	}
+	return len(p.Data)
+}
 
 // Tiles is the number of whole tiles.
 func (p Pixels) Tiles() int {
@@ -21,6 +32,45 @@ func (p Pixels) Tiles() int {
 		return 0
 	}
 	return p.Values() / (p.C * p.H * p.W)
+}
+
+// Bytes is the host's memory that the picture takes as long as it waits: 3 bytes a pixel of what was decoded, or of its tiles where
+// they are cut. 37 tiles of 384 x 384 are 16 MB.
+func (p Pixels) Bytes() int64 {
+	if p.Picture != nil {
+		return int64(len(p.Picture.Pix))
+	}
+	return 4 * int64(len(p.Data))
+}
+
+// Cut does on the host what is to be done to the picture, up to its tiles at 8 bits a value.
+func (p Pixels) Cut() Pixels {
+	if p.Picture != nil {
+		p.Picture = p.Picture.Cut()
+	}
+	return p
+}
+
+// Patches is the number of square patches of all tiles.
+func (p Pixels) Patches(patch int) int { return p.Tiles() * (p.H / patch) * (p.W / patch) }
+
+// WritePatches lays every patch out as one row of dst, channel by channel, line by line: the order of a patch weight.
+func (p Pixels) WritePatches(dst []float32, patch int) {
+	if p.Picture != nil {
+		p.Picture.WritePatches(dst, patch)
+		return
+	}
+	for tile := range p.Tiles() {
+		for y := range p.H / patch {
+			for x := range p.W / patch {
+				for line := range p.C * patch {
+					channel, row := line/patch, y*patch+line%patch
+					start := ((tile*p.C+channel)*p.H+row)*p.W + x*patch
+					dst = dst[copy(dst, p.Data[start:start+patch]):]
+				}
+			}
+		}
+	}
 }
 
 // Padding are the rows, among those that the picture takes in a prompt, that show nothing of it.
@@ -35,10 +85,14 @@ func (p Pixels) Padding() []int {
 func (p Pixels) Tile(i int) Pixels {
 	n := p.C * p.H * p.W
 	t := Pixels{C: p.C, H: p.H, W: p.W}
-	if p.levels == nil {
+	if p.Picture == nil {
 		t.Data = p.Data[i*n : (i+1)*n]
-	} else {
-		t.Data = p.levels.normalise(p.raw[i*n:(i+1)*n], p.H*p.W)
+		return t
+	}
+	tiles, area := p.Picture.Cut(), p.H*p.W
+	t.Data = make([]float32, n)
+	for j, v := range tiles.Pix[i*n : (i+1)*n] {
+		t.Data[j%3*area+j/3] = tiles.Levels[j%3][v]
 	}
 	return t
 }

@@ -37,7 +37,7 @@ func decodePNG(b []byte) (*RGB, error) {
 func packed(r stdimage.Rectangle, pix []uint8, stride, size int, channels [3]int) *RGB {
 	p := newRGB(r.Dx(), r.Dy())
 	for y := range p.H {
-		from, to := pix[y*stride:], p.row(y)
+		from, to := pix[y*stride:], p.Row(y)
 		for x := range p.W {
 			for c, offset := range channels {
 				to[3*x+c] = from[x*size+offset]
@@ -58,7 +58,7 @@ func fromPalette(m *stdimage.Paletted) *RGB {
 	}
 	p := newRGB(m.Rect.Dx(), m.Rect.Dy())
 	for y := range p.H {
-		from, to := m.Pix[y*m.Stride:], p.row(y)
+		from, to := m.Pix[y*m.Stride:], p.Row(y)
 		for x := range p.W {
 			copy(to[3*x:], colors[from[x]][:])
 		}
@@ -73,7 +73,7 @@ func isGray16(b []byte) bool { return b[24] == 16 && b[25] == 0 }
 func clipGray16(m stdimage.Image) *RGB {
 	p := newRGB(m.Bounds().Dx(), m.Bounds().Dy())
 	for y := range p.H {
-		to := p.row(y)
+		to := p.Row(y)
 		for x := range p.W {
 			v := clamp8(int(gray16At(m, x, y)))
 			to[3*x], to[3*x+1], to[3*x+2] = v, v, v

@@ -1,16 +1,15 @@
 package image
 
-import "fmt"
+import (
+	"fmt"
 
-// RGB is a picture of 8 bits a channel: Pix holds rows from the top, pixels from the left, red, green, blue.
-type RGB struct {
-	W, H int
-	Pix  []uint8
-}
+	"aircache.dev/aircache/runtime/image/raster"
+)
 
-func newRGB(w, h int) *RGB { return &RGB{W: w, H: h, Pix: make([]uint8, 3*w*h)} }
+// RGB is a picture of 8 bits a channel.
+type RGB = raster.RGB
 
-func (p *RGB) row(y int) []uint8 { return p.Pix[3*p.W*y : 3*p.W*(y+1)] }
+func newRGB(w, h int) *RGB { return raster.New(w, h) }
 
 // Decode reads a picture as Pillow's convert("RGB") makes it, turned upright as its EXIF data says. Alpha is dropped,
 // not blended: the colour under a transparent pixel comes to light.

@@ -1,13 +1,17 @@
 package image
 
-import "fmt"
+import (
+	"fmt"
+
+	"aircache.dev/aircache/runtime/image/raster"
+)
 
 // SiglipProcessor resizes every picture to one size, without keeping its shape, and normalises the values.
 type SiglipProcessor struct {
 	Width, Height int
 	Resize        bool
 	Filter        Filter
-	levels        levels
+	levels        raster.Levels
 	rows          int
 }
 
@@ -31,17 +35,12 @@ func newSiglip(c *processorConfig, t Tower) (Processor, error) {
 // Measure is the same for every picture.
 func (p *SiglipProcessor) Measure(Size, int) (int, error) { return p.rows, nil }
 
-// Process resizes and normalises.
+// Process shows the whole picture in one tile.
 func (p *SiglipProcessor) Process(rgb *RGB, _ int) (Pixels, error) {
-	if rgb.W != p.Width || rgb.H != p.Height {
-		if !p.Resize {
-			return Pixels{}, fmt.Errorf("the picture is %d x %d pixels, the model takes %d x %d and resizes none", rgb.W, rgb.H, p.Width, p.Height)
-		}
-		resized, err := Resize(rgb, p.Width, p.Height, p.Filter)
-		if err != nil {
-			return Pixels{}, err
-		}
-		rgb = resized
+	size := raster.Size{Height: p.Height, Width: p.Width}
+	if rgb.Size() != size && !p.Resize {
+		return Pixels{}, fmt.Errorf("the picture is %d x %d pixels, the model takes %d x %d and resizes none", rgb.W, rgb.H, p.Width, p.Height)
 	}
-	return Pixels{C: 3, H: p.Height, W: p.Width, raw: rgb.Pix, levels: &p.levels}, nil
+	whole, err := raster.NewFrame(raster.Whole(rgb.Size()), size, p.Filter, raster.Whole(size))
+	return pixelsOf(&raster.Picture{RGB: rgb, Frames: []raster.Frame{whole}, Tile: size, Levels: &p.levels}, nil), err
 }

@@ -107,7 +107,7 @@ func fromVP8(m *stdimage.YCbCr) *RGB {
 	cols, rows := (p.W+1)/2, (p.H+1)/2
 	for y := range p.H {
 		near, far := y/2, min(max(y/2-1+2*(y&1), 0), rows-1)
-		luma, to := m.Y[y*m.YStride:], p.row(y)
+		luma, to := m.Y[y*m.YStride:], p.Row(y)
 		cbNear, cbFar := m.Cb[near*m.CStride:][:cols], m.Cb[far*m.CStride:][:cols]
 		crNear, crFar := m.Cr[near*m.CStride:][:cols], m.Cr[far*m.CStride:][:cols]
 		for x := range p.W {

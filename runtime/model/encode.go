@@ -8,8 +8,17 @@ import (
 	"aircache.dev/aircache/runtime/image"
 )
 
-// tilesPerPass bounds the tower's activations.
-const tilesPerPass = 4
+// hostTiles bounds the tower's activations on a host, which is as fast with a few tiles as with many.
+const hostTiles = 4
+
+// tilesPerPass is how many tiles go through the tower at once. A device that works beside the host multiplies thousands of rows
+// at its best; it gets as many as of a prompt.
+func (m *LLaVA) tilesPerPass() int {
+	if !m.ops.Asynchronous() {
+		return hostTiles
+	}
+	return max(1, longestUnit/m.tower.patches())
+}
 
 // EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other. It does not wait for a device
 // that works beside the host, for decode steps may be on their way: errors of the device come with the next Take.
@@ -33,7 +42,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	if m.packer != nil {
 		err = m.encodePacked(v.rows, px)
 	} else {
-		err = m.encodeTiles(v.rows, tilesOf(px))
+		err = m.encodeTiles(v.rows, px)
 	}
 	if err = errors.Join(err, m.ops.Refused()); err != nil {
 		v.Release()
@@ -58,14 +67,13 @@ func (m *LLaVA) accepts(px image.Pixels) error {
 
 // encodePacked encodes all tiles and puts each picture's rows together.
 func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
-	tiles := tilesOf(px)
 	perTile := m.config.VisualTokens
-	all, err := m.ops.Alloc(1+len(tiles)*perTile, m.config.Hidden, backend.Working)
-	if err != nil {
+	var space [1]backend.Tensor
+	if err := m.packer.space.top(space[:], 1+tilesOf(px)*perTile); err != nil {
 		return err
 	}
-	defer m.ops.Free(all)
-	if err := m.encodeTiles(all.Slice(1, all.Rows), tiles); err != nil {
+	all := space[0]
+	if err := m.encodeTiles(all.Slice(1, all.Rows), px); err != nil {
 		return err
 	}
 	to, from := 0, 0
@@ -79,43 +87,36 @@ func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
 	return m.ops.Refused()
 }
 
-// tile is one of a picture's.
-type tile struct {
-	of    image.Pixels
-	index int
-}
-
-func tilesOf(px []image.Pixels) (tiles []tile) {
+func tilesOf(px []image.Pixels) (tiles int) {
 	for _, p := range px {
-		for i := range p.Tiles() {
-			tiles = append(tiles, tile{p, i})
-		}
+		tiles += p.Tiles()
 	}
 	return tiles
 }
 
-// encodeTiles writes each tile's rows, a few tiles at a time; only those are normalised at a time.
-func (m *LLaVA) encodeTiles(dst backend.Tensor, tiles []tile) error {
-	for from := 0; from < len(tiles); from += tilesPerPass {
-		to := min(from+tilesPerPass, len(tiles))
-		var pass []image.Pixels
-		for _, t := range tiles[from:to] {
-			pass = append(pass, t.of.Tile(t.index))
-		}
-		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), pass); err != nil {
+// encodeTiles writes each tile's rows, in passes of about the same size.
+func (m *LLaVA) encodeTiles(dst backend.Tensor, px []image.Pixels) error {
+	patches, err := m.cutter.cut(px)
+	if err != nil {
+		return err
+	}
+	tiles := tilesOf(px)
+	passes := (tiles + m.tilesPerPass() - 1) / m.tilesPerPass()
+	for pass := range passes {
+		from, to := tiles*pass/passes, tiles*(pass+1)/passes
+		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), patches.Slice(from*m.tower.patches(), to*m.tower.patches())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *LLaVA) encodePass(dst backend.Tensor, tiles []image.Pixels) error {
-	rows := len(tiles) * m.tower.patches()
-	sum, take, err := m.projector.begin(rows)
+func (m *LLaVA) encodePass(dst, patches backend.Tensor) error {
+	sum, take, err := m.projector.begin(patches.Rows)
 	if err != nil {
 		return err
 	}
-	if err := m.tower.run(tiles, m.projector.last, func(state int, x backend.Tensor) {
+	if err := m.tower.run(patches, m.projector.last, func(state int, x backend.Tensor) {
 		m.note("vision", state, x)
 		take(state, x)
 	}); err != nil {
@@ -125,15 +126,13 @@ func (m *LLaVA) encodePass(dst backend.Tensor, tiles []image.Pixels) error {
 		m.projector.finish(dst, sum)
 		return nil
 	}
-	all, err := m.ops.Alloc(rows, m.config.Hidden, backend.Working)
-	if err != nil {
+	var all [1]backend.Tensor
+	if err := m.projector.whole.top(all[:], patches.Rows); err != nil {
 		return err
 	}
-	m.projector.finish(all, sum)
-	m.ops.Gather(dst, all, withoutFirst(len(tiles), m.tower.patches()))
-	err = m.ops.Refused()
-	m.ops.Free(all)
-	return err
+	m.projector.finish(all[0], sum)
+	m.ops.Gather(dst, all[0], withoutFirst(patches.Rows/m.tower.patches(), m.tower.patches()))
+	return m.ops.Refused()
 }
 
 // withoutFirst are the rows of all tiles but the first of each (strategy "default": a CLS token, where the tower has one).

@@ -14,6 +14,7 @@ import (
 type LLaVA struct {
 	config    Config
 	ops       *backend.Checked
+	cutter    cutter
 	tower     *tower
 	projector *projector
 	packer    *packer // of families whose pictures come in tiles; nil otherwise
@@ -55,7 +56,7 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 
 func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	l := &loader{from: from, ops: backend.Check(b)}
-	m := &LLaVA{config: describe(s, l.ops), ops: l.ops, tower: loadTower(l, s.vision),
+	m := &LLaVA{config: describe(s, l.ops), ops: l.ops, cutter: newCutter(l.ops, s.vision.channels, s.vision.patch), tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
 	if s.family.anyres {
 		m.packer = loadPacker(l, s.vision, s.text.hidden)
@@ -105,14 +106,12 @@ func (m *LLaVA) Reserve(c Capacity) error {
 	return nil
 }
 
-// reserveActivations makes room for what any request may need: a pass of the vision tower, the longest prompt, the saved queries
-// of all its layers, the widest step.
+// reserveActivations makes room for what any request may need: the longest prompt, the saved queries of all its layers, the widest
+// step, the largest picture.
 func (m *LLaVA) reserveActivations(rows, sequences int) error {
-	patches := tilesPerPass * m.tower.patches()
 	d := m.decoder
-	return errors.Join(m.tower.space.reserve(patches), m.projector.inner.reserve(patches), d.stream.reserve(rows),
-		d.unit.reserve(min(rows, longestUnit)), d.sums.reserve(min(rows, longestUnit)), d.result.reserve(1), d.steps.reserve(sequences),
-		m.queries.reserve(min(rows, compress.MaxObserved)*m.config.Layers))
+	return errors.Join(d.stream.reserve(rows), d.unit.reserve(min(rows, longestUnit)), d.sums.reserve(min(rows, longestUnit)), d.result.reserve(1),
+		d.steps.reserve(sequences), m.queries.reserve(min(rows, compress.MaxObserved)*m.config.Layers), m.reserveVision())
 }
 
 // note shows a hidden state to a test.

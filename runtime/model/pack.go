@@ -12,11 +12,13 @@ type packer struct {
 	ops     *backend.Checked
 	newline backend.Tensor // [1, hidden]: closes every line of patches
 	side    int            // patches along a tile
+	space   workspace      // all tiles' rows
 }
 
 func loadPacker(l *loader, v visionSettings, hidden int) *packer {
 	at := l.prefix("row between lines of patches", "image_newline", "model.", "")
-	return &packer{ops: l.ops, newline: l.vector(at+"image_newline", hidden), side: v.image / v.patch}
+	return &packer{ops: l.ops, newline: l.vector(at+"image_newline", hidden), side: v.image / v.patch,
+		space: workspace{ops: l.ops, columns: working(hidden)}}
 }
 
 // accepts says why a picture's tiles do not fit its layout.

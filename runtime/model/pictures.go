@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 
 	"aircache.dev/aircache/runtime/image"
@@ -29,4 +30,32 @@ func (c Config) Rows(px image.Pixels) int {
 		return c.VisualTokens
 	}
 	return px.Layout.Rows()
+}
+
+// Prepares reports whether the device does what is to be done to a picture, so that it may wait as it was decoded. Any goroutine
+// may ask.
+func (m *LLaVA) Prepares(px image.Pixels) bool { return m.cutter.prepares(px) }
+
+// largestPicture is the number of tiles of the largest grid and of the picture as a whole.
+func (t *tower) largestPicture(grids []image.Size) int {
+	most := 0
+	for _, g := range grids {
+		most = max(most, g.Height/t.image*(g.Width/t.image))
+	}
+	return 1 + most
+}
+
+// reserveVision makes room for a whole pass and for the largest picture. More pictures than that in one prompt need more; the room
+// then grows, and stays.
+func (m *LLaVA) reserveVision() error {
+	tiles := max(m.tower.largestPicture(m.config.Tower.Grids), m.tilesPerPass())
+	pass := m.tilesPerPass() * m.tower.patches()
+	err := errors.Join(m.cutter.space.reserve(tiles*m.tower.patches()), m.tower.space.reserve(pass), m.projector.inner.reserve(pass))
+	if m.projector.dropCLS {
+		err = errors.Join(err, m.projector.whole.reserve(pass))
+	}
+	if m.packer != nil {
+		err = errors.Join(err, m.packer.space.reserve(1+tiles*m.config.VisualTokens))
+	}
+	return err
 }

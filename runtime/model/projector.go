@@ -14,7 +14,8 @@ type projector struct {
 	second            backend.Tensor
 	bias1, bias2      backend.Tensor
 	inner             workspace
-	last              int // highest hidden state that is read
+	whole             workspace // rows of a pass, where some are left out
+	last              int       // highest hidden state that is read
 	hidden, fromTower int
 }
 
@@ -23,6 +24,7 @@ func loadProjector(l *loader, s projectorSettings, fromTower, hidden int) *proje
 	p := &projector{projectorSettings: s, ops: l.ops, hidden: hidden, fromTower: fromTower,
 		second: l.matrix(at+"linear_2.weight", hidden, hidden),
 		inner:  workspace{ops: l.ops, columns: working(hidden)},
+		whole:  workspace{ops: l.ops, columns: working(hidden)},
 	}
 	if s.bias {
 		p.bias1, p.bias2 = l.vector(at+"linear_1.bias", hidden), l.vector(at+"linear_2.bias", hidden)

@@ -17,7 +17,6 @@ type tower struct {
 	blocks                     []towerBlock
 
 	space workspace
-	host  []float32 // one pass's patches
 }
 
 type towerBlock struct {
@@ -27,7 +26,7 @@ type towerBlock struct {
 }
 
 // towerSpace are the activations of one pass.
-type towerSpace struct{ patches, x, normed, qkv, attended, inner backend.Tensor }
+type towerSpace struct{ x, normed, qkv, attended, inner backend.Tensor }
 
 func loadTower(l *loader, s visionSettings) *tower {
 	at := l.prefix("vision tower", "embeddings.patch_embedding.weight", "model.vision_tower.vision_model.", "vision_tower.vision_model.",
@@ -37,7 +36,7 @@ func loadTower(l *loader, s visionSettings) *tower {
 		embed:     l.reshaped(at+"embeddings.patch_embedding.weight", d, in, d, s.channels, s.patch, s.patch),
 		embedBias: l.vector(at+"embeddings.patch_embedding.bias", d),
 		position:  l.matrix(at+"embeddings.position_embedding.weight", s.patches(), d),
-		space:     workspace{ops: l.ops, columns: working(in, d, d, h.Width(), d, s.intermediate)},
+		space:     workspace{ops: l.ops, columns: working(d, d, h.Width(), d, s.intermediate)},
 	}
 	for i := range s.layers {
 		p := fmt.Sprintf("%sencoder.layers.%d.", at, i)
@@ -54,53 +53,34 @@ func loadTower(l *loader, s visionSettings) *tower {
 	return t
 }
 
-// run shows pictures to the tower and hands each wanted hidden state to take: 0 is the embeddings, i the output of layer i.
-// The tensor is valid during the call only.
-func (t *tower) run(pictures []image.Pixels, last int, take func(state int, x backend.Tensor)) error {
-	var views [6]backend.Tensor
-	if err := t.space.top(views[:], len(pictures)*t.patches()); err != nil {
+// run shows the patches of some tiles to the tower and hands each wanted hidden state to take: 0 is the embeddings, i the output of
+// layer i. The tensor is valid during the call only.
+func (t *tower) run(patches backend.Tensor, last int, take func(state int, x backend.Tensor)) error {
+	var views [5]backend.Tensor
+	if err := t.space.top(views[:], patches.Rows); err != nil {
 		return err
 	}
-	s := towerSpace{views[0], views[1], views[2], views[3], views[4], views[5]}
-	t.ops.Write(s.patches, t.cutPatches(pictures))
-	t.ops.Linear(s.x, s.patches, t.embed, t.embedBias, false)
+	s := towerSpace{views[0], views[1], views[2], views[3], views[4]}
+	t.ops.Linear(s.x, patches, t.embed, t.embedBias, false)
 	t.ops.Add(s.x, t.position)
 	take(0, s.x)
 	for i := range t.blocks[:last] {
-		t.block(&t.blocks[i], &s, len(pictures))
+		t.block(&t.blocks[i], &s, patches.Rows/t.patches())
 		take(i+1, s.x)
 	}
 	return nil
 }
 
-func (t *tower) block(b *towerBlock, s *towerSpace, pictures int) {
+func (t *tower) block(b *towerBlock, s *towerSpace, tiles int) {
 	t.ops.LayerNorm(s.normed, s.x, b.norm1, b.norm1Bias, t.eps)
 	t.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
-	t.ops.Mix(s.attended, s.qkv, pictures, t.shape())
+	t.ops.Mix(s.attended, s.qkv, tiles, t.shape())
 	t.ops.Linear(s.x, s.attended, b.out, b.outBias, true)
 
 	t.ops.LayerNorm(s.normed, s.x, b.norm2, b.norm2Bias, t.eps)
 	t.ops.Linear(s.inner, s.normed, b.fc1, b.fc1Bias, false)
 	t.ops.Activate(s.inner, t.act)
 	t.ops.Linear(s.x, s.inner, b.fc2, b.fc2Bias, true)
-}
-
-// cutPatches lays every patch out as one row, channel by channel, line by line: the order of the patch weight.
-func (t *tower) cutPatches(pictures []image.Pixels) []float32 {
-	side, p := t.image/t.patch, t.patch
-	t.host = t.host[:0]
-	for _, px := range pictures {
-		for y := range side {
-			for x := range side {
-				for line := range px.C * p {
-					channel, row := line/p, y*p+line%p
-					start := (channel*px.H+row)*px.W + x*p
-					t.host = append(t.host, px.Data[start:start+p]...)
-				}
-			}
-		}
-	}
-	return t.host
 }
 
 // accepts says why a picture does not fit.

@@ -1,4 +1,4 @@
-package image
+package raster
 
 import "math"
 
@@ -27,6 +27,12 @@ var kernels = map[Filter]kernel{
 	Bicubic:  {2, bicubic},
 	Box:      {0.5, box},
 	Hamming:  {1, hamming},
+}
+
+// Known reports whether there is such a filter.
+func (f Filter) Known() bool {
+	_, ok := kernels[f]
+	return ok || f == Nearest
 }
 
 func box(x float64) float64 {
