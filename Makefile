@@ -100,6 +100,11 @@ test: native-libraries envtest-assets helm lint verify-generated cuda-check ## R
 	@cd hack/kube && go test ./fakegpu
 	@echo "test: ok"
 
+.PHONY: tokenizer-check
+tokenizer-check: ## Hold the tokenizer against Hugging Face's own library on four real vocabularies (npm)
+	$(STEP) "tokenizers: the reference's answers to 217,000 texts for each of four vocabularies"
+	@hack/tokenizergoldens/check.sh bin/tokenizers
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)

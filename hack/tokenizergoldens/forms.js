@@ -2,7 +2,7 @@
 'use strict';
 
 const corpus = require('./corpus');
-const { patterns, train } = require('./vocabulary');
+const { patterns, train, trainCharacters } = require('./vocabulary');
 
 const byteLevel = (fields) => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false, ...fields });
 const split = (pattern, fields) => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false, ...fields });
@@ -27,7 +27,23 @@ function forms() {
   // A vocabulary in which some merges are missing: whole words are found by ignore_merges only.
   const half = merges.filter((_, i) => i % 7 !== 3 || i < 60);
   const reachable = half.map((pair) => pair.join(' '));
+  const characters = trainCharacters(corpus.sentences, 700);
+  const whole = Object.keys(characters.vocab).length;
+  const replace = (from, content) => ({ type: 'Replace', pattern: { String: from }, content });
+  const list = (key, type, ...parts) => ({ type, [key]: parts });
+  // SentencePiece's converter: older files put the first blank there in the normalizer, newer ones in the pre-tokenizer.
+  const fallback = (fields, model) => ({
+    ...define({}), added_tokens: [...['<unk>', '<s>', '</s>'].map((content, i) => token(i, content)), token(whole, '<image>'), token(whole + 1, '<|im_end|>'), token(whole + 2, '<norm\u00e9>', { normalized: true })],
+    post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }], special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } } },
+    decoder: list('decoders', 'Sequence', replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }), ...fields,
+    model: { type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: true, byte_fallback: true, ignore_merges: false, ...characters, ...model },
+  });
+  const metaspace = (prepend_scheme, split) => ({ pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme, split } });
   return {
+    llama2: fallback({ normalizer: list('normalizers', 'Sequence', { type: 'Prepend', prepend: '▁' }, replace(' ', '▁')) }),
+    'no blank before': fallback({ normalizer: list('normalizers', 'Sequence', replace(' ', '▁')), decoder: list('decoders', 'Sequence', replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }) }),
+    'a blank before the first section': fallback(metaspace('first', false)),
+    'a blank before each section, words': fallback(metaspace('always', true), { ignore_merges: true }),
     qwen2: define({ normalizer: { type: 'NFC' }, pre_tokenizer: sequence(split(patterns.qwen2), byteLevel()) }),
     llama3: define({
       pre_tokenizer: sequence(split(patterns.llama3), byteLevel({ trim_offsets: true })),

@@ -19,6 +19,20 @@ function alphabet() {
   return letters;
 }
 
+// trainCharacters makes a vocabulary as SentencePiece's converter writes it: <unk>, <s>, </s>, the bytes, merges, characters. A third of the
+// characters beyond ASCII is left out, so that they come as bytes.
+function trainCharacters(texts, count) {
+  const lists = [];
+  for (const text of texts) for (const word of text.split(' ')) lists.push([['▁', ...word], 1]);
+  const letters = new Set(lists.flatMap(([list]) => list).filter((c) => c < '\u0080' || c === '▁' || c.codePointAt(0) % 3));
+  for (const entry of lists) entry[0] = entry[0].filter((c) => letters.has(c));
+  const bytes = Array.from({ length: 256 }, (_, b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
+  const vocab = new Map(['<unk>', '<s>', '</s>', ...bytes].map((token, id) => [token, id]));
+  const merges = merge(lists, vocab, count);
+  for (const letter of [...letters].sort()) if (!vocab.has(letter)) vocab.set(letter, vocab.size);
+  return { vocab: Object.fromEntries(vocab), merges };
+}
+
 function train(texts, count) {
   const letters = alphabet();
   const words = new Map();
@@ -27,6 +41,12 @@ function train(texts, count) {
   }
   const lists = [...words].map(([word, n]) => [[...Buffer.from(word)].map((b) => letters[b]), n]);
   const vocab = new Map(letters.slice().sort().map((letter, id) => [letter, id]));
+  const merges = merge(lists, vocab, count);
+  return { vocab: Object.fromEntries(vocab), merges };
+}
+
+// merge joins the commonest pairs in the lists and enters what they make into the vocabulary.
+function merge(lists, vocab, count) {
   const merges = [];
   while (merges.length < count) {
     const best = commonest(lists);
@@ -38,7 +58,7 @@ function train(texts, count) {
       for (let i = 0; i + 1 < list.length; i++) if (list[i] === best[0] && list[i + 1] === best[1]) list.splice(i, 2, made);
     }
   }
-  return { vocab: Object.fromEntries(vocab), merges };
+  return merges;
 }
 
 function commonest(lists) {
@@ -54,4 +74,4 @@ function commonest(lists) {
   return best && best.key.split(' ');
 }
 
-module.exports = { patterns, train };
+module.exports = { patterns, train, trainCharacters };

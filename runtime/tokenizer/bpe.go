@@ -3,28 +3,34 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
-// bpe merges the bytes of a word into tokens: always the pair of neighbours whose merge stands first in the file,
-// and of equal ones the leftmost.
+// bpe merges the bytes or characters of a word into tokens: always the pair of neighbours whose merge stands first in the
+// file, and of equal ones the leftmost.
 type bpe struct {
-	bytes  [256]int32
-	merges map[pair]merge
-	words  map[string]int32 // whole words by their bytes, where the file says ignore_merges; else nil
+	bytes   [256]int32
+	letters map[rune]int32 // characters that are tokens; all others come as their bytes. Byte-level vocabularies have none
+	merges  map[pair]merge
+	words   map[string]int32 // whole words, where the file says ignore_merges; else nil
 }
 
 type pair struct{ left, right int32 }
 
 type merge struct{ rank, id int32 }
 
-func newBPE(f *bpeFile) (*bpe, error) {
+func newBPE(f *bpeFile, s *spelling) (*bpe, error) {
 	m := &bpe{merges: make(map[pair]merge, len(f.Merges))}
-	for b, r := range runeOfByte {
-		id, ok := f.Vocab[string(r)]
+	for b := range m.bytes {
+		token := s.byteToken(b)
+		id, ok := f.Vocab[token]
 		if !ok {
-			return nil, fmt.Errorf("model.vocab: no token for byte 0x%02X (%q)", b, string(r))
+			return nil, fmt.Errorf("model.vocab: no token for byte 0x%02X (%q)", b, token)
 		}
 		m.bytes[b] = id
+	}
+	if !s.byteLevel {
+		m.letters = lettersOf(f.Vocab)
 	}
 	for rank, parts := range f.Merges {
 		left, ok1 := f.Vocab[parts[0]]
@@ -38,10 +44,21 @@ func newBPE(f *bpeFile) (*bpe, error) {
 	if f.IgnoreMerges {
 		m.words = make(map[string]int32, len(f.Vocab))
 		for token, id := range f.Vocab {
-			m.words[rawBytes(token)] = id
+			m.words[s.word(token)] = id
 		}
 	}
 	return m, nil
+}
+
+// lettersOf are the tokens of one character.
+func lettersOf(vocab map[string]int32) map[rune]int32 {
+	letters := map[rune]int32{}
+	for token, id := range vocab {
+		if r, n := utf8.DecodeRuneInString(token); n == len(token) {
+			letters[r] = id
+		}
+	}
+	return letters
 }
 
 // append adds the tokens of a word. Most words of a text come again, so those of usual length are remembered.
@@ -49,7 +66,7 @@ func (m *bpe) append(ids []int32, word string, s *scratch) []int32 {
 	if id, ok := m.words[word]; ok {
 		return append(ids, id)
 	}
-	if len(word) == 1 {
+	if len(word) == 1 && m.letters == nil {
 		return append(ids, m.bytes[word[0]])
 	}
 	if len(word) > maxCachedWord {
@@ -128,13 +145,36 @@ func (s *scratch) remember(word string, ids []int32) {
 
 func (s *scratch) load(m *bpe, word string) {
 	s.symbols, s.heap = s.symbols[:0], s.heap[:0]
-	for i := range len(word) {
-		s.symbols = append(s.symbols, symbol{id: m.bytes[word[i]], prev: int32(i) - 1, next: int32(i) + 1})
+	if m.letters == nil {
+		for i := range len(word) {
+			s.add(m.bytes[word[i]])
+		}
+	} else {
+		s.loadLetters(m, word)
 	}
-	s.symbols[len(word)-1].next = -1
-	for i := range len(word) - 1 {
+	last := len(s.symbols) - 1
+	s.symbols[last].next = -1
+	for i := range last {
 		s.offer(m, int32(i))
 	}
+}
+
+func (s *scratch) loadLetters(m *bpe, word string) {
+	for i, r := range word {
+		if id, ok := m.letters[r]; ok {
+			s.add(id)
+			continue
+		}
+		for _, b := range []byte(word[i : i+utf8.RuneLen(r)]) {
+			s.add(m.bytes[b])
+		}
+	}
+}
+
+// add puts a symbol behind the last one.
+func (s *scratch) add(id int32) {
+	at := int32(len(s.symbols))
+	s.symbols = append(s.symbols, symbol{id: id, prev: at - 1, next: at + 1})
 }
 
 // offer puts the merge of a symbol and the one behind it on the heap, if there is such a merge.

@@ -1,8 +1,8 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -15,10 +15,23 @@ func normalizer(c *component) (func(string) string, error) {
 	switch c.Type {
 	case "NFC":
 		return norm.NFC.String, nil
+	case "Prepend":
+		return func(s string) string { return c.Prepend + s }, nil // no section of a text is empty
+	case "Replace":
+		return replacer("normalizer", c)
 	case "Sequence":
 		return normalizerSequence(c.Normalizers)
 	}
 	return nil, unsupported("normalizer", c.Type)
+}
+
+// replacer puts one string in place of another.
+func replacer(field string, c *component) (func(string) string, error) {
+	if c.Pattern.String == nil || *c.Pattern.String == "" {
+		return nil, fmt.Errorf("%s Replace: only a pattern of kind String is supported", field)
+	}
+	from, to := *c.Pattern.String, c.Content
+	return func(s string) string { return strings.ReplaceAll(s, from, to) }, nil
 }
 
 func normalizerSequence(parts []component) (func(string) string, error) {
@@ -35,20 +48,6 @@ func normalizerSequence(parts []component) (func(string) string, error) {
 		}
 	}
 	return chain, nil
-}
-
-// checkDecoder accepts the one decoder that byte-level vocabularies have.
-func checkDecoder(c *component) error {
-	if c == nil {
-		return errors.New("decoder is missing: expected ByteLevel")
-	}
-	if c.Type == "Sequence" && len(c.Decoders) == 1 {
-		return checkDecoder(&c.Decoders[0])
-	}
-	if c.Type != "ByteLevel" {
-		return unsupported("decoder", c.Type)
-	}
-	return nil
 }
 
 // template answers the ids that the post-processor puts before and behind a single text.

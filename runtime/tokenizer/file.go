@@ -43,8 +43,16 @@ type component struct {
 	Behavior       string      `json:"behavior"`
 	Invert         bool        `json:"invert"`
 	Pattern        struct {
-		Regex *string `json:"Regex"`
+		Regex  *string `json:"Regex"`
+		String *string `json:"String"`
 	} `json:"pattern"`
+	Content       string                    `json:"content"`
+	Prepend       string                    `json:"prepend"`
+	Replacement   string                    `json:"replacement"`
+	PrependScheme *string                   `json:"prepend_scheme"`
+	Split         *bool                     `json:"split"`
+	Start         int                       `json:"start"`
+	Stop          int                       `json:"stop"`
 	Single        []templatePiece           `json:"single"`
 	SpecialTokens map[string]templateTokens `json:"special_tokens"`
 }
@@ -98,7 +106,7 @@ func (m *mergePair) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// check refuses models of another kind than byte-level BPE and vocabularies that no table can hold.
+// check refuses models of another kind than BPE and vocabularies that no table can hold.
 func (m *bpeFile) check() error {
 	switch {
 	case m.Type != "BPE" && m.Type != "":
@@ -109,8 +117,6 @@ func (m *bpeFile) check() error {
 		return unsupported("model.continuing_subword_prefix", m.SubwordPrefix)
 	case m.WordSuffix != "":
 		return unsupported("model.end_of_word_suffix", m.WordSuffix)
-	case m.ByteFallback:
-		return unsupported("model.byte_fallback", true)
 	case len(m.Vocab) == 0:
 		return errors.New("model.vocab is empty")
 	}

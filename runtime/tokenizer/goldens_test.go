@@ -97,17 +97,17 @@ func TestDecodeAnswersWhatTheReferenceAnswers(t *testing.T) {
 }
 
 func TestStreamedTextIsTheDecodedText(t *testing.T) {
-	g := readGoldens(t)
-	form := g.Tokenizers[0]
-	tok := form.parse(t)
-	for _, c := range form.Decoded {
-		stream, got := tok.NewStream(), ""
-		for _, id := range c.IDs {
-			got += stream.Push(id)
-		}
-		got += stream.Flush()
-		if want := tok.Decode(c.IDs, true); got != want {
-			t.Fatalf("streaming %v answers %q, Decode %q", c.IDs, got, want)
+	for _, form := range readGoldens(t).Tokenizers {
+		tok := form.parse(t)
+		for _, c := range form.Decoded {
+			stream, got := tok.NewStream(), ""
+			for _, id := range c.IDs {
+				got += stream.Push(id)
+			}
+			got += stream.Flush()
+			if want := tok.Decode(c.IDs, true); got != want {
+				t.Fatalf("%s: streaming %v answers %q, Decode %q", form.Name, c.IDs, got, want)
+			}
 		}
 	}
 }

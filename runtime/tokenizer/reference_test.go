@@ -11,12 +11,15 @@ import (
 // reference is the slow way: the pattern itself cuts the words, and each merge rescans the whole word.
 type reference struct {
 	tok     *Tokenizer
-	pattern *regexp2.Regexp
+	pattern *regexp2.Regexp // nil: a text is one word
 }
 
 func (r reference) encode(t *testing.T, text string) []int32 {
 	t.Helper()
 	ids := []int32{}
+	if r.pattern == nil {
+		return r.merge(text)
+	}
 	words, err := r.pattern.FindStringMatch(text)
 	for ; words != nil && err == nil; words, err = r.pattern.FindNextMatch(words) {
 		ids = append(ids, r.merge(words.String())...)
@@ -32,8 +35,14 @@ func (r reference) merge(word string) []int32 {
 		return []int32{id}
 	}
 	ids := []int32{}
-	for i := range len(word) {
-		ids = append(ids, r.tok.bpe.bytes[word[i]])
+	for _, letter := range word {
+		if id, ok := r.tok.ids[string(letter)]; ok && r.pattern == nil {
+			ids = append(ids, id)
+			continue
+		}
+		for _, b := range []byte(string(letter)) {
+			ids = append(ids, r.tok.bpe.bytes[b])
+		}
 	}
 	for {
 		at, best := -1, merge{}
@@ -58,6 +67,8 @@ func FuzzEncodeEqualsTheSlowReference(f *testing.F) {
 	for _, form := range g.Tokenizers {
 		if pattern, ok := referencePatterns[form.Name]; ok {
 			references = append(references, reference{tok: form.parse(f), pattern: regexp2.MustCompile(pattern)})
+		} else if form.Name == "llama2" {
+			references = append(references, reference{tok: form.parse(f)})
 		}
 	}
 	for _, text := range g.Texts[:200] {
@@ -70,10 +81,10 @@ func FuzzEncodeEqualsTheSlowReference(f *testing.F) {
 				t.Fatal(err)
 			}
 			plain := replaceInvalid(text)
-			if r.tok.normalize != nil {
+			if r.tok.normalize != nil && plain != "" {
 				plain = r.tok.normalize(plain)
 			}
-			if back := r.tok.Decode(got, false); back != plain {
+			if back := r.tok.Decode(got, false); r.pattern != nil && back != plain || r.pattern == nil && !strings.Contains(text, "▁") && back != replaceInvalid(text) {
 				t.Fatalf("%q encodes to what decodes to %q", plain, back)
 			}
 			if strings.Contains(plain, "<") {

@@ -14,11 +14,14 @@ type Tokenizer struct {
 	ids       map[string]int32 // by the token's text as the file spells it
 	pieces    []string         // by id: the bytes that the token decodes to
 	special   []bool           // by id
+	isByte    []bool           // by id: stands for one byte of a character that the vocabulary lacks
 	asWritten *matcher
 	afterNorm *matcher
 	normalize func(string) string
+	prepend   func(text string, first bool) string // nil: words are taken as they are
 	split     splitter
 	bpe       *bpe
+	spelling  *spelling
 	prefix    []int32 // what the post-processor's template puts before and behind the text
 	suffix    []int32
 	scratch   sync.Pool // *scratch
@@ -48,16 +51,21 @@ func parse(b []byte) (*Tokenizer, error) {
 	}
 	t := &Tokenizer{ids: f.Model.Vocab, scratch: sync.Pool{New: func() any { return newScratch() }}}
 	var err error
-	if t.bpe, err = newBPE(&f.Model); err != nil {
+	if t.spelling, err = spellingOf(&f); err != nil {
+		return nil, err
+	}
+	if t.bpe, err = newBPE(&f.Model, t.spelling); err != nil {
 		return nil, err
 	}
 	if t.normalize, err = normalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
-	if t.split, err = preTokenizer(f.PreTokenizer); err != nil {
-		return nil, err
+	if t.spelling.byteLevel {
+		t.split, err = preTokenizer(f.PreTokenizer)
+	} else {
+		t.prepend, t.split, err = metaspace(f.PreTokenizer)
 	}
-	if err := checkDecoder(f.Decoder); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := t.addTokens(f.Added); err != nil {
@@ -102,12 +110,18 @@ func (t *Tokenizer) fillPieces(added []addedToken) {
 	for _, id := range t.ids {
 		size = max(size, id+1)
 	}
-	t.pieces, t.special = make([]string, size), make([]bool, size)
+	t.pieces, t.special, t.isByte = make([]string, size), make([]bool, size), make([]bool, size)
 	for token, id := range t.ids {
-		t.pieces[id] = rawBytes(token)
+		t.pieces[id] = t.spelling.text(token)
+		if _, ok := byteOf(token); ok && !t.spelling.byteLevel {
+			t.isByte[id] = true
+		}
 	}
 	for _, a := range added {
 		t.special[a.ID] = a.Special
+		if a.Normalized && t.normalize != nil {
+			t.pieces[a.ID] = t.spelling.text(t.normalize(a.Content)) // as the reference has it
+		}
 	}
 }
 
@@ -122,13 +136,13 @@ func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
 
 // LongestText is how many bytes a text of so many tokens can have: a longer one need not be encoded to know that it has
 // more. NFC leaves at least a third of a text's bytes: three Hangul letters of 3 bytes each become one.
-// What has no tokens is not counted: blanks that an added token swallows (lstrip, rstrip), text between a pattern's matches.
+// A blank that is written "▁" has 1 byte where "▁" itself has 3. What has no tokens is not counted: blanks that an added token swallows (lstrip, rstrip), text between a pattern's matches.
 func (t *Tokenizer) LongestText(tokens int) int {
 	longest := 0
 	for _, piece := range t.pieces {
 		longest = max(longest, len(piece))
 	}
-	if t.normalize != nil {
+	if t.normalize != nil || t.prepend != nil {
 		longest *= 3
 	}
 	return tokens * longest
@@ -167,10 +181,14 @@ type encoding struct {
 	t       *Tokenizer
 	scratch *scratch
 	ids     []int32
+	begun   bool // something of the text has been added
 	err     error
 }
 
-func (e *encoding) addID(id int32) { e.ids = append(e.ids, id) }
+func (e *encoding) addID(id int32) {
+	e.ids = append(e.ids, id)
+	e.begun = true
+}
 
 func (e *encoding) addNormalized(text string) {
 	if e.t.normalize != nil {
@@ -180,6 +198,10 @@ func (e *encoding) addNormalized(text string) {
 }
 
 func (e *encoding) addWords(text string) {
+	if e.t.prepend != nil {
+		text = e.t.prepend(text, !e.begun)
+	}
+	e.begun = true
 	if e.err == nil {
 		e.err = e.t.split(text, e.addWord)
 	}

@@ -59,6 +59,32 @@ func TestUnsupportedFilesAreRefusedByName(t *testing.T) {
 	}
 }
 
+func TestUnsupportedFormsOfByteFallbackAreRefusedByName(t *testing.T) {
+	g := readGoldens(t)
+	file := g.Tokenizers[0].File // llama2
+	if !strings.Contains(file, `"pre_tokenizer"`) {
+		file = strings.Replace(file, `{`, `{"pre_tokenizer":null,`, 1)
+	}
+	for name, c := range map[string]struct{ from, to, want string }{
+		"no byte fallback in the decoder": {`{"type":"ByteFallback"},`, ``, "ByteFallback is missing"},
+		"another order of the decoder":    {`{"type":"Fuse"},`, `{"type":"Fuse"},{"type":"ByteFallback"},`, `in this place "ByteFallback" is not supported`},
+		"what is stripped off the end":    {`"start":1,"stop":0`, `"start":1,"stop":1`, "stop 1 are not supported"},
+		"a pattern in the decoder":        {`{"type":"Replace","pattern":{"String":"▁"},"content":" "}`, `{"type":"Replace","pattern":{"Regex":"a"},"content":" "}`, "decoder Replace: only a pattern of kind String"},
+		"a pattern in the normalizer":     {`"pattern":{"String":" "},"content":"▁"`, `"pattern":{"Regex":" "},"content":"▁"`, "normalizer Replace: only a pattern of kind String"},
+		"a byte-level pre-tokenizer":      {`"pre_tokenizer":null`, `"pre_tokenizer":{"type":"ByteLevel"}`, `byte_fallback "ByteLevel" is not supported`},
+		"an unknown scheme of blanks":     {`"pre_tokenizer":null`, `"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"}`, `prepend_scheme "last"`},
+		"a missing byte":                  {`"<0x5A>":93,`, ``, `no token for byte 0x5A ("<0x5A>")`},
+	} {
+		if !strings.Contains(file, c.from) {
+			t.Fatalf("%s: the file has no %s", name, c.from)
+		}
+		_, err := parse([]byte(strings.Replace(file, c.from, c.to, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got error %v, want one with %q", name, err, c.want)
+		}
+	}
+}
+
 func TestLoadNamesTheFile(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {

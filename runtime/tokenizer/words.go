@@ -22,11 +22,17 @@ var asciiKinds = func() (kinds [utf8.RuneSelf]kind) {
 	return kinds
 }()
 
+// newDigits are the digits of Unicode 16, which the reference knows and Go's tables (15.0) do not.
+var newDigits = &unicode.RangeTable{R32: []unicode.Range32{
+	{Lo: 0x10d40, Hi: 0x10d49, Stride: 1}, {Lo: 0x116d0, Hi: 0x116e3, Stride: 1}, {Lo: 0x11bf0, Hi: 0x11bf9, Stride: 1}, {Lo: 0x16130, Hi: 0x16139, Stride: 1},
+	{Lo: 0x16d70, Hi: 0x16d79, Stride: 1}, {Lo: 0x1ccf0, Hi: 0x1ccf9, Stride: 1}, {Lo: 0x1e5f1, Hi: 0x1e5fa, Stride: 1},
+}}
+
 func unicodeKind(r rune) kind {
 	switch {
 	case unicode.IsLetter(r):
 		return letter
-	case unicode.IsNumber(r):
+	case unicode.IsNumber(r), unicode.Is(newDigits, r):
 		return number
 	case unicode.IsSpace(r):
 		return space
