@@ -119,7 +119,7 @@ AIRCACHE_API int32_t aircache_blend(aircache_rows_params *p);   /* dst[i] = sum 
 
 typedef struct {
   uint32_t size;
-  int32_t function; /* of activate: 0 gelu with the error function, 1 its tanh approximation */
+  int32_t function; /* of activate: 0 gelu with the error function, 1 its tanh approximation, 2 x * sigmoid(1.702 x) */
   aircache_context *context;
   aircache_matrix dst, x, weight, bias;
   float eps;

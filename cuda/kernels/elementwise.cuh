@@ -33,15 +33,21 @@ __device__ __forceinline__ float gelu_tanh(float x) {
   return 0.5f * x * (1.0f + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
 }
 
+__device__ __forceinline__ float quick_gelu(float x) { return x / (1.0f + expf(-1.702f * x)); }
+
+__device__ __forceinline__ float activated(float x, int function) {
+  return function == 0 ? gelu(x) : function == 1 ? gelu_tanh(x) : quick_gelu(x);
+}
+
 __device__ __forceinline__ float silu(float x) { return x / (1.0f + expf(-x)); }
 
 template <int kWide, class T>
-__global__ void activate(T* x, int64_t n, bool tanh_form) {
+__global__ void activate(T* x, int64_t n, int function) {
   for (int64_t i = (int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * kWide; i < n; i += int64_t(gridDim.x) * blockDim.x * kWide) {
     float v[kWide];
     load_values(v, x + i);
 #pragma unroll
-    for (int j = 0; j < kWide; j++) v[j] = tanh_form ? gelu_tanh(v[j]) : gelu(v[j]);
+    for (int j = 0; j < kWide; j++) v[j] = activated(v[j], function);
     store_values(x + i, v);
   }
 }

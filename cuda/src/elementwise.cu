@@ -26,11 +26,11 @@ cudaError_t run_add(const Matrix& dst, const Matrix& x, cudaStream_t stream) {
 cudaError_t run_activate(const Matrix& x, int function, cudaStream_t stream) {
   const int64_t n = count(x);
   if (n == 0) return cudaSuccess;
-  if (function != 0 && function != 1) return cudaErrorInvalidValue;
+  if (function < 0 || function > 2) return cudaErrorInvalidValue;
   return by_type([&](auto* null) {
     using T = std::remove_pointer_t<decltype(null)>;
-    if (wide(x.cols, x.data)) return launch(activate<8, T>, grid_for(n / 8, kThreads), dim3(kThreads), 0, stream, values<T>(x), n, function == 1);
-    return launch(activate<1, T>, grid_for(n, kThreads), dim3(kThreads), 0, stream, values<T>(x), n, function == 1);
+    if (wide(x.cols, x.data)) return launch(activate<8, T>, grid_for(n / 8, kThreads), dim3(kThreads), 0, stream, values<T>(x), n, function);
+    return launch(activate<1, T>, grid_for(n, kThreads), dim3(kThreads), 0, stream, values<T>(x), n, function);
   }, x);
 }
 

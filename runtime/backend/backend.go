@@ -126,6 +126,7 @@ func (h Heads) PageValues() int { return 2 * PageTokens * h.KV * h.Dim }
 type Activation int
 
 const (
-	GELU     Activation = iota // exact, with the error function
-	GELUTanh                   // its tanh approximation
+	GELU      Activation = iota // exact, with the error function
+	GELUTanh                    // its tanh approximation
+	QuickGELU                   // x * sigmoid(1.702 x): CLIP's
 )

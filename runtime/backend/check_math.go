@@ -111,7 +111,7 @@ func checkLinear(dst, x, w, bias Tensor) error {
 
 func (c *Checked) Activate(x Tensor, f Activation) {
 	err := checkPresent("activate", x)
-	if err == nil && (f < GELU || f > GELUTanh) {
+	if err == nil && (f < GELU || f > QuickGELU) {
 		err = fmt.Errorf("activate: function %d is not known", f)
 	}
 	if c.ok(err) {

@@ -44,13 +44,19 @@ var readFields = []string{
 type processorType struct {
 	make   func(*processorConfig, Tower) (Processor, error)
 	fields []string
+	crops  bool // reads do_center_crop
 }
 
-var siglip, onevision = processorType{make: newSiglip}, processorType{newOnevision, []string{"image_grid_pinpoints"}}
+var (
+	siglip    = processorType{make: newSiglip}
+	onevision = processorType{make: newOnevision, fields: []string{"image_grid_pinpoints"}}
+	clip      = processorType{make: newCLIP, crops: true}
+)
 
 // processorTypes has each type under the names of its implementations; what they compute is the same.
 var processorTypes = map[string]processorType{
 	"SiglipImageProcessor": siglip, "SiglipImageProcessorFast": siglip, "SiglipImageProcessorPil": siglip,
+	"CLIPImageProcessor": clip, "CLIPImageProcessorFast": clip, "CLIPImageProcessorPil": clip, "CLIPFeatureExtractor": clip,
 	"LlavaOnevisionImageProcessor": onevision, "LlavaOnevisionImageProcessorFast": onevision, "LlavaOnevisionImageProcessorPil": onevision,
 }
 
@@ -108,16 +114,16 @@ func ParseProcessor(b []byte, t Tower) (Processor, error) {
 		slices.Sort(names)
 		return nil, fmt.Errorf("image_processor_type %q is not supported, expected one of %q", c.Type, names)
 	}
-	if err := c.checkSupported(b, kind.fields); err != nil {
+	if err := c.checkSupported(b, kind); err != nil {
 		return nil, err
 	}
 	return kind.make(&c, t)
 }
 
 // checkSupported refuses steps that are not done here, and fields that nobody knows.
-func (c *processorConfig) checkSupported(b []byte, fieldsOfType []string) error {
+func (c *processorConfig) checkSupported(b []byte, kind processorType) error {
 	switch {
-	case valueOr(c.CenterCrop, false):
+	case valueOr(c.CenterCrop, false) && !kind.crops:
 		return errors.New("do_center_crop true is not supported")
 	case !valueOr(c.ConvertRGB, true):
 		return errors.New("do_convert_rgb false is not supported")
@@ -126,7 +132,7 @@ func (c *processorConfig) checkSupported(b []byte, fieldsOfType []string) error 
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return err
 	}
-	known := slices.Concat(inertFields, readFields, fieldsOfType)
+	known := slices.Concat(inertFields, readFields, kind.fields)
 	var unknown []string
 	for field, value := range fields {
 		if string(value) != "null" && !slices.Contains(known, field) {

@@ -10,7 +10,7 @@ import (
 func TestUnsupportedProcessorsAreRefusedByName(t *testing.T) {
 	const siglip = `{"image_processor_type":"SiglipImageProcessor",`
 	for config, want := range map[string]string{
-		`{"image_processor_type":"CLIPImageProcessor"}`: `image_processor_type "CLIPImageProcessor" is not supported`,
+		`{"image_processor_type":"ViTImageProcessor"}`: `image_processor_type "ViTImageProcessor" is not supported`,
 		`{}`:                                      `image_processor_type "" is not supported`,
 		siglip + `"do_center_crop":true}`:         "do_center_crop true",
 		siglip + `"do_pad":true}`:                 "do_pad true",

@@ -2,20 +2,31 @@ package model
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"aircache.dev/aircache/runtime/backend"
 )
 
-// visionSettings is a SigLIP tower.
+// visionSettings is a SigLIP or CLIP tower.
 type visionSettings struct {
 	hidden, intermediate, layers, heads int
 	channels, image, patch              int
 	act                                 backend.Activation
 	eps                                 float32
+	class                               bool // a class token stands before the patches, and a norm before the layers
 }
 
-// patches is the number of rows of one picture.
+// patches of one picture.
 func (v *visionSettings) patches() int { return (v.image / v.patch) * (v.image / v.patch) }
+
+// rows that the tower makes of one picture.
+func (v *visionSettings) rows() int {
+	if v.class {
+		return 1 + v.patches()
+	}
+	return v.patches()
+}
 
 func (v *visionSettings) shape() backend.Heads {
 	return backend.Heads{Query: v.heads, KV: v.heads, Dim: v.hidden / v.heads}
@@ -35,20 +46,39 @@ type visionDocument struct {
 	Eps          *float64        `json:"layer_norm_eps"`
 }
 
-var activations = map[string]backend.Activation{"gelu": backend.GELU, "gelu_pytorch_tanh": backend.GELUTanh, "gelu_new": backend.GELUTanh}
+var activations = map[string]backend.Activation{"gelu": backend.GELU, "gelu_pytorch_tanh": backend.GELUTanh, "gelu_new": backend.GELUTanh,
+	"quick_gelu": backend.QuickGELU}
 
-// check fills in the defaults of SiglipVisionConfig.
+var activationNames = slices.Sorted(maps.Keys(activations))
+
+// visionKind is one tower's model_type: the defaults of its configuration class.
+type visionKind struct {
+	patch int
+	act   string
+	eps   float64
+	class bool
+}
+
+var visionKinds = map[string]visionKind{
+	"siglip_vision_model": {patch: 16, act: "gelu_pytorch_tanh", eps: 1e-6},
+	"clip_vision_model":   {patch: 32, act: "quick_gelu", eps: 1e-5, class: true},
+}
+
+// check fills in the defaults of the tower's configuration class.
 func (d *visionDocument) check(f *findings) visionSettings {
 	const at = "vision_config."
-	f.oneOf(at+"model_type", d.ModelType, "siglip_vision_model")
+	k, known := visionKinds[d.ModelType]
+	if !known {
+		f.oneOf(at+"model_type", d.ModelType, slices.Sorted(maps.Keys(visionKinds))...)
+	}
 	f.absent(at+"quantization_config", d.Quantization)
-	act, eps := value(d.Act, "gelu_pytorch_tanh"), value(d.Eps, 1e-6)
-	f.oneOf(at+"hidden_act", act, "gelu", "gelu_pytorch_tanh", "gelu_new")
+	act, eps := value(d.Act, k.act), value(d.Eps, k.eps)
+	f.oneOf(at+"hidden_act", act, activationNames...)
 	f.betweenFloats(at+"layer_norm_eps", eps, 0, 1)
 	v := visionSettings{
 		hidden: value(d.Hidden, 768), intermediate: value(d.Intermediate, 3072), layers: value(d.Layers, 12), heads: value(d.Heads, 12),
-		channels: value(d.Channels, 3), image: f.side(at+"image_size", d.Image, 224), patch: f.side(at+"patch_size", d.Patch, 16),
-		act: activations[act], eps: float32(eps),
+		channels: value(d.Channels, 3), image: f.side(at+"image_size", d.Image, 224), patch: f.side(at+"patch_size", d.Patch, k.patch),
+		act: activations[act], eps: float32(eps), class: k.class,
 	}
 	f.between(at+"hidden_size", v.hidden, 1, maxHidden)
 	f.between(at+"intermediate_size", v.intermediate, 1, maxIntermediate)
@@ -71,7 +101,7 @@ type projectorSettings struct {
 
 func (d *document) projector(f *findings, layers int) projectorSettings {
 	act, strategy := value(d.ProjectorAct, "gelu"), value(d.SelectStrategy, "default")
-	f.oneOf("projector_hidden_act", act, "gelu", "gelu_pytorch_tanh", "gelu_new")
+	f.oneOf("projector_hidden_act", act, activationNames...)
 	f.oneOf("vision_feature_select_strategy", strategy, "default", "full")
 	p := projectorSettings{dropCLS: strategy == "default", bias: value(d.ProjectorBias, true), act: activations[act]}
 	chosen := d.FeatureLayer

@@ -2,12 +2,11 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"aircache.dev/aircache/runtime/backend"
 )
 
-// decoder is Qwen2: RMS norms, biased qkv, rotated heads, a gated MLP.
+// decoder is a Llama or one of its kind: RMS norms, rotated heads, a gated MLP; some have biases on qkv (text_kinds.go).
 type decoder struct {
 	textSettings
 	ops *backend.Checked
@@ -51,7 +50,7 @@ type stepSpace struct {
 func loadDecoder(l *loader, s textSettings) *decoder {
 	at := l.prefix("language model", "embed_tokens.weight", "model.language_model.", "language_model.model.", "model.language_model.model.")
 	d, h := s.hidden, s.heads
-	t := &decoder{textSettings: s, ops: l.ops, inverse: l.exact(inverseFrequencies(s.theta, h.Dim)),
+	t := &decoder{textSettings: s, ops: l.ops, inverse: l.exact(s.rope.inverse(h.Dim)),
 		embed: l.matrix(at+"embed_tokens.weight", s.vocab, d), norm: l.vector(at+"norm.weight", d),
 	}
 	t.record = t.stepOps
@@ -68,7 +67,10 @@ func loadDecoder(l *loader, s textSettings) *decoder {
 			gateUp: l.stack(d, part{p + "mlp.gate_proj.weight", s.intermediate}, part{p + "mlp.up_proj.weight", s.intermediate}),
 			down:   l.matrix(p+"mlp.down_proj.weight", d, s.intermediate),
 		}
-		b.qkv, b.qkvBias = l.qkv(p+"self_attn.", h, d)
+		b.qkv = l.qkv(p+"self_attn.", h, d)
+		if s.qkvBias {
+			b.qkvBias = l.qkvBias(p+"self_attn.", h)
+		}
 		t.blocks = append(t.blocks, b)
 	}
 	return t
@@ -84,15 +86,6 @@ func (d *decoder) workspaces() {
 	d.stream, d.unit = workspace{ops: d.ops, columns: stream}, workspace{ops: d.ops, columns: unit}
 	d.result = workspace{ops: d.ops, columns: []column{{d.hidden, backend.Working}, logits}}
 	d.steps = workspace{ops: d.ops, columns: append(append(stream[:2:2], unit...), logits)}
-}
-
-// inverseFrequencies are theta^(-2i/dim), rounded to float32 where transformers rounds.
-func inverseFrequencies(theta float64, dim int) []float32 {
-	f := make([]float32, dim/2)
-	for i := range f {
-		f[i] = 1 / float32(math.Pow(theta, float64(float32(2*i)/float32(dim))))
-	}
-	return f
 }
 
 // beginStep prepares a decode step's memory. It allocates only when the step is longer than any before.

@@ -17,7 +17,7 @@ func (m *LLaVA) tilesPerPass() int {
 	if !m.ops.Asynchronous() {
 		return hostTiles
 	}
-	return max(1, longestUnit/m.tower.patches())
+	return max(1, longestUnit/m.tower.rows())
 }
 
 // EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other. It does not wait for a device
@@ -112,7 +112,9 @@ func (m *LLaVA) encodeTiles(dst backend.Tensor, px []image.Pixels) error {
 }
 
 func (m *LLaVA) encodePass(dst, patches backend.Tensor) error {
-	sum, take, err := m.projector.begin(patches.Rows)
+	tiles := patches.Rows / m.tower.patches()
+	rows := tiles * m.tower.rows()
+	sum, take, err := m.projector.begin(rows)
 	if err != nil {
 		return err
 	}
@@ -127,19 +129,19 @@ func (m *LLaVA) encodePass(dst, patches backend.Tensor) error {
 		return nil
 	}
 	var all [1]backend.Tensor
-	if err := m.projector.whole.top(all[:], patches.Rows); err != nil {
+	if err := m.projector.whole.top(all[:], rows); err != nil {
 		return err
 	}
 	m.projector.finish(all[0], sum)
-	m.ops.Gather(dst, all[0], withoutFirst(patches.Rows/m.tower.patches(), m.tower.patches()))
+	m.ops.Gather(dst, all[0], withoutFirst(tiles, m.tower.rows()))
 	return m.ops.Refused()
 }
 
 // withoutFirst are the rows of all tiles but the first of each (strategy "default": a CLS token, where the tower has one).
-func withoutFirst(tiles, patches int) []int32 {
+func withoutFirst(tiles, rowsOfTile int) []int32 {
 	var rows []int32
-	for r := range tiles * patches {
-		if r%patches != 0 {
+	for r := range tiles * rowsOfTile {
+		if r%rowsOfTile != 0 {
 			rows = append(rows, int32(r))
 		}
 	}

@@ -134,12 +134,16 @@ func (l *loader) exact(values []float32) backend.Tensor {
 	return t
 }
 
-// qkv stacks the three projections of an attention, and their biases.
-func (l *loader) qkv(prefix string, h backend.Heads, hidden int) (weight, bias backend.Tensor) {
+// qkv stacks the three projections of an attention.
+func (l *loader) qkv(prefix string, h backend.Heads, hidden int) backend.Tensor {
 	q, kv := h.Query*h.Dim, h.KV*h.Dim
-	weight = l.stack(hidden, part{prefix + "q_proj.weight", q}, part{prefix + "k_proj.weight", kv}, part{prefix + "v_proj.weight", kv})
-	bias = l.chain(part{prefix + "q_proj.bias", q}, part{prefix + "k_proj.bias", kv}, part{prefix + "v_proj.bias", kv})
-	return weight, bias
+	return l.stack(hidden, part{prefix + "q_proj.weight", q}, part{prefix + "k_proj.weight", kv}, part{prefix + "v_proj.weight", kv})
+}
+
+// qkvBias chains their biases.
+func (l *loader) qkvBias(prefix string, h backend.Heads) backend.Tensor {
+	q, kv := h.Query*h.Dim, h.KV*h.Dim
+	return l.chain(part{prefix + "q_proj.bias", q}, part{prefix + "k_proj.bias", kv}, part{prefix + "v_proj.bias", kv})
 }
 
 // prefix finds under which of several spellings a part's tensors stand, by one tensor that every checkpoint has.

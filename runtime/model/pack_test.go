@@ -111,15 +111,15 @@ func changed(t *testing.T, changes ...func(map[string]any)) string {
 
 func TestUnsupportedOnevisionConfigurationsAreRefusedByName(t *testing.T) {
 	for want, change := range map[string]func(map[string]any){
-		`vision_aspect_ratio: "pad" is not supported`:                 top("vision_aspect_ratio", "pad"),
-		`vision_aspect_ratio: "anyres_max_x" is not supported`:        top("vision_aspect_ratio", "anyres_max_x"),
-		"vision_aspect_ratio: 0 is outside 1..1024":                   top("vision_aspect_ratio", "anyres_max_0"),
-		`vision_feature_select_strategy: "default" is not supported`:  top("vision_feature_select_strategy", "default"),
-		"image_grid_pinpoints: [30 31] is not supported":              top("image_grid_pinpoints", [][]int{{30, 31}}),
-		"image_grid_pinpoints: [384 384] is not supported":            top("image_grid_pinpoints", nil),
-		`text_config.model_type: "llama" is not supported`:            text("model_type", "llama"),
-		`vision_config.model_type: "clip_vision_model" is not suppor`: vision("model_type", "clip_vision_model"),
-		"quantization_config is not supported":                        top("quantization_config", map[string]int{"bits": 4}),
+		`vision_aspect_ratio: "pad" is not supported`:                top("vision_aspect_ratio", "pad"),
+		`vision_aspect_ratio: "anyres_max_x" is not supported`:       top("vision_aspect_ratio", "anyres_max_x"),
+		"vision_aspect_ratio: 0 is outside 1..1024":                  top("vision_aspect_ratio", "anyres_max_0"),
+		`vision_feature_select_strategy: "default" is not supported`: top("vision_feature_select_strategy", "default"),
+		"image_grid_pinpoints: [30 31] is not supported":             top("image_grid_pinpoints", [][]int{{30, 31}}),
+		"image_grid_pinpoints: [384 384] is not supported":           top("image_grid_pinpoints", nil),
+		`text_config.model_type: "gpt2" is not supported`:            text("model_type", "gpt2"),
+		`vision_config.model_type: "pixtral" is not supported`:       vision("model_type", "pixtral"),
+		"quantization_config is not supported":                       top("quantization_config", map[string]int{"bits": 4}),
 	} {
 		if _, err := ReadTower(changed(t, change)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

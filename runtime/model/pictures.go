@@ -17,7 +17,7 @@ func ReadTower(dir string) (image.Tower, error) {
 }
 
 func (s *settings) tower() image.Tower {
-	rows := s.vision.patches()
+	rows := s.vision.rows()
 	if s.projector.dropCLS {
 		rows--
 	}
@@ -49,7 +49,7 @@ func (t *tower) largestPicture(grids []image.Size) int {
 // then grows, and stays.
 func (m *LLaVA) reserveVision() error {
 	tiles := max(m.tower.largestPicture(m.config.Tower.Grids), m.tilesPerPass())
-	pass := m.tilesPerPass() * m.tower.patches()
+	pass := m.tilesPerPass() * m.tower.rows()
 	err := errors.Join(m.cutter.space.reserve(tiles*m.tower.patches()), m.tower.space.reserve(pass), m.projector.inner.reserve(pass))
 	if m.projector.dropCLS {
 		err = errors.Join(err, m.projector.whole.reserve(pass))

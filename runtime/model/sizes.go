@@ -41,7 +41,7 @@ func (m *LLaVA) Sizes() Sizes {
 
 func sizes(t *textSettings, v *visionSettings, features []int) Sizes {
 	s := Sizes{Hidden: t.hidden, Intermediate: t.intermediate, Layers: t.layers, Heads: t.heads.Query, KVHeads: t.heads.KV, HeadDim: t.heads.Dim, Vocab: t.vocab,
-		Vision: VisionSizes{Hidden: v.hidden, Intermediate: v.intermediate, Patches: v.patches(), PatchValues: v.channels * v.patch * v.patch, Features: len(features)}}
+		Vision: VisionSizes{Hidden: v.hidden, Intermediate: v.intermediate, Patches: v.rows(), PatchValues: v.channels * v.patch * v.patch, Features: len(features)}}
 	for _, state := range features {
 		s.Vision.Layers = max(s.Vision.Layers, state)
 	}

@@ -7,13 +7,14 @@ import (
 	"aircache.dev/aircache/runtime/image"
 )
 
-// tower is a SigLIP vision tower: patches, learned positions, pre-norm layers whose rows all see each other. The features
+// tower is a SigLIP or CLIP vision tower: patches, learned positions, pre-norm layers whose rows all see each other. The features
 // that LLaVA takes are hidden states before the closing norm, so that norm is not here.
 type tower struct {
 	visionSettings
 	ops *backend.Checked
 
 	embed, embedBias, position backend.Tensor
+	class, pre, preBias        backend.Tensor // of towers with a class token: see class_token.go
 	blocks                     []towerBlock
 
 	space workspace
@@ -33,10 +34,15 @@ func loadTower(l *loader, s visionSettings) *tower {
 		"model.vision_tower.", "vision_tower.")
 	d, h, in := s.hidden, s.shape(), s.channels*s.patch*s.patch
 	t := &tower{visionSettings: s, ops: l.ops,
-		embed:     l.reshaped(at+"embeddings.patch_embedding.weight", d, in, d, s.channels, s.patch, s.patch),
-		embedBias: l.vector(at+"embeddings.patch_embedding.bias", d),
-		position:  l.matrix(at+"embeddings.position_embedding.weight", s.patches(), d),
-		space:     workspace{ops: l.ops, columns: working(d, d, h.Width(), d, s.intermediate)},
+		embed:    l.reshaped(at+"embeddings.patch_embedding.weight", d, in, d, s.channels, s.patch, s.patch),
+		position: l.matrix(at+"embeddings.position_embedding.weight", s.rows(), d),
+		space:    workspace{ops: l.ops, columns: working(d, d, h.Width(), d, s.intermediate)},
+	}
+	if s.class {
+		t.class = l.vector(at+"embeddings.class_embedding", d)
+		t.pre, t.preBias = l.vector(at+"pre_layrnorm.weight", d), l.vector(at+"pre_layrnorm.bias", d)
+	} else {
+		t.embedBias = l.vector(at+"embeddings.patch_embedding.bias", d)
 	}
 	for i := range s.layers {
 		p := fmt.Sprintf("%sencoder.layers.%d.", at, i)
@@ -47,7 +53,7 @@ func loadTower(l *loader, s visionSettings) *tower {
 			fc1: l.matrix(p+"mlp.fc1.weight", s.intermediate, d), fc1Bias: l.vector(p+"mlp.fc1.bias", s.intermediate),
 			fc2: l.matrix(p+"mlp.fc2.weight", d, s.intermediate), fc2Bias: l.vector(p+"mlp.fc2.bias", d),
 		}
-		b.qkv, b.qkvBias = l.qkv(p+"self_attn.", h, d)
+		b.qkv, b.qkvBias = l.qkv(p+"self_attn.", h, d), l.qkvBias(p+"self_attn.", h)
 		t.blocks = append(t.blocks, b)
 	}
 	return t
@@ -56,16 +62,21 @@ func loadTower(l *loader, s visionSettings) *tower {
 // run shows the patches of some tiles to the tower and hands each wanted hidden state to take: 0 is the embeddings, i the output of
 // layer i. The tensor is valid during the call only.
 func (t *tower) run(patches backend.Tensor, last int, take func(state int, x backend.Tensor)) error {
+	tiles := patches.Rows / t.patches()
 	var views [5]backend.Tensor
-	if err := t.space.top(views[:], patches.Rows); err != nil {
+	if err := t.space.top(views[:], tiles*t.rows()); err != nil {
 		return err
 	}
 	s := towerSpace{views[0], views[1], views[2], views[3], views[4]}
-	t.ops.Linear(s.x, patches, t.embed, t.embedBias, false)
-	t.ops.Add(s.x, t.position)
+	if t.class.None() {
+		t.ops.Linear(s.x, patches, t.embed, t.embedBias, false)
+		t.ops.Add(s.x, t.position)
+	} else {
+		t.embedBehindClass(&s, patches, tiles)
+	}
 	take(0, s.x)
 	for i := range t.blocks[:last] {
-		t.block(&t.blocks[i], &s, patches.Rows/t.patches())
+		t.block(&t.blocks[i], &s, tiles)
 		take(i+1, s.x)
 	}
 	return nil

@@ -17,7 +17,11 @@ func renamed(t *testing.T, folder string) string {
 	must(t, os.CopyFS(to, os.DirFS(folder)))
 	rewriteJSON(t, filepath.Join(to, "config.json"), func(config map[string]any) {
 		text := config["text_config"].(map[string]any)
-		text["rope_parameters"] = map[string]any{"rope_type": "default", "rope_theta": text["rope_theta"]}
+		theta, named := text["rope_theta"]
+		if !named {
+			theta = 10000.0
+		}
+		text["rope_parameters"] = map[string]any{"rope_type": "default", "rope_theta": theta}
 		delete(text, "rope_theta")
 		config["image_token_id"] = config["image_token_index"]
 		delete(config, "image_token_index")

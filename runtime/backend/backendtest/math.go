@@ -166,16 +166,19 @@ func product(x, w []float32, rows, out, in int) []float64 {
 func (s *suite) activations() {
 	for _, n := range oddSizes {
 		x := append(s.normal(n, 4), 0, 30, -30, 90, -90, 1e-8)
-		exact, tanh := s.tensor(1, len(x), x), s.tensor(1, len(x), x)
+		exact, tanh, quick := s.tensor(1, len(x), x), s.tensor(1, len(x), x), s.tensor(1, len(x), x)
 		s.b.Activate(exact, backend.GELU)
 		s.b.Activate(tanh, backend.GELUTanh)
-		wantExact, wantTanh := double(x), double(x)
+		s.b.Activate(quick, backend.QuickGELU)
+		wantExact, wantTanh, wantQuick := double(x), double(x), double(x)
 		for i, v := range double(x) {
 			wantExact[i] = v / 2 * (1 + math.Erf(v/math.Sqrt2))
 			wantTanh[i] = v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
+			wantQuick[i] = v / (1 + math.Exp(-1.702*v))
 		}
 		s.expect("gelu "+shape(n), exact, wantExact)
 		s.expect("gelu by tanh "+shape(n), tanh, wantTanh)
+		s.expect("quick gelu "+shape(n), quick, wantQuick)
 
 		const rows = 3
 		pairs := s.normal(rows*2*n, 4)

@@ -34,7 +34,11 @@ func (a *activateWork) part(i, _ int) {
 	}
 	for len(x) > 0 {
 		n := min(len(x), sigmoidBlock)
-		geluTanh(x[:n])
+		if a.f == backend.QuickGELU {
+			quickGELU(x[:n])
+		} else {
+			geluTanh(x[:n])
+		}
 		x = x[n:]
 	}
 }
@@ -52,6 +56,14 @@ func geluTanh(x []float32) {
 	var minus [sigmoidBlock]float32
 	for i, v := range x {
 		minus[i] = c * (v + 0.044715*v*v*v)
+	}
+	timesSigmoid(x, minus[:len(x)])
+}
+
+func quickGELU(x []float32) {
+	var minus [sigmoidBlock]float32
+	for i, v := range x {
+		minus[i] = -1.702 * v
 	}
 	timesSigmoid(x, minus[:len(x)])
 }

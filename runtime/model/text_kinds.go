@@ -1,0 +1,30 @@
+package model
+
+import (
+	"maps"
+	"slices"
+)
+
+// textKind is one decoder's model_type: the defaults of its configuration class, and what its layers have.
+type textKind struct {
+	vocab, hidden, intermediate, layers, heads int
+	kvHeads                                    int // 0: as many as heads
+	positions                                  int
+	eps, theta                                 float64
+	eos                                        integers
+
+	qkvBias  bool
+	windowed bool // sliding_window alone decides; elsewhere use_sliding_window does
+	window   int  // where the file says nothing; 0: none
+}
+
+// textKinds has every decoder that can be loaded. Published files leave much of it out: LLaVA-1.5's says that it is a Llama
+// and how large the vocabulary is.
+var textKinds = map[string]textKind{
+	"llama": {vocab: 32000, hidden: 4096, intermediate: 11008, layers: 32, heads: 32, positions: 2048, eps: 1e-6, theta: 10000, eos: integers{2}},
+	"mistral": {vocab: 32000, hidden: 4096, intermediate: 14336, layers: 32, heads: 32, kvHeads: 8, positions: 4096 * 32, eps: 1e-6, theta: 10000,
+		eos: integers{2}, windowed: true, window: 4096},
+	"qwen2": {vocab: 151936, hidden: 4096, intermediate: 22016, layers: 32, heads: 32, positions: 32768, eps: 1e-6, theta: 10000, qkvBias: true},
+}
+
+func textModels() []string { return slices.Sorted(maps.Keys(textKinds)) }
