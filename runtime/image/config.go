@@ -51,12 +51,14 @@ var (
 	siglip    = processorType{make: newSiglip}
 	onevision = processorType{make: newOnevision, fields: []string{"image_grid_pinpoints"}}
 	clip      = processorType{make: newCLIP, crops: true}
+	llavaNext = processorType{make: newLlavaNext, crops: true, fields: []string{"image_grid_pinpoints", "aspect_ratio_setting"}}
 )
 
 // processorTypes has each type under the names of its implementations; what they compute is the same.
 var processorTypes = map[string]processorType{
 	"SiglipImageProcessor": siglip, "SiglipImageProcessorFast": siglip, "SiglipImageProcessorPil": siglip,
 	"CLIPImageProcessor": clip, "CLIPImageProcessorFast": clip, "CLIPImageProcessorPil": clip, "CLIPFeatureExtractor": clip,
+	"LlavaNextImageProcessor": llavaNext, "LlavaNextImageProcessorFast": llavaNext, "LlavaNextImageProcessorPil": llavaNext,
 	"LlavaOnevisionImageProcessor": onevision, "LlavaOnevisionImageProcessorFast": onevision, "LlavaOnevisionImageProcessorPil": onevision,
 }
 

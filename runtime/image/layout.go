@@ -88,11 +88,14 @@ func shownPatches(n, all int, t Tower, side int) (first, count int) {
 	return min(first, side-1), min(end, side) - min(first, side-1)
 }
 
-// newLayout lays a picture of some pixels out in a grid of tiles.
+// newLayout lays a picture of some pixels out in a grid of tiles, and scales rows of more than maxTiles down; 0: none are.
 func newLayout(picture, grid Size, side, maxTiles int) (*Layout, error) {
 	l := &Layout{Side: side, Grid: grid, Crop: Size{grid.Height * side, grid.Width * side}}
 	l.unpad(picture)
 	l.Scaled = l.Crop
+	if maxTiles == 0 {
+		return l, nil
+	}
 	ratio := math.Sqrt(float64(l.Crop.Height*l.Crop.Width) / float64(maxTiles*side*side))
 	if ratio > 1.1 {
 		l.Scaled = Size{floorDivide(l.Crop.Height, ratio), floorDivide(l.Crop.Width, ratio)}

@@ -107,5 +107,5 @@ type Tower struct {
 	Rows  int // and gives so many rows for each square
 
 	Grids    []Size // any-resolution models: the sizes in pixels that a picture can be laid out in
-	MaxTiles int    // any-resolution models: rows of more tiles than so many are scaled down
+	MaxTiles int    // any-resolution models: rows of more tiles than so many are scaled down; 0: none are
 }

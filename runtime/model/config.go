@@ -114,7 +114,7 @@ func (d *document) check() (*settings, error) {
 	s.projector = d.projector(f, s.vision.layers)
 	s.imageToken = value(d.ImageTokenIndex, value(d.ImageTokenID, 32000))
 	f.between("image_token_index", s.imageToken, 0, maxVocab-1)
-	if family.anyres {
+	if family.anyres != nil {
 		s.anyres = d.anyres(f, s)
 	}
 	return s, errors.Join(f.all...)

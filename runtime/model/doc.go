@@ -2,8 +2,8 @@
 // not know by name, and offers the few coarse steps that an engine schedules.
 //
 // Families (family.go), all with a SigLIP or CLIP vision tower, a two-layer projector and a decoder of the Llama lineage
-// (text_kinds.go): LlavaForConditionalGeneration, whose pictures are one tile each, and LlavaOnevisionForConditionalGeneration,
-// whose pictures are laid out in tiles (pack.go).
+// (text_kinds.go): LlavaForConditionalGeneration, whose pictures are one tile each, and LlavaNextForConditionalGeneration and
+// LlavaOnevisionForConditionalGeneration, whose pictures are laid out in tiles (pack.go).
 // Random makes a model of either up from a config.json.
 //
 //	EncodeImages: [C, H, W] pixels -> patches [576, C*P*P] -> tower [576, vision hidden] -> projector [576, hidden]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"aircache.dev/aircache/runtime/image"
 )
 
 // architecture is the plain family: one tile a picture, its rows as they come.
@@ -13,7 +15,7 @@ const architecture = "LlavaForConditionalGeneration"
 type family struct {
 	architecture string
 	complete     func(*document) // fills in the defaults of the family's config class that are its own; may be nil
-	anyres       bool            // pictures in tiles of a grid: see anyres.go
+	anyres       anyres          // pictures in tiles of a grid: see anyres.go; nil: one tile each
 }
 
 // families has every architecture that can be loaded, by its name in config.json's architectures.
@@ -21,7 +23,8 @@ var families = func() map[string]family {
 	all := map[string]family{}
 	for _, f := range []family{
 		{architecture: architecture},
-		{architecture: "LlavaOnevisionForConditionalGeneration", complete: completeOnevision, anyres: true},
+		{architecture: "LlavaOnevisionForConditionalGeneration", complete: completeOnevision, anyres: onevisionGrids},
+		{architecture: "LlavaNextForConditionalGeneration", complete: completeNext, anyres: nextGrids},
 	} {
 		all[f.architecture] = f
 	}
@@ -35,6 +38,13 @@ func familyOf(architectures []string) (family, error) {
 		}
 	}
 	return family{}, fmt.Errorf("architectures: %q is not supported, one of %q is", architectures, slices.Sorted(maps.Keys(families)))
+}
+
+// completeNext fills in LlavaNextConfig's defaults; the others are LlavaConfig's.
+func completeNext(d *document) {
+	if d.Grids == nil {
+		d.Grids = image.NextGrids
+	}
 }
 
 // completeOnevision fills in LlavaOnevisionConfig's defaults.

@@ -58,7 +58,7 @@ func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	l := &loader{from: from, ops: backend.Check(b)}
 	m := &LLaVA{config: describe(s, l.ops), ops: l.ops, cutter: newCutter(l.ops, s.vision.channels, s.vision.patch), tower: loadTower(l, s.vision),
 		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
-	if s.family.anyres {
+	if s.family.anyres != nil {
 		m.packer = loadPacker(l, s.vision, s.text.hidden)
 	}
 	width := working(m.config.Heads * m.config.HeadDim)

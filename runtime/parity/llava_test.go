@@ -16,3 +16,9 @@ func TestLlavaWithAScaledRotationAndTwoFeaturesEqualsTransformers(t *testing.T) 
 	const folder = "testdata/llava-llama3"
 	journey{model: folder + "/model", goldens: folder, cases: 3}.run(t)
 }
+
+func TestLlavaNextEqualsTransformers(t *testing.T) {
+	const folder = "testdata/llava-next"
+	journey{model: folder + "/model", goldens: folder, cases: 8}.run(t)
+	journey{model: renamed(t, folder+"/model"), goldens: folder, cases: 8}.run(t)
+}
