@@ -96,13 +96,14 @@ type Retention struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type ObjectivesSpec struct {
-	// Time to first token, 95th percentile. Reported, and retention does not rise while it is broken; it is not lowered for it yet.
+	// Time to first token, 95th percentile. While it is broken and requests wait, retention falls if that is predicted to free enough of
+	// the pods' time; if not (prefill takes it), condition ObjectivesMet says CompressionCannotHelp.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600000
 	TTFTP95Milliseconds *int32 `json:"ttftP95Milliseconds,omitempty"`
-	// Time between two tokens of an answer, 95th percentile. Reported, and retention does not rise while it is broken; it is
-	// not lowered for it yet.
+	// Time between two tokens of an answer, 95th percentile. While it is broken, retention falls if the pods' own decode steps say that
+	// it helps.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600000
@@ -116,9 +117,10 @@ type ObjectivesSpec struct {
 
 // QualitySpec guards the answers while retention is tuned.
 type QualitySpec struct {
-	// Least share of the visual tokens' scores that the kept ones must hold, as a mean over requests; retention rises to where it
-	// holds. The scores are those of cache.policy: under another policy the same number asks for something else. 0 switches this
-	// guard off.
+	// Least share of the visual tokens' scores that the kept ones must hold, for nine of ten requests; retention rises to where it
+	// holds. The scores are those of cache.policy: under another policy the same number asks for something else. Where compared
+	// requests (shadowSamplePermille) make it sure that minAgreementPercent holds, the recall there is enough, whatever this field
+	// asks: agreement calibrates recall. 0 switches this guard off.
 	// +optional
 	// +kubebuilder:default=85
 	// +kubebuilder:validation:Minimum=0

@@ -91,7 +91,7 @@ type PoolStatus struct {
 const MaxDecisions = 10
 
 // PoolTuning is the retention of one pool: what is asked of the pods, within which bounds, and why. After a restart of the operator
-// the tuner goes on from targetPermille, (epoch, revision), lastKnownGoodPermille and agreementFloorPermille.
+// the tuner goes on from targetPermille, (epoch, revision), lastKnownGoodPermille, agreementFloorPermille and learned.
 type PoolTuning struct {
 	// The retention that the pods are asked for.
 	// +optional
@@ -112,6 +112,13 @@ type PoolTuning struct {
 	// What mode Recommend would set.
 	// +optional
 	RecommendedPermille int32 `json:"recommendedPermille,omitempty"`
+	// Pods that the tuner would have: more when pressure stays though retention is at its lower bound or cannot help, fewer when one
+	// less could still run at the maximum. Left out while nothing is known. Autoscaling is not Managed yet: nobody acts on it.
+	// +optional
+	RecommendedReplicas int32 `json:"recommendedReplicas,omitempty"`
+	// What the tuner learned of the pool, for its next start; renewed with decisions, so it may be older than they are.
+	// +optional
+	Learned *LearnedTuning `json:"learned,omitempty"`
 	// Grows with each change of the target.
 	// +optional
 	Revision int64 `json:"revision,omitempty"`
@@ -128,6 +135,33 @@ type PoolTuning struct {
 	// When the target changed last.
 	// +optional
 	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
+}
+
+// LearnedTuning is the tuner's model of a pool in whole numbers.
+type LearnedTuning struct {
+	// Of these fields. An operator that does not know the version learns anew.
+	Version int32 `json:"version"`
+	// Share of text among the KV tokens at full retention.
+	// +optional
+	TextSharePermille int32 `json:"textSharePermille,omitempty"`
+	// A decode step takes stepBaseNanos + stepPerThousandTokenNanos for each 1000 KV tokens + stepPerSequenceNanos for each sequence.
+	// +optional
+	StepBaseNanos int64 `json:"stepBaseNanos,omitempty"`
+	// +optional
+	StepPerThousandTokenNanos int64 `json:"stepPerThousandTokenNanos,omitempty"`
+	// +optional
+	StepPerSequenceNanos int64 `json:"stepPerSequenceNanos,omitempty"`
+	// Standard deviation of a window's mean step around that.
+	// +optional
+	StepDeviationNanos int64 `json:"stepDeviationNanos,omitempty"`
+	// The recall that agreement showed to be enough.
+	// +optional
+	CalibratedRecallPermille int32 `json:"calibratedRecallPermille,omitempty"`
+	// How long the agreement floor still stands, and how often it was broken, as a power of 2.
+	// +optional
+	BackoffSeconds int32 `json:"backoffSeconds,omitempty"`
+	// +optional
+	Backoff int32 `json:"backoff,omitempty"`
 }
 
 // PoolQuality is how good the answers of a pool are.

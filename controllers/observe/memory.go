@@ -16,15 +16,19 @@ type Result struct {
 	Err      error
 }
 
-// Memory keeps the last snapshot of every pod of a pool. The zero Memory is empty.
-type Memory struct{ last map[string]Result }
+// Memory keeps the last snapshot of every pod of a pool, and the recall curve of its newest requests. The zero Memory is empty.
+type Memory struct {
+	last   map[string]Result
+	recall curve
+}
 
 // Sample adds one round of scrapes up and remembers it. Pods that are gone are forgotten; a pod
-// that failed keeps its last snapshot, so that its next window is only longer.
+// that failed keeps its last snapshot, so that its next window is only longer. A pod whose counters contradict each other counts as
+// failed in this round, and as new in the next.
 func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 	s := tuner.Sample{Expected: len(results)}
 	next := make(map[string]Result, len(results))
-	total := window{recall: map[int32]Sum{}}
+	total := window{recall: map[int32]recall{}}
 	for _, r := range results {
 		before, seen := m.last[r.Pod]
 		if r.Err != nil {
@@ -34,14 +38,24 @@ func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 			continue
 		}
 		next[r.Pod] = r
-		addGauges(&s, now, r)
 		if seconds := r.At.Sub(before.At).Seconds(); seen && seconds > 0 {
+			w, err := between(before.Snapshot, r.Snapshot)
+			if err != nil {
+				continue
+			}
+			w.seconds = seconds
 			s.WindowSeconds = max(s.WindowSeconds, seconds)
-			total = total.plus(between(before.Snapshot, r.Snapshot))
+			total = total.plus(w)
 		}
+		addGauges(&s, now, r)
 	}
 	m.last = next
+	if m.recall == nil {
+		m.recall = curve{}
+	}
+	m.recall.add(total.recall)
 	addWindow(&s, total)
+	s.Recall = m.recall.points()
 	return s
 }
 
@@ -85,15 +99,11 @@ func hotter(a, b tuner.Load) bool {
 }
 
 func (w window) plus(o window) window {
-	a, b := w.counters, o.counters
-	w.counters = Counters{
-		a.Finished + b.Finished, a.Preemptions + b.Preemptions, a.TextTokens + b.TextTokens,
-		a.GeneratedTokens + b.GeneratedTokens, a.VisualSeen + b.VisualSeen, a.VisualKept + b.VisualKept,
-		a.ShadowSteps + b.ShadowSteps, a.ShadowAgreed + b.ShadowAgreed,
-	}
+	w.counters, w.seconds = w.counters.plus(o.counters), w.seconds+o.seconds
 	w.ttft, w.itl, w.queueWait = w.ttft.plus(o.ttft), w.itl.plus(o.itl), w.queueWait.plus(o.queueWait)
+	w.steps, w.prefill = w.steps.plus(o.steps), w.prefill.plus(o.prefill)
 	for r, v := range o.recall {
-		w.recall[r] = w.recall[r].plus(v)
+		w.recall[r] = recall{w.recall[r].Histogram.plus(v.Histogram), w.recall[r].Sum.plus(v.Sum)}
 	}
 	w.appliedRecall, w.compared = w.appliedRecall.plus(o.appliedRecall), w.compared.plus(o.compared)
 	return w
@@ -103,14 +113,10 @@ func addWindow(s *tuner.Sample, w window) {
 	s.Finished, s.Preemptions = w.counters.Finished, w.counters.Preemptions
 	s.TextTokens, s.GeneratedTokens = w.counters.TextTokens, w.counters.GeneratedTokens
 	s.VisualSeen, s.VisualKept = w.counters.VisualSeen, w.counters.VisualKept
+	s.Steps = tuner.StepSums{Count: w.steps.Count, Seconds: w.steps.Sum, KVTokens: w.counters.StepKVTokens, Batch: w.counters.StepBatch}
+	s.PrefillSeconds, s.PodSeconds = w.prefill.Sum, w.seconds
 	s.TTFT, s.ITL, s.QueueWait = p95(w.ttft), p95(w.itl), p95(w.queueWait)
 	s.AppliedRecall, s.Agreement = w.appliedRecall.mean(), w.agreement()
-	for r, v := range w.recall {
-		if v.Count > 0 {
-			s.Recall = append(s.Recall, tuner.RecallPoint{RetentionPermille: r, Mean: v.mean()})
-		}
-	}
-	slices.SortFunc(s.Recall, func(a, b tuner.RecallPoint) int { return int(a.RetentionPermille - b.RetentionPermille) })
 }
 
 // agreement is the share of all compared tokens; what it is worth follows from the number of requests, whose tokens err together.

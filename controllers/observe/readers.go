@@ -10,15 +10,15 @@ import (
 // readers put each metric that the tuner uses into the Snapshot. Several series of a
 // family are added up.
 var readers = map[string]func(*Snapshot, *dto.Metric) error{
-	"vllm:kv_cache_usage_perc":      gauge(func(s *Snapshot, v float64) { s.Usage, s.hasUsage = s.Usage+v, true }),
+	"vllm:kv_cache_usage_perc":      share(func(s *Snapshot, v float64) { s.Usage, s.hasUsage = max(s.Usage, v), true }),
 	"vllm:num_requests_running":     gauge(func(s *Snapshot, v float64) { s.Running, s.hasRunning = s.Running+v, true }),
 	"vllm:num_requests_waiting":     gauge(func(s *Snapshot, v float64) { s.Waiting, s.hasWaiting = s.Waiting+v, true }),
-	"aircache_kv_usage_peak_ratio":  gauge(func(s *Snapshot, v float64) { s.Peak += v }),
+	"aircache_kv_usage_peak_ratio":  share(func(s *Snapshot, v float64) { s.Peak = max(s.Peak, v) }),
 	"aircache_kv_admission_blocked": gauge(func(s *Snapshot, v float64) { s.Blocked = s.Blocked || v > 0 }),
 	"aircache_retention_permille":   gauge(func(s *Snapshot, v float64) { s.RetentionPermille, s.hasRetention = int32(min(v, 1000)), true }),
 	"aircache_tuning_epoch":         gauge(func(s *Snapshot, v float64) { s.Epoch = int64(v) }),
 	"aircache_tuning_revision":      gauge(func(s *Snapshot, v float64) { s.Revision = int64(v) }),
-	"process_start_time_seconds":    gauge(func(s *Snapshot, v float64) { s.startedAt = v }),
+	"process_start_time_seconds":    gauge(func(s *Snapshot, v float64) { s.StartedAt = v }),
 
 	"vllm:request_success_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Finished += v }),
 	"vllm:num_preemptions_total":           gauge(func(s *Snapshot, v float64) { s.Counters.Preemptions += v }),
@@ -29,6 +29,11 @@ var readers = map[string]func(*Snapshot, *dto.Metric) error{
 
 	"aircache_shadow_steps_total":        gauge(func(s *Snapshot, v float64) { s.Counters.ShadowSteps += v }),
 	"aircache_shadow_steps_agreed_total": gauge(func(s *Snapshot, v float64) { s.Counters.ShadowAgreed += v }),
+
+	"aircache_decode_step_kv_tokens_total": gauge(func(s *Snapshot, v float64) { s.Counters.StepKVTokens += v }),
+	"aircache_decode_step_batch_total":     gauge(func(s *Snapshot, v float64) { s.Counters.StepBatch += v }),
+	"aircache_decode_step_seconds":         sums(func(s *Snapshot) *Sum { return &s.Steps }),
+	"vllm:request_prefill_time_seconds":    sums(func(s *Snapshot) *Sum { return &s.Prefill }),
 
 	"vllm:time_to_first_token_seconds": buckets(func(s *Snapshot) *Histogram { return &s.TTFT }),
 	"vllm:inter_token_latency_seconds": buckets(func(s *Snapshot) *Histogram { return &s.ITL }),
@@ -45,6 +50,20 @@ func gauge(set func(*Snapshot, float64)) func(*Snapshot, *dto.Metric) error {
 		v, err := number(m)
 		if err == nil {
 			set(s, v)
+		}
+		return err
+	}
+}
+
+// share is a gauge of a share. Pods round, so a thousandth too much is one; more is a lie, and would speak for the whole pool.
+func share(set func(*Snapshot, float64)) func(*Snapshot, *dto.Metric) error {
+	return func(s *Snapshot, m *dto.Metric) error {
+		v, err := number(m)
+		if err == nil && v > 1.001 {
+			err = fmt.Errorf("the share is %g, it must be from 0 to 1", v)
+		}
+		if err == nil {
+			set(s, min(v, 1))
 		}
 		return err
 	}
@@ -74,8 +93,13 @@ func readRecall(s *Snapshot, m *dto.Metric) error {
 		return fmt.Errorf("retention_percent is %q, it must be a whole number from 1 to 100", label(m, "retention_percent"))
 	}
 	v, err := sum(m)
+	if err != nil {
+		return err
+	}
+	h, err := histogram(m)
 	if err == nil {
-		s.Recall[int32(10*percent)] = s.Recall[int32(10*percent)].plus(v)
+		at := int32(10 * percent)
+		s.Recall[at], s.RecallSums[at] = s.Recall[at].plus(h), s.RecallSums[at].plus(v)
 	}
 	return err
 }

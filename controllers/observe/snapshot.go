@@ -27,10 +27,12 @@ type Snapshot struct {
 	Blocked                  bool
 	Counters                 Counters
 	TTFT, ITL, QueueWait     Histogram
-	Recall                   map[int32]Sum // by retention in permille
+	Steps, Prefill           Sum                 // seconds of decode steps, and that requests spent in prefill
+	Recall                   map[int32]Histogram // by retention in permille
+	RecallSums               map[int32]Sum
 	AppliedRecall            Sum
 	Compared                 Sum     // shares of next tokens of requests that were compared with the whole cache
-	startedAt                float64 // process start, seconds since 1970; 0 if the pod does not say
+	StartedAt                float64 // process start, seconds since 1970; 0 if the pod does not say
 	hasUsage, hasRunning     bool
 	hasWaiting, hasRetention bool
 }
@@ -39,6 +41,7 @@ type Snapshot struct {
 type Counters struct {
 	Finished, Preemptions, TextTokens, GeneratedTokens, VisualSeen, VisualKept float64
 	ShadowSteps, ShadowAgreed                                                  float64 // next tokens that were compared; the same as the whole cache's
+	StepKVTokens, StepBatch                                                    float64 // that the decode steps read and advanced
 }
 
 // Sum is the sum and the number of a histogram's observations.
@@ -61,7 +64,7 @@ func Parse(r io.Reader) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("reading metrics: %w", err)
 	}
-	s := Snapshot{Recall: map[int32]Sum{}}
+	s := Snapshot{Recall: map[int32]Histogram{}, RecallSums: map[int32]Sum{}}
 	for name, family := range families {
 		if read, known := readers[name]; known {
 			for _, m := range family.GetMetric() {

@@ -19,14 +19,20 @@ func TestParse(t *testing.T) {
 	if s.Running != 3 || s.Waiting != 1 || s.Usage != 0.6 || s.Peak != 0.75 {
 		t.Errorf("got %+v", s)
 	}
-	if want := (Counters{Finished: 10, TextTokens: 200, GeneratedTokens: 100, VisualSeen: 1000, VisualKept: 500, ShadowSteps: 160, ShadowAgreed: 150}); s.Counters != want {
+	if want := (Counters{Finished: 10, TextTokens: 200, GeneratedTokens: 100, VisualSeen: 1000, VisualKept: 500, ShadowSteps: 160, ShadowAgreed: 150, StepKVTokens: 40000, StepBatch: 200}); s.Counters != want {
 		t.Errorf("counters are %+v, want %+v", s.Counters, want)
 	}
 	if want := (Histogram{{0.04, 0}, {0.06, 10}, {math.Inf(1), 10}}); !cmp.Equal(s.TTFT, want) {
 		t.Errorf("time to first token is %v, want %v", s.TTFT, want)
 	}
-	if want := map[int32]Sum{100: {8, 10}, 500: {9, 10}}; !cmp.Equal(s.Recall, want) {
-		t.Errorf("recall is %v, want %v", s.Recall, want)
+	if want := map[int32]Sum{100: {8, 10}, 500: {9, 10}}; !cmp.Equal(s.RecallSums, want) {
+		t.Errorf("recall sums are %v, want %v", s.RecallSums, want)
+	}
+	if want := (Histogram{{0.7, 0}, {0.85, 10}, {math.Inf(1), 10}}); !cmp.Equal(s.Recall[100], want) {
+		t.Errorf("recall at 10 %% is %v, want %v", s.Recall[100], want)
+	}
+	if s.Steps != (Sum{2, 100}) || s.Prefill != (Sum{0.4, 10}) {
+		t.Errorf("steps are %v, prefills %v", s.Steps, s.Prefill)
 	}
 }
 
@@ -37,6 +43,7 @@ func TestParseRefuses(t *testing.T) {
 		{"text that is no metrics", "<html>not found</html>", "reading metrics"},
 		{"a negative counter", podText(1, "seen_total 100", "seen_total -100"), "aircache_visual_tokens_seen_total"},
 		{"a gauge that is no number", podText(1, "peak_ratio 0.75", "peak_ratio NaN"), "aircache_kv_usage_peak_ratio"},
+		{"a pool that is twice full", podText(1, "usage_perc{model_name=\"tiny\"} 0.6", "usage_perc{model_name=\"tiny\"} 2"), "the share is 2"},
 		{"a number over 2^53", podText(1, "revision 7", "revision 1e300"), "aircache_tuning_revision"},
 		{"a retention that is no number", podText(1, `retention_percent="10"`, `retention_percent="ten"`), `retention_percent is "ten"`},
 		{"buckets that shrink", podText(1, `le="0.04"} 0`, `le="0.04"} 9`), "do not ascend"},

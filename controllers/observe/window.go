@@ -1,35 +1,46 @@
 package observe
 
+import "errors"
+
 // window is what one pod did between two snapshots.
 type window struct {
 	counters             Counters
 	ttft, itl, queueWait Histogram
-	recall               map[int32]Sum
+	steps, prefill       Sum
+	recall               map[int32]recall
 	appliedRecall        Sum
 	compared             Sum
+	seconds              float64
 }
+
+// recall is how the requests of a window would have fared at one retention.
+type recall struct {
+	Histogram
+	Sum
+}
+
+var errBackwards = errors.New("counters fell though the process is the same")
 
 // between subtracts two snapshots of a pod. A process that restarted counts from zero
 // again, so all that it shows happened since: one counter that fell is proof for all,
-// since a counter that has caught up by now would go unnoticed on its own.
-func between(before, after Snapshot) window {
+// since a counter that has caught up by now would go unnoticed on its own. A process that says that it did not restart
+// and yet goes backwards is not believed.
+func between(before, after Snapshot) (window, error) {
 	if w, same := difference(before, after); same {
-		return w
+		return w, nil
+	}
+	if before.StartedAt != 0 && after.StartedAt == before.StartedAt {
+		return window{}, errBackwards
 	}
 	w, _ := difference(Snapshot{}, after)
-	return w
+	return w, nil
 }
 
 func difference(before, after Snapshot) (w window, same bool) {
-	if before.startedAt != 0 && after.startedAt > before.startedAt {
+	if before.StartedAt != 0 && after.StartedAt > before.StartedAt {
 		return window{}, false
 	}
-	b, a := before.Counters, after.Counters
-	w.counters = Counters{
-		a.Finished - b.Finished, a.Preemptions - b.Preemptions, a.TextTokens - b.TextTokens,
-		a.GeneratedTokens - b.GeneratedTokens, a.VisualSeen - b.VisualSeen, a.VisualKept - b.VisualKept,
-		a.ShadowSteps - b.ShadowSteps, a.ShadowAgreed - b.ShadowAgreed,
-	}
+	w.counters = after.Counters.minus(before.Counters)
 	same = w.counters.isGrowth()
 	for _, h := range []struct {
 		to     *Histogram
@@ -41,18 +52,57 @@ func difference(before, after Snapshot) (w window, same bool) {
 		grown, ok := h.after.minus(h.before)
 		*h.to, same = grown, same && ok
 	}
-	w.recall = map[int32]Sum{}
-	for r, v := range after.Recall {
-		w.recall[r] = v.minus(before.Recall[r])
-		same = same && w.recall[r].isGrowth()
+	w.recall = map[int32]recall{}
+	for r, h := range after.Recall {
+		grown, ok := h.minus(before.Recall[r])
+		sum := after.RecallSums[r].minus(before.RecallSums[r])
+		w.recall[r] = recall{grown, sum}
+		same = same && ok && sum.isGrowth()
 	}
-	w.appliedRecall, w.compared = after.AppliedRecall.minus(before.AppliedRecall), after.Compared.minus(before.Compared)
-	return w, same && w.appliedRecall.isGrowth() && w.compared.isGrowth()
+	for _, s := range []struct {
+		to            *Sum
+		after, before Sum
+	}{
+		{&w.steps, after.Steps, before.Steps}, {&w.prefill, after.Prefill, before.Prefill},
+		{&w.appliedRecall, after.AppliedRecall, before.AppliedRecall}, {&w.compared, after.Compared, before.Compared},
+	} {
+		*s.to = s.after.minus(s.before)
+		same = same && s.to.isGrowth()
+	}
+	return w, same
+}
+
+// values lists the counters, so that no sum forgets one.
+func (c *Counters) values() [10]*float64 {
+	return [...]*float64{
+		&c.Finished, &c.Preemptions, &c.TextTokens, &c.GeneratedTokens, &c.VisualSeen, &c.VisualKept,
+		&c.ShadowSteps, &c.ShadowAgreed, &c.StepKVTokens, &c.StepBatch,
+	}
+}
+
+func (c Counters) plus(o Counters) Counters {
+	other := o.values()
+	for i, v := range c.values() {
+		*v += *other[i]
+	}
+	return c
+}
+
+func (c Counters) minus(o Counters) Counters {
+	other := o.values()
+	for i, v := range c.values() {
+		*v -= *other[i]
+	}
+	return c
 }
 
 func (c Counters) isGrowth() bool {
-	return c.Finished >= 0 && c.Preemptions >= 0 && c.TextTokens >= 0 && c.GeneratedTokens >= 0 && c.VisualSeen >= 0 && c.VisualKept >= 0 &&
-		c.ShadowSteps >= 0 && c.ShadowAgreed >= 0
+	for _, v := range c.values() {
+		if !(*v >= 0) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s Sum) minus(o Sum) Sum { return Sum{s.Sum - o.Sum, s.Count - o.Count} }

@@ -38,8 +38,14 @@ func TestOnePodsSample(t *testing.T) {
 		Expected: 1, Scraped: 1, AgeSeconds: 1, WindowSeconds: 15,
 		Hottest: tuner.Load{Usage: 0.6, Peak: 0.75, Running: 3, Waiting: 1}, Running: 3, Waiting: 1,
 		Finished: 20, TextTokens: 400, GeneratedTokens: 200, VisualSeen: 2000, VisualKept: 1000,
-		TTFT:          tuner.Latency{P95Seconds: 0.04 + 0.95*0.02, Count: 20},
-		Recall:        []tuner.RecallPoint{{RetentionPermille: 100, Mean: tuner.Mean{Value: 0.8, Count: 20}}, {RetentionPermille: 500, Mean: tuner.Mean{Value: 0.9, Count: 20}}},
+		TTFT: tuner.Latency{P95Seconds: 0.04 + 0.95*0.02, Count: 20},
+		// Nine of ten have 0.7 + 0.1*0.15 at 10 %; the histogram at 50 % has no bucket that says so.
+		Recall: []tuner.RecallPoint{
+			{RetentionPermille: 100, Mean: tuner.Mean{Value: 0.8, Count: 20}, Low: 0.715},
+			{RetentionPermille: 500, Mean: tuner.Mean{Value: 0.9, Count: 20}},
+		},
+		Steps:          tuner.StepSums{Count: 200, Seconds: 4, KVTokens: 80000, Batch: 400},
+		PrefillSeconds: 0.8, PodSeconds: 15,
 		AppliedRecall: tuner.Mean{Value: 0.9, Count: 20},
 		Agreement:     tuner.Mean{Value: 15. / 16, Count: 20},
 		Applied:       tuner.Applied{Epoch: 2, Revision: 7, TargetPermille: 500},
@@ -82,20 +88,29 @@ func TestWindowsOfPodsThatComeAndGo(t *testing.T) {
 		}, 1, 1, 0, 0},
 		{"a restarted container counts from zero", func(m *Memory) tuner.Sample {
 			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
-			return m.Sample(at(15), []Result{saw(t, "a", 15, 4)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 4, "1.7e+09", "1.71e+09")})
 		}, 1, 1, 15, 4},
 		{"a restarted container that has caught up is known by its start time", func(m *Memory) tuner.Sample {
 			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
 			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "1.7e+09", "1.71e+09")})
 		}, 1, 1, 15, 12},
 		{"one counter that fell resets them all", func(m *Memory) tuner.Sample {
-			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
-			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "kept_total 600", "kept_total 1")})
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10, "process_start_time_seconds 1.7e+09\n", "")})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "process_start_time_seconds 1.7e+09\n", "", "kept_total 600", "kept_total 1")})
 		}, 1, 1, 15, 12},
 		{"comparisons that fell reset them all", func(m *Memory) tuner.Sample {
-			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
-			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "agreement_count 12", "agreement_count 1")})
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10, "process_start_time_seconds 1.7e+09\n", "")})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12, "process_start_time_seconds 1.7e+09\n", "", "agreement_count 12", "agreement_count 1")})
 		}, 1, 1, 15, 12},
+		{"a process that goes backwards without a restart is not believed", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10), saw(t, "b", 0, 10)})
+			return m.Sample(at(15), []Result{saw(t, "a", 15, 12), saw(t, "b", 15, 4)})
+		}, 2, 1, 15, 2},
+		{"and is believed again from there on", func(m *Memory) tuner.Sample {
+			m.Sample(at(0), []Result{saw(t, "a", 0, 10)})
+			m.Sample(at(15), []Result{saw(t, "a", 15, 4)})
+			return m.Sample(at(30), []Result{saw(t, "a", 30, 9)})
+		}, 1, 1, 15, 5},
 		{"a lost pod is expected and not scraped", func(m *Memory) tuner.Sample {
 			m.Sample(at(0), []Result{saw(t, "a", 0, 10), saw(t, "b", 0, 10)})
 			return m.Sample(at(15), []Result{saw(t, "a", 15, 12), lost("b")})
@@ -158,5 +173,16 @@ func TestHistogramsOfTwoVersionsAddUp(t *testing.T) {
 	got := Histogram{{1, 1}, {3, 4}, {inf, 5}}.plus(Histogram{{2, 10}, {3, 20}, {inf, 20}})
 	if want := (Histogram{{1, 1}, {2, 11}, {3, 24}, {inf, 25}}); !cmp.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestTheCurveForgetsOldPictures(t *testing.T) {
+	var m Memory
+	m.Sample(at(0), []Result{saw(t, "a", 0, 0)})
+	worse := []string{`le="0.7"} 0`, `le="0.7"} 900`, `recall_sum{retention_percent="10"} 800`, `recall_sum{retention_percent="10"} 620`}
+	first := m.Sample(at(15), []Result{saw(t, "a", 15, 100)})
+	then := m.Sample(at(30), []Result{saw(t, "a", 30, 1000, worse...)})
+	if p, q := first.Recall[0], then.Recall[0]; p.Value != 0.8 || p.Count != 100 || q.Count < 200 || q.Value >= 0.7 || q.Low >= 0.2 {
+		t.Errorf("the curve had %+v, and has %+v after 900 worse requests", p, q)
 	}
 }

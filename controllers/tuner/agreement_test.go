@@ -12,7 +12,7 @@ func watched(agreed Mean) (Target, State, Sample) {
 	t.MinAgreementPermille, t.StabilizationSeconds = 970, 1000
 	s.TargetPermille, s.ResidentPermille = 200, 200
 	m.Hottest, m.VisualKept, m.Agreement = Load{Usage: 0.3, Peak: 0.3, Running: 20}, 1600, agreed
-	m.Recall = []RecallPoint{{200, Mean{0.80, 20}}, {350, Mean{0.90, 20}}}
+	m.Recall = []RecallPoint{{RetentionPermille: 200, Mean: Mean{0.80, 20}}, {RetentionPermille: 350, Mean: Mean{0.90, 20}}}
 	return t, s, m
 }
 
@@ -40,7 +40,7 @@ func TestAgreementGuard(t *testing.T) {
 		{"without the guard nothing is raised", Mean{0.10, 400}, func(t *Target, _ *State, _ *Sample) { t.MinAgreementPermille = 0 }, 200, "calm for", "GuardOff"},
 		{"the guard of recall counts where it asks for more", Mean{0.96, 500}, func(t *Target, _ *State, m *Sample) {
 			t.MinRecallPermille = 900
-			m.Recall = []RecallPoint{{200, Mean{0.80, 20}}, {350, Mean{0.85, 20}}, {500, Mean{0.90, 20}}}
+			m.Recall = []RecallPoint{{RetentionPermille: 200, Mean: Mean{0.80, 20}}, {RetentionPermille: 350, Mean: Mean{0.85, 20}}, {RetentionPermille: 500, Mean: Mean{0.90, 20}}}
 		}, 500, "recall stays at or above 90%", "Violated"},
 		{"a guard that stands stops a cut", Mean{}, func(_ *Target, s *State, m *Sample) {
 			s.AgreementGuardPermille, s.BackoffSeconds = 200, 300

@@ -32,8 +32,10 @@ const (
 	ReasonAtFloor               Reason = "AtFloor"
 	ReasonCompressionCannotHelp Reason = "CompressionCannotHelp"
 
-	ReasonLatencyBreach    Reason = "LatencyBreach" // no headroom; the value is held
-	ReasonQueueing         Reason = "Queueing"      // requests wait, though not for KV
+	ReasonLowConfidence    Reason = "LowConfidence" // nothing is known yet, and the declared start holds
+	ReasonLatencyBreach    Reason = "LatencyBreach" // a latency objective is broken
+	ReasonReverted         Reason = "TooManyReverted"
+	ReasonQueueing         Reason = "Queueing" // requests wait, though not for KV
 	ReasonInBand           Reason = "InBand"
 	ReasonStabilizing      Reason = "Stabilizing"
 	ReasonAtMax            Reason = "AtMax"
@@ -58,6 +60,7 @@ type Decision struct {
 	UpperPermille    int32
 	Reason           Reason
 	Message          string
+	Replicas         Replicas
 
 	Metrics    Finding // Fresh | Stale | PartialScrape
 	Objectives Finding // Met | LatencyBreach | KVPressure | CompressionCannotHelp | Unknown
@@ -76,15 +79,18 @@ func (d Decision) tuningReason() string {
 		return "Fixed"
 	case ReasonRecommending:
 		return "Recommending"
-	case ReasonWarmingUp:
+	case ReasonWarmingUp, ReasonLowConfidence:
 		return "LowConfidence"
 	case ReasonInBand, ReasonAtMax, ReasonRaiseFailedSoFar:
 		return "Converged"
 	case ReasonSettling, ReasonStabilizing, ReasonBoundsChanged, ReasonQualityFloor, ReasonKVPressure, ReasonHeadroom:
 		return "Adjusting"
-	default:
-		return "Held"
+	case ReasonLatencyBreach:
+		if d.Action != Hold {
+			return "Adjusting"
+		}
 	}
+	return "Held"
 }
 
 // percent prints permille as percent: 1000 "100%", 785 "78.5%".

@@ -62,25 +62,45 @@ func judgeObjectives(in *input, metrics Finding) Finding {
 		}
 		return Finding{Reason: string(ReasonKVPressure), Message: fmt.Sprintf("KV demand is %s of the pool, the objective is %s", share(k.demand), share(t.high()))}
 	}
-	if breach, message := latencyBreach(t, in.sample); breach {
-		return Finding{Reason: string(ReasonLatencyBreach), Message: message}
+	if b := in.breach(); b.known {
+		if gain, noise := in.latencyGain(b); in.model.canPredictSteps() && (!b.isTTFT || in.model.busy.known && in.sample.Waiting > 0) && (gain < minGain || gain < noise) {
+			return Finding{Reason: string(ReasonCompressionCannotHelp), Message: b.message + ", and " + in.latencyCannotHelp(gain, noise)}
+		}
+		return Finding{Reason: string(ReasonLatencyBreach), Message: b.message}
 	}
 	return Finding{OK: true, Reason: "Met", Message: fmt.Sprintf("KV demand is %s of the pool, the objective is %s", share(k.demand), share(t.high()))}
 }
 
-// latencyBreach tells which latency objective is broken.
-func latencyBreach(t Target, m Sample) (bool, string) {
-	for _, o := range []struct {
-		name  string
-		limit float64
+// breach is a latency objective that is broken.
+type breach struct {
+	known   bool
+	isTTFT  bool
+	message string
+}
+
+// breach tells which latency objective is broken: that between tokens first, since retention acts on it directly.
+func (in *input) breach() breach {
+	t, m := in.target, in.sample
+	for _, o := range [...]struct {
+		name   string
+		limit  float64
+		isTTFT bool
 		Latency
 	}{
-		{"time to first token", t.TTFTP95Seconds, m.TTFT},
-		{"inter-token latency", t.ITLP95Seconds, m.ITL},
+		{"inter-token latency", t.ITLP95Seconds, false, m.ITL},
+		{"time to first token", t.TTFTP95Seconds, true, m.TTFT},
 	} {
 		if o.limit > 0 && o.Count >= minLatencies && o.P95Seconds > o.limit {
-			return true, fmt.Sprintf("p95 %s is %.0f ms, the objective is %.0f ms", o.name, 1000*o.P95Seconds, 1000*o.limit)
+			return breach{true, o.isTTFT, fmt.Sprintf("p95 %s is %s, the objective is %s", o.name, milliseconds(o.P95Seconds), milliseconds(o.limit))}
 		}
 	}
-	return false, ""
+	return breach{}
+}
+
+// milliseconds prints seconds: "55 ms", below ten "3.2 ms".
+func milliseconds(seconds float64) string {
+	if seconds < 0.00995 {
+		return fmt.Sprintf("%.1f ms", 1000*seconds)
+	}
+	return fmt.Sprintf("%.0f ms", 1000*seconds)
 }

@@ -8,14 +8,15 @@ const (
 	aimOfHigh = 0.9
 	// minChangePermille is the smallest change worth a revision.
 	minChangePermille = 10
-	// minGain is the share of a request that the deepest allowed cut must free to be worth it.
+	// minGain is the share of a request, of a step or of the pods' time that the deepest allowed cut must free to be worth it.
 	minGain = 0.05
+	// sureDeviations is how far a predicted gain must stand out of its noise.
+	sureDeviations = 2
 )
 
-// lowerUnderPressure is rule 3: at once, by the model where it knows the text share, by
-// a whole step where it does not.
+// lowerUnderPressure is rule 3: at once, by the model where it knows the text share. Where it does not, the declared start bounds the cut.
 func lowerUnderPressure(in *input) (verdict, bool) {
-	t, k, now := in.target, in.model, in.state.TargetPermille
+	t, k := in.target, in.model
 	if k.demand < t.high() {
 		return verdict{}, false
 	}
@@ -23,22 +24,62 @@ func lowerUnderPressure(in *input) (verdict, bool) {
 	in.state = in.state.withoutCalm()
 	pressure := fmt.Sprintf("KV demand is %s of the pool (%.0f running, %.0f waiting in the fullest pod), the objective is %s",
 		share(k.demand), in.sample.Hottest.Running, in.sample.Hottest.Waiting, share(t.high()))
-	switch {
-	case now <= in.lower, in.isGuarded() && now < in.lower+guardBandPermille:
-		return in.hold(ReasonAtFloor, "holding %s: %s, and this is the lowest value allowed: more replicas are needed", percent(now), pressure), true
-	case in.compressionCannotHelp():
-		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s", percent(now), in.cannotHelpMessage()), true
+	if in.canLower() && in.compressionCannotHelp() {
+		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s", percent(in.state.TargetPermille), in.cannotHelpMessage()), true
 	}
-	goal := in.want()
+	return in.cut(ReasonKVPressure, pressure, in.want(), func(r int32) string { return share(k.predicted(r)) + " are predicted" }), true
+}
+
+// lowerForLatency is rule 4: lower only if the predicted gain is larger than its noise.
+func lowerForLatency(in *input) (verdict, bool) {
+	breach := in.breach()
+	if !breach.known || breach.isTTFT && in.sample.Waiting == 0 {
+		return verdict{}, false // nobody waits any more: the rule of headroom holds
+	}
+	in.state = in.state.brokenAt(in.state.TargetPermille, in.sample.prefillRate())
+	gain, noise := in.latencyGain(breach)
+	switch {
+	case !in.model.canPredictSteps() || breach.isTTFT && !in.model.busy.known:
+		return verdict{}, false
+	case gain < minGain || gain < noise:
+		in.state = in.state.withoutCalm()
+		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s, and %s", percent(in.state.TargetPermille), breach.message, in.latencyCannotHelp(gain, noise)), true
+	}
+	in.noteFailedRaise()
+	in.state = in.state.withoutCalm()
+	return in.cut(ReasonLatencyBreach, breach.message, in.wantForLatency(breach), func(r int32) string {
+		if breach.isTTFT {
+			return share(in.model.busyAt(r)) + " of the pods' time would be used"
+		}
+		itl, deviation := in.model.itlAt(r)
+		return fmt.Sprintf("%s +- %s are predicted", milliseconds(itl), milliseconds(deviation))
+	}), true
+}
+
+// cut is the verdict that lowers to a goal by at most one step, or says why it does not: at the bottom, or until an earlier cut has shown.
+func (in *input) cut(reason Reason, pressure string, goal int32, predict func(int32) string) verdict {
+	t, now := in.target, in.state.TargetPermille
+	if !in.canLower() {
+		if !in.model.known && in.lower > t.FloorPermille && in.lower > in.guard() {
+			return in.hold(ReasonLowConfidence, "holding %s: %s, but no prompt was seen yet, and nothing is cut below the declared start before", percent(now), pressure)
+		}
+		return in.hold(ReasonAtFloor, "holding %s: %s, and this is the lowest value allowed: more replicas are needed", percent(now), pressure)
+	}
 	if goal > now-minChangePermille {
 		if in.state.SinceChangeSeconds < in.settleSeconds() {
-			return in.hold(ReasonSettling, "holding %s: %s, but %s are predicted once the requests admitted at %s have ended",
-				percent(now), pressure, share(k.predicted(now)), percent(int32(in.state.ResidentPermille))), true
+			return in.hold(ReasonSettling, "holding %s: %s, but %s once the requests admitted at %s have ended",
+				percent(now), pressure, predict(now), percent(int32(in.state.ResidentPermille)))
 		}
 		goal = now - t.smallStep() // the prediction had its time and was wrong
 	}
 	to := max(goal, now-t.MaxStepPermille, in.lower)
-	return verdict{to, ReasonKVPressure, fmt.Sprintf("retention goes from %s to %s: %s", percent(now), percent(to), pressure)}, true
+	return verdict{to, reason, fmt.Sprintf("retention goes from %s to %s: %s", percent(now), percent(to), pressure)}
+}
+
+// canLower reports whether there is room above the lower bound. A quality guard moves with the noise of its windows: just above it is at it.
+func (in *input) canLower() bool {
+	now := in.state.TargetPermille
+	return now > in.lower && !(in.isGuarded() && now < in.lower+guardBandPermille)
 }
 
 // want is the retention that the model would choose now, without limits on the step.
@@ -51,7 +92,57 @@ func (in *input) want() int32 {
 	case k.demand >= t.high():
 		want = now - t.MaxStepPermille
 	}
+	if b := in.breach(); b.known && k.canPredictSteps() {
+		want = min(want, in.wantForLatency(b))
+	} else if t.ITLP95Seconds > 0 && k.itl > 0 {
+		want = min(want, in.largestWithinITL(0))
+	}
 	return clamp(want, in.lower, t.MaxPermille)
+}
+
+// wantForLatency is the largest retention at which the broken objective is predicted to hold. How long a queue lasts cannot be
+// predicted; there it is where the pods have a tenth of their time left.
+func (in *input) wantForLatency(b breach) int32 {
+	if b.isTTFT {
+		return largest(func(r int32) bool { return in.model.busyAt(r) <= aimOfHigh })
+	}
+	return in.largestWithinITL(0)
+}
+
+// largestWithinITL is the largest retention whose inter-token latency, with so many standard deviations, keeps its objective with room.
+func (in *input) largestWithinITL(deviations float64) int32 {
+	limit := aimOfLatency * in.target.ITLP95Seconds
+	return largest(func(r int32) bool {
+		itl, deviation := in.model.itlAt(r)
+		return itl+deviations*deviation <= limit
+	})
+}
+
+// aimOfLatency is the room that a predicted latency leaves below its objective.
+const aimOfLatency = 0.95
+
+// latencyGain is the share of the step (or of the pods' time) that the deepest allowed cut is predicted to free, and the noise of that.
+func (in *input) latencyGain(b breach) (gain, noise float64) {
+	k := in.model
+	if !k.canPredictSteps() {
+		return 0, 0
+	}
+	change, deviation := k.stepChange(in.lower)
+	gain, noise = -change/k.step, sureDeviations*deviation/k.step
+	if b.isTTFT && k.busy.known {
+		part := k.busy.decode / max(k.busy.decode+k.busy.prefill, 0.001)
+		gain, noise = part*gain, part*noise
+	}
+	return gain, noise
+}
+
+func (in *input) latencyCannotHelp(gain, noise float64) string {
+	b := in.model.busy
+	text := fmt.Sprintf("going to %s would make the pods' work only %s +- %s less", percent(in.lower), share(max(gain, 0)), share(noise))
+	if b.known {
+		text += fmt.Sprintf(" (%s of their time is prefill, %s decoding)", share(b.prefill), share(b.decode))
+	}
+	return text
 }
 
 // settleSeconds is how long a cut may take to show: until the peak gauge has forgotten

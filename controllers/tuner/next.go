@@ -8,7 +8,8 @@ type input struct {
 	state  State
 	sample Sample
 	model  model
-	lower  int32 // floor, raised by the quality guards
+	lower  int32  // floor, raised by the quality guards, and by the declared start while nothing is known
+	trace  []step // rules that were asked; only while explaining
 }
 
 // verdict is a rule's answer: the value to have, and why.
@@ -28,33 +29,55 @@ var rules = []rule{
 	holdWithoutMetrics,
 	raiseToQualityFloor,
 	lowerUnderPressure,
+	lowerForLatency,
 	holdWithoutHeadroom,
 	raiseWithHeadroom,
 }
 
 // Next decides one pool's retention from one sample. The State goes into the next call.
 func Next(t Target, s State, m Sample) (State, Decision) {
+	in, metrics := newInput(t, s, m)
+	return in.conclude(in.verdict(), metrics)
+}
+
+func newInput(t Target, s State, m Sample) (*input, Finding) {
 	t = t.normalized()
 	s = s.prepared(t, m)
 	metrics := judgeMetrics(t, m)
 	if metrics.OK {
-		s = s.learned(m).guarded(t, m).compared(t, m)
+		s = s.learned(m).guarded(t, m).compared(t, m).calibrated(t, m).mended(m)
 	}
-	in := &input{target: t, state: s, sample: m, lower: clamp(max(s.GuardPermille, s.AgreementGuardPermille), t.FloorPermille, t.MaxPermille)}
+	in := &input{target: t, state: s, sample: m}
+	in.lower = clamp(in.guard(), t.FloorPermille, t.MaxPermille)
 	if metrics.OK {
-		in.model = demandModel(s, m)
+		in.model = poolModel(s, m)
+		if !in.model.known {
+			in.lower = max(in.lower, min(s.TargetPermille, t.StartPermille))
+		}
 		in.state.WantPermille = in.want()
+		in.state.WaitingBefore = m.Waiting
 	}
+	return in, metrics
+}
+
+// guard is the retention that the quality guards ask for.
+func (in *input) guard() int32 { return max(in.state.GuardPermille, in.state.AgreementGuardPermille) }
+
+func (in *input) verdict() verdict {
 	v := decide(in)
-	if t.Mode == Recommend && v.reason != ReasonBoundsChanged {
+	if in.target.Mode == Recommend && v.reason != ReasonBoundsChanged {
 		v = in.recommended(v)
 	}
-	return in.conclude(v, metrics)
+	return v
 }
 
 func decide(in *input) verdict {
-	for _, r := range rules {
-		if v, decided := r(in); decided {
+	for i, r := range rules {
+		v, decided := r(in)
+		if in.trace != nil {
+			in.trace = append(in.trace, step{ruleNames[i], decided})
+		}
+		if decided {
 			return v
 		}
 	}
@@ -68,12 +91,15 @@ func (in *input) hold(reason Reason, format string, args ...any) verdict {
 
 // conclude writes the verdict into the state and the Decision.
 func (in *input) conclude(v verdict, metrics Finding) (State, Decision) {
-	s, previous := in.state, in.state.TargetPermille
+	previous := in.state.TargetPermille
+	replicas := in.replicas(v, metrics)
+	s := in.state
 	d := Decision{
 		Action: Hold, PreviousPermille: previous, TargetPermille: v.permille, WantPermille: s.WantPermille,
-		LowerPermille: in.lower, UpperPermille: in.target.MaxPermille, Reason: v.reason, Message: v.message,
+		LowerPermille: in.lower, UpperPermille: in.target.MaxPermille, Reason: v.reason, Message: v.message, Replicas: replicas,
 		Metrics: metrics, Objectives: judgeObjectives(in, metrics), Quality: judgeQuality(in, metrics),
 	}
+	s.Reverted = s.Reverted.later(in.sample.elapsed())
 	if v.permille == previous {
 		return s, d
 	}
@@ -81,6 +107,11 @@ func (in *input) conclude(v verdict, metrics Finding) (State, Decision) {
 	if v.permille > previous {
 		d.Action = Raise
 	}
+	if v.reason == ReasonQualityFloor {
+		s.Reverted = s.Reverted.takenBack() // whatever brought the value there
+		s.GoodRaises = 0
+	}
+	s.Reverted = s.Reverted.changed()
 	return s.changed(v.permille), d
 }
 

@@ -133,7 +133,7 @@ func (w *watcher) sample(p *plant) Sample {
 		m.Finished, m.TextTokens, m.GeneratedTokens = p.finished-w.finished, p.textSum-w.textSum, p.generated-w.generated
 		m.VisualSeen, m.VisualKept = p.seen-w.seen, p.kept-w.kept
 		for _, r := range []int32{10, 20, 50, 100, 200, 350, 500} {
-			m.Recall = append(m.Recall, RecallPoint{r, Mean{p.recall(r), m.VisualSeen / p.visual}})
+			m.Recall = append(m.Recall, RecallPoint{RetentionPermille: r, Mean: Mean{p.recall(r), m.VisualSeen / p.visual}})
 		}
 	}
 	if n := p.compared - w.compared; w.started && n > 0 {

@@ -203,9 +203,11 @@ func (in *source) sample() Sample {
 		TTFT: Latency{in.number(2), in.number(20)}, ITL: Latency{in.number(.1), in.number(20)},
 	}
 	m.Agreement = Mean{in.number(1), in.number(40)}
+	m.Steps = StepSums{in.number(300), in.number(10), in.number(1e7), in.number(6e3)}
+	m.PrefillSeconds, m.PodSeconds = in.number(10), in.number(30)
 	m.Scraped = m.Expected - int(in.byte()%8)/7
 	for _, r := range []int32{10, 100, 350} {
-		m.Recall = append(m.Recall, RecallPoint{r, Mean{in.number(1), in.number(20)}})
+		m.Recall = append(m.Recall, RecallPoint{r, Mean{in.number(1), in.number(20)}, in.number(1)})
 	}
 	if b := in.byte(); b > 200 {
 		m.Applied = Applied{int64(b % 3), int64(in.byte()), in.permille()}

@@ -17,7 +17,7 @@ func (s State) guarded(t Target, m Sample) State {
 		s.GuardPermille = 0
 		return s
 	}
-	needed, ok := smallestGood(m.Recall, float64(t.MinRecallPermille)/1000)
+	needed, ok := smallestGood(m.Recall, s.minRecall(t))
 	if !ok {
 		return s
 	}
@@ -33,18 +33,18 @@ func (s State) guarded(t Target, m Sample) State {
 // 200 + (0.85-0.80)/(0.90-0.80) * 150 = 275.
 func smallestGood(curve []RecallPoint, minRecall float64) (permille int32, ok bool) {
 	last := RecallPoint{}
-	for _, p := range append(curve[:len(curve):len(curve)], RecallPoint{1000, Mean{1, minRecallRequests}}) {
+	for _, p := range append(curve[:len(curve):len(curve)], RecallPoint{1000, Mean{1, minRecallRequests}, 1}) {
 		if p.Count < minRecallRequests || p.RetentionPermille <= last.RetentionPermille || p.RetentionPermille > 1000 {
 			continue
 		}
 		if p.RetentionPermille == 1000 && last.RetentionPermille == 0 {
 			return 0, false // nothing was measured
 		}
-		if p.Value >= minRecall {
+		if p.quality() >= minRecall {
 			between := float64(p.RetentionPermille - last.RetentionPermille)
 			share := 1.0
-			if p.Value > last.Value {
-				share = clamp((minRecall-last.Value)/(p.Value-last.Value), 0, 1)
+			if p.quality() > last.quality() {
+				share = clamp((minRecall-last.quality())/(p.quality()-last.quality()), 0, 1)
 			}
 			return clamp(last.RetentionPermille+int32(math.Ceil(share*between-1e-9)), 1, 1000), true
 		}
@@ -58,7 +58,7 @@ func smallestGood(curve []RecallPoint, minRecall float64) (permille int32, ok bo
 // Worked example: recall 0.80 at 200 permille and 0.90 at 350: 0.85 at 275.
 func recallAt(curve []RecallPoint, permille int32) (recall float64, ok bool) {
 	last := RecallPoint{}
-	for _, p := range append(curve[:len(curve):len(curve)], RecallPoint{1000, Mean{1, minRecallRequests}}) {
+	for _, p := range append(curve[:len(curve):len(curve)], RecallPoint{1000, Mean{1, minRecallRequests}, 1}) {
 		if p.Count < minRecallRequests || p.RetentionPermille <= last.RetentionPermille || p.RetentionPermille > 1000 {
 			continue
 		}
@@ -67,7 +67,7 @@ func recallAt(curve []RecallPoint, permille int32) (recall float64, ok bool) {
 		}
 		if permille <= p.RetentionPermille {
 			part := float64(permille-last.RetentionPermille) / float64(p.RetentionPermille-last.RetentionPermille)
-			return clamp(last.Value+part*(min(p.Value, 1)-last.Value), 0, 1), true
+			return clamp(last.quality()+part*(min(p.quality(), 1)-last.quality()), 0, 1), true
 		}
 		last = p
 	}
@@ -87,7 +87,7 @@ func judgeQuality(in *input, metrics Finding) Finding {
 		return Finding{Reason: "Violated", Message: fmt.Sprintf("%s, %s are asked", s.agreementText(), percent(t.MinAgreementPermille))}
 	case s.GuardPermille >= now+guardBandPermille:
 		return Finding{Reason: "Violated", Message: fmt.Sprintf("recall stays at or above %s only from %s on, the retention is %s",
-			percent(t.MinRecallPermille), percent(s.GuardPermille), percent(now))}
+			share(s.minRecall(t)), percent(s.GuardPermille), percent(now))}
 	case now >= 1000:
 		return Finding{OK: true, Reason: "Agreeing", Message: "nothing is evicted at 100%"}
 	}
@@ -98,7 +98,7 @@ func judgeQuality(in *input, metrics Finding) Finding {
 		return Finding{OK: true, Reason: "Agreeing", Message: fmt.Sprintf("%s, %s are asked", s.agreementText(), percent(t.MinAgreementPermille))}
 	case s.GuardPermille > 0:
 		return Finding{OK: true, Reason: "Agreeing", Message: fmt.Sprintf("recall stays at or above %s from %s on, the retention is %s",
-			percent(t.MinRecallPermille), percent(s.GuardPermille), percent(now))}
+			share(s.minRecall(t)), percent(s.GuardPermille), percent(now))}
 	}
 	return Finding{Reason: "InsufficientSamples", Message: fmt.Sprintf("%.0f requests were compared with the whole cache at %s, %d are needed, and no recall was measured",
 		s.ComparedRequests, percent(now), minCompared)}

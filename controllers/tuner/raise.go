@@ -18,11 +18,11 @@ const (
 func holdWithoutHeadroom(in *input) (verdict, bool) {
 	t, k, m := in.target, in.model, in.sample
 	now := percent(in.state.TargetPermille)
-	breach, message := latencyBreach(t, m)
+	breach := in.breach()
 	var v verdict
 	switch {
-	case breach:
-		v = in.hold(ReasonLatencyBreach, "holding %s: %s, and KV demand is only %s of the pool", now, message, share(k.demand))
+	case breach.known:
+		v = in.hold(ReasonLatencyBreach, "holding %s: %s, and KV demand is only %s of the pool", now, breach.message, share(k.demand))
 	case m.Waiting > 0 || m.Preemptions > 0:
 		v = in.hold(ReasonQueueing, "holding %s: %.0f requests wait, %.0f were preempted, though KV demand is only %s of the pool",
 			now, m.Waiting, m.Preemptions, share(k.demand))
@@ -60,20 +60,50 @@ func raiseWithHeadroom(in *input) (verdict, bool) {
 
 func (in *input) raise() verdict {
 	t, s, now := in.target, &in.state, in.state.TargetPermille
-	goal := min(in.model.largestWithin(t.aim(), s.calmLoad()), t.MaxPermille)
-	to := min(goal, now+t.smallStep())
-	if to < now+minChangePermille && to < t.MaxPermille || to <= now {
-		return in.hold(ReasonInBand, "holding %s: KV demand was up to %s of the pool, more would bring it over %s",
-			percent(now), share(s.calmLoad()*in.model.size(float64(now))), share(t.aim()))
+	if s.Reverted.HoldSeconds > 0 {
+		return in.hold(ReasonReverted, "holding %s: three of the last five changes had to be taken back, nothing is raised for another %.0f min",
+			percent(now), s.Reverted.HoldSeconds/60)
 	}
-	predicted := s.calmLoad() * in.model.size(float64(to))
+	goal, bound := in.raiseGoal()
+	to := min(goal, now+t.smallStep()<<min(s.GoodRaises, maxDoublings))
+	if to < now+minChangePermille && to < t.MaxPermille || to <= now {
+		return in.hold(ReasonInBand, "holding %s: %s", percent(now), bound)
+	}
+	predicted := in.model.predictedOf(s.calmLoad(), to)
 	if s.Caution > 1 && predicted*s.Caution > t.aim() {
 		return in.hold(ReasonRaiseFailedSoFar, "holding %s: a raise under this load failed, and %s would need %s of the pool",
 			percent(now), percent(to), share(predicted*s.Caution))
 	}
 	s.Probing, s.ProbePredicted, s.ProbeLoad, s.ProbeRate = true, predicted, s.calmLoad(), in.sample.prefillRate()
+	s.GoodRaises = min(s.GoodRaises+1, maxDoublings)
 	return verdict{to, ReasonHeadroom, fmt.Sprintf("retention goes from %s to %s: KV demand was at most %s of the pool for %.0f s, %s are predicted",
-		percent(now), percent(to), share(s.calmLoad()*in.model.size(float64(now))), s.CalmSeconds, share(predicted))}
+		percent(now), percent(to), share(in.model.predictedOf(s.calmLoad(), now)), s.CalmSeconds, share(predicted))}
+}
+
+// maxDoublings: each raise in a row that holds doubles the next one, up to eight small steps.
+const maxDoublings = 3
+
+// raiseGoal is the largest retention that every objective leaves room for, and which of them bounds it. A latency must be predicted to
+// hold with its noise: low confidence keeps the value where it is.
+func (in *input) raiseGoal() (goal int32, bound string) {
+	t, s, k, now := in.target, in.state, in.model, in.state.TargetPermille
+	goal = k.largestWithin(t.aim(), s.calmLoad())
+	bound = fmt.Sprintf("KV demand was up to %s of the pool, more would bring it over %s", share(k.predictedOf(s.calmLoad(), now)), share(t.aim()))
+	if t.ITLP95Seconds > 0 && k.itl > 0 && k.canPredictSteps() {
+		if r := in.largestWithinITL(sureDeviations); r < goal {
+			itl, deviation := k.itlAt(min(now+minChangePermille, 1000))
+			goal, bound = r, fmt.Sprintf("p95 inter-token latency is %s, %s +- %s are predicted for more", milliseconds(k.itl), milliseconds(itl), milliseconds(deviation))
+		}
+	}
+	if t.TTFTP95Seconds > 0 && k.busy.known && k.canPredictSteps() {
+		if r := largest(func(r int32) bool { return k.busyAt(r) <= aimOfHigh }); r < goal {
+			goal, bound = r, fmt.Sprintf("%s of the pods' time is used, more would bring it over %s", share(k.busyAt(now)), share(aimOfHigh))
+		}
+	}
+	if s.BrokenPermille > 0 && s.BrokenPermille-minChangePermille < goal {
+		goal, bound = s.BrokenPermille-minChangePermille, fmt.Sprintf("a latency objective broke at %s under this load", percent(s.BrokenPermille))
+	}
+	return min(goal, t.MaxPermille), bound
 }
 
 // noteFailedRaise remembers by how much the model was wrong about a raise that now has to
@@ -82,6 +112,7 @@ func (in *input) raise() verdict {
 // of what is allowed.
 func (in *input) noteFailedRaise() {
 	s := &in.state
+	s.GoodRaises = 0
 	if !s.Probing {
 		return
 	}
@@ -89,8 +120,29 @@ func (in *input) noteFailedRaise() {
 	if in.sample.prefillRate() > sameLoad*s.ProbeRate || s.ProbePredicted < in.target.high()/2 {
 		return
 	}
+	s.Reverted = s.Reverted.takenBack()
 	s.Caution = max(s.Caution, clamp(in.model.demand/s.ProbePredicted, 1, maxCaution))
 	s.CautionLoad = s.ProbeLoad
+}
+
+// brokenAt is s with the value at which a latency objective broke: nothing is raised to it again under such a load.
+func (s State) brokenAt(permille int32, rate float64) State {
+	if s.BrokenPermille == 0 || permille < s.BrokenPermille {
+		s.BrokenPermille = permille
+	}
+	s.BrokenRate, s.BrokenSeconds = rate, brokenSeconds
+	return s
+}
+
+// brokenSeconds is how long it counts, if the load stays.
+const brokenSeconds = 1800
+
+// mended forgets a broken value when the load fell or its time is over.
+func (s State) mended(m Sample) State {
+	if s.BrokenSeconds = max(s.BrokenSeconds-m.elapsed(), 0); s.BrokenSeconds == 0 || s.CalmSeconds > 0 && m.prefillRate() < easedLoad*s.BrokenRate {
+		s.BrokenPermille, s.BrokenRate, s.BrokenSeconds = 0, 0, 0
+	}
+	return s
 }
 
 // forgetCaution lets the load that fell try again.

@@ -59,8 +59,10 @@ func raiseToQualityFloor(in *input) (verdict, bool) {
 			percent(now), percent(in.lower), why, percent(in.target.MinAgreementPermille))}, true
 	}
 	return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: recall stays at or above %s only from there on",
-		percent(now), percent(in.lower), percent(in.target.MinRecallPermille))}, true
+		percent(now), percent(in.lower), share(in.state.minRecall(in.target)))}, true
 }
 
 // isGuarded reports whether a quality guard is what bounds the value from below.
-func (in *input) isGuarded() bool { return in.lower > in.target.FloorPermille }
+func (in *input) isGuarded() bool {
+	return in.lower > in.target.FloorPermille && in.lower <= in.guard()
+}

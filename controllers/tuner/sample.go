@@ -19,9 +19,12 @@ type Sample struct {
 	GeneratedTokens float64
 	VisualSeen      float64 // picture tokens prefilled, and kept after compression
 	VisualKept      float64
+	Steps           StepSums // decode steps of the window
+	PrefillSeconds  float64  // that requests spent in prefill, vision tower included
+	PodSeconds      float64  // the windows of all pods together
 
 	TTFT, ITL, QueueWait Latency
-	Recall               []RecallPoint // ascending retention
+	Recall               []RecallPoint // ascending retention; of the newest requests
 	AppliedRecall        Mean
 	Agreement            Mean // share of next tokens that are the whole cache's, and the requests that were compared
 
@@ -43,10 +46,19 @@ type Latency struct{ P95Seconds, Count float64 }
 // Mean is a mean over the window, and how many observations it has.
 type Mean struct{ Value, Count float64 }
 
-// RecallPoint is the mean recall that the window's requests would have at a retention.
+// RecallPoint is the recall that requests would have at a retention: their mean, and what nine of ten have at least.
 type RecallPoint struct {
 	RetentionPermille int32
 	Mean
+	Low float64 // 0: not known
+}
+
+// quality is what counts of the curve: a mean hides the requests that lose most.
+func (p RecallPoint) quality() float64 {
+	if p.Low > 0 {
+		return min(p.Low, p.Value)
+	}
+	return p.Value
 }
 
 // Applied is the order and value of a tuning in force.
@@ -92,14 +104,17 @@ func (m Sample) prefillRate() float64 {
 
 // isSound reports whether every number is finite and none is negative.
 func (m Sample) isSound() bool {
-	numbers := []float64{
+	numbers := [...]float64{
 		m.AgeSeconds, m.WindowSeconds, m.Hottest.Usage, m.Hottest.Peak, m.Hottest.Running, m.Hottest.Waiting,
 		m.Running, m.Waiting, m.Finished, m.Preemptions, m.TextTokens, m.GeneratedTokens, m.VisualSeen, m.VisualKept,
 		m.TTFT.P95Seconds, m.TTFT.Count, m.ITL.P95Seconds, m.ITL.Count, m.QueueWait.P95Seconds, m.QueueWait.Count,
 		m.AppliedRecall.Value, m.AppliedRecall.Count, m.Agreement.Value, m.Agreement.Count,
+		m.Steps.Count, m.Steps.Seconds, m.Steps.KVTokens, m.Steps.Batch, m.PrefillSeconds, m.PodSeconds,
 	}
 	for _, p := range m.Recall {
-		numbers = append(numbers, p.Value, p.Count)
+		if !(p.Value >= 0 && p.Count >= 0 && p.Low >= 0 && p.Value <= maxNumber && p.Count <= maxNumber && p.Low <= maxNumber) {
+			return false
+		}
 	}
 	for _, n := range numbers {
 		if !(n >= 0) || n > maxNumber {

@@ -17,6 +17,7 @@ type State struct { // see doc.go for x, F and p
 	PeriodLoad         float64 // highest F of the present period
 	LastPeriodLoad     float64 // and of the one before
 
+	Steps            StepModel
 	TextShare        float64 // x of the model; 0 = not known yet
 	ResidentPermille float64
 	GuardPermille    int32 // smallest retention that holds the recall objective
@@ -27,6 +28,18 @@ type State struct { // see doc.go for x, F and p
 	AgreementGuardPermille int32   // smallest retention that is believed to hold the agreement objective; 0 = any
 	BackoffSeconds         float64 // left until it gives way
 	Backoff                float64 // how often it failed, as a power of 2
+
+	CalibratedRecall float64 // smallest recall that agreement is sure to hold at; 0 = not known
+
+	BrokenPermille int32   // a latency objective broke there; 0 = nowhere
+	BrokenRate     float64 // under this load, in tokens a second
+	BrokenSeconds  float64 // left until it is tried again
+	GoodRaises     int32   // raises in a row that held
+	Reverted       Reverts
+	PressedSeconds float64 // pressure that retention cannot take away
+	SpareSeconds   float64 // one replica fewer would do
+	Replicas       int32   // recommended last
+	WaitingBefore  float64
 
 	Probing        bool // the last change was a raise that is still being judged
 	ProbePredicted float64
@@ -129,7 +142,8 @@ func (s State) calmLoad() float64 { return max(s.PeriodLoad, s.LastPeriodLoad) }
 const maxSeconds = 30 * 86400
 
 func (s State) isSound() bool {
-	for _, n := range []float64{
+	for _, n := range [...]float64{
+		s.BrokenRate, s.BrokenSeconds, s.PressedSeconds, s.SpareSeconds, s.WaitingBefore, s.CalibratedRecall, s.Reverted.HoldSeconds,
 		s.SinceChangeSeconds, s.SettledSeconds, s.CalmSeconds, s.PeriodSeconds, s.PeriodLoad, s.LastPeriodLoad, s.TextShare, s.ResidentPermille,
 		s.ProbePredicted, s.ProbeLoad, s.ProbeRate, s.Caution, s.CautionLoad, s.ComparedRequests, s.AgreedShare, s.BackoffSeconds, s.Backoff,
 	} {
@@ -137,7 +151,7 @@ func (s State) isSound() bool {
 			return false
 		}
 	}
-	return s.TextShare <= 1 && s.AgreedShare <= 1 && s.AgreementGuardPermille >= 0 && s.AgreementGuardPermille <= 1000 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
+	return s.Steps.isSound() && s.GoodRaises >= 0 && s.CalibratedRecall <= 1 && s.TextShare <= 1 && s.AgreedShare <= 1 && s.AgreementGuardPermille >= 0 && s.AgreementGuardPermille <= 1000 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
 }
 
 func clampOrder(n int64) int64 { return max(0, min(n, maxOrder)) }

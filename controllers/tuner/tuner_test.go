@@ -28,7 +28,7 @@ func TestNext(t *testing.T) {
 		reason Reason
 	}{
 		{"pressure lowers by at most one step", func(*Target, *State, *Sample) {}, Lower, 900, ReasonKVPressure},
-		{"a step that is large enough reaches the value of the worked example", func(t *Target, _ *State, _ *Sample) { t.MaxStepPermille = 500 }, Lower, 789, ReasonKVPressure},
+		{"a step that is large enough reaches the value of the worked example", func(t *Target, _ *State, _ *Sample) { t.MaxStepPermille = 500 }, Lower, 794, ReasonKVPressure},
 		{"admission wait is pressure where a prompt has no room", func(_ *Target, _ *State, m *Sample) {
 			m.Hottest = Load{Usage: 0.82, Peak: 0.82, Running: 4, Waiting: 2}
 		}, Lower, 900, ReasonKVPressure},
@@ -37,7 +37,10 @@ func TestNext(t *testing.T) {
 		}, Hold, 1000, ReasonQueueing},
 		{"the floor stops a cut", func(t *Target, _ *State, _ *Sample) { t.FloorPermille = 920 }, Lower, 920, ReasonKVPressure},
 		{"at the floor there is nothing left to cut", func(t *Target, _ *State, _ *Sample) { t.FloorPermille = 1000 }, Hold, 1000, ReasonAtFloor},
-		{"without a text share the cut is a whole step", func(_ *Target, _ *State, m *Sample) { m.TextTokens, m.GeneratedTokens, m.VisualSeen = 0, 0, 0 }, Lower, 900, ReasonKVPressure},
+		{"before a prompt was seen nothing is cut below the declared start", func(_ *Target, _ *State, m *Sample) { m.TextTokens, m.GeneratedTokens, m.VisualSeen = 0, 0, 0 }, Hold, 1000, ReasonLowConfidence},
+		{"down to the declared start it is", func(t *Target, _ *State, m *Sample) {
+			t.StartPermille, m.TextTokens, m.GeneratedTokens, m.VisualSeen = 960, 0, 0, 0
+		}, Lower, 960, ReasonKVPressure},
 		{"a pool full of text is left alone", func(_ *Target, _ *State, m *Sample) { m.TextTokens = 400000 }, Hold, 1000, ReasonCompressionCannotHelp},
 		{"a cut that suffices is given time", func(_ *Target, s *State, m *Sample) {
 			s.TargetPermille, s.ResidentPermille, s.SinceChangeSeconds, m.Finished = 700, 1000, 10, 0
@@ -67,17 +70,17 @@ func TestNext(t *testing.T) {
 
 		{"recall under its objective raises at once", func(t *Target, s *State, m *Sample) {
 			t.MinRecallPermille, s.TargetPermille = 850, 200
-			m.Recall = []RecallPoint{{200, Mean{0.80, 20}}, {350, Mean{0.90, 20}}}
+			m.Recall = []RecallPoint{{RetentionPermille: 200, Mean: Mean{0.80, 20}}, {RetentionPermille: 350, Mean: Mean{0.90, 20}}}
 		}, Raise, 275, ReasonQualityFloor},
 		{"recall at its objective stops a cut", func(t *Target, s *State, m *Sample) {
 			t.MinRecallPermille, t.MaxStepPermille, s.TargetPermille = 850, 500, 300
-			m.Recall = []RecallPoint{{200, Mean{0.80, 20}}, {350, Mean{0.90, 20}}}
+			m.Recall = []RecallPoint{{RetentionPermille: 200, Mean: Mean{0.80, 20}}, {RetentionPermille: 350, Mean: Mean{0.90, 20}}}
 			m.VisualKept = 2400
 		}, Lower, 275, ReasonKVPressure},
 		{"a curve of three requests is not believed", func(t *Target, s *State, m *Sample) {
 			t.MinRecallPermille, t.MaxStepPermille = 850, 800
-			m.Recall = []RecallPoint{{500, Mean{0.1, 3}}}
-		}, Lower, 789, ReasonKVPressure},
+			m.Recall = []RecallPoint{{RetentionPermille: 500, Mean: Mean{0.1, 3}}}
+		}, Lower, 794, ReasonKVPressure},
 
 		{"headroom for the stabilisation time raises half a step", func(_ *Target, s *State, m *Sample) {
 			m.Hottest, s.TargetPermille, s.CalmSeconds = Load{Usage: 0.3, Peak: 0.3, Running: 20}, 500, 110
@@ -162,13 +165,13 @@ func TestMessagesCarryTheNumbers(t *testing.T) {
 	if d.Message != want {
 		t.Errorf("got  %s\nwant %s", d.Message, want)
 	}
-	if d.WantPermille != 789 || d.LowerPermille != 100 || d.UpperPermille != 1000 || !strings.Contains(d.Objectives.Message, "92%") {
+	if d.WantPermille != 794 || d.LowerPermille != 100 || d.UpperPermille != 1000 || !strings.Contains(d.Objectives.Message, "92%") {
 		t.Errorf("got %+v", d)
 	}
 }
 
 func TestSmallestGood(t *testing.T) {
-	point := func(r int32, v float64) RecallPoint { return RecallPoint{r, Mean{v, 10}} }
+	point := func(r int32, v float64) RecallPoint { return RecallPoint{RetentionPermille: r, Mean: Mean{v, 10}} }
 	for _, c := range []struct {
 		name  string
 		curve []RecallPoint
@@ -182,7 +185,7 @@ func TestSmallestGood(t *testing.T) {
 		{"above the last point it ends at everything", []RecallPoint{point(500, .8)}, .9, 750, true},
 		{"a curve that falls is taken at its word", []RecallPoint{point(100, .9), point(200, .7), point(500, .95)}, .92, 464, true},
 		{"nothing measured says nothing", nil, .85, 0, false},
-		{"too few requests say nothing", []RecallPoint{{200, Mean{.5, 3}}}, .85, 0, false},
+		{"too few requests say nothing", []RecallPoint{{RetentionPermille: 200, Mean: Mean{.5, 3}}}, .85, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, ok := smallestGood(c.curve, c.min)

@@ -16,6 +16,7 @@ type Metrics struct {
 	retention     *prometheus.GaugeVec
 	recall        *prometheus.GaugeVec
 	agreement     *prometheus.GaugeVec
+	replicas      *prometheus.GaugeVec
 	decisions     *prometheus.CounterVec
 	scrapeSeconds prometheus.Histogram
 	scrapeErrors  prometheus.Counter
@@ -31,6 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retention: ofPool("aircache_operator_retention_permille", "Retention that a pool's pods are asked for."),
 		recall:    ofPool("aircache_operator_recall_ratio", "Share of the visual tokens' scores, as the pool's own policy scores, that its last requests kept."),
 		agreement: ofPool("aircache_operator_agreement_ratio", "Share of compared tokens that are the full cache's, at the retention in force; absent while too few were compared."),
+		replicas:  ofPool("aircache_operator_recommended_replicas", "Pods that the tuner would have; absent while nothing is known."),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "aircache_operator_decisions_total", Help: "Decisions of the tuner, holds included.",
 		}, []string{"action", "reason"}),
@@ -45,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aircache_operator_push_total", Help: "Tunings sent to pods, by answer: acked, refused, failed.",
 		}, []string{"answer"}),
 	}
-	r.MustRegister(m.retention, m.recall, m.agreement, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
+	r.MustRegister(m.retention, m.recall, m.agreement, m.replicas, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
 	return m
 }
 
@@ -58,6 +60,9 @@ func (m *Metrics) note(name types.NamespacedName, s seen) {
 		m.agreement.WithLabelValues(name.Namespace, name.Name, s.name).Set(s.agreement.Value)
 	} else {
 		m.agreement.DeleteLabelValues(name.Namespace, name.Name, s.name)
+	}
+	if n := s.decision.Replicas.Recommended; n > 0 {
+		m.replicas.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(n))
 	}
 	m.decisions.WithLabelValues(string(s.decision.Action), string(s.decision.Reason)).Inc()
 }
@@ -86,13 +91,13 @@ func (m *Metrics) pushed(answers []directive.Result) {
 }
 
 func (m *Metrics) forget(name types.NamespacedName) {
-	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement} {
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas} {
 		g.DeletePartialMatch(prometheus.Labels{"namespace": name.Namespace, "name": name.Name})
 	}
 }
 
 func (m *Metrics) forgetPool(name types.NamespacedName, pool string) {
-	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement} {
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas} {
 		g.DeleteLabelValues(name.Namespace, name.Name, pool)
 	}
 }

@@ -1,6 +1,8 @@
 package tuning
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -60,7 +62,28 @@ func (r *report) update(s seen, product string) (moved bool) {
 	case t.LastKnownGoodPermille == 0:
 		t.LastKnownGoodPermille = t.TargetPermille
 	}
-	return r.recommend(s) || moved
+	more := s.decision.Replicas.Recommended
+	moved = more > 0 && more != t.RecommendedReplicas || moved
+	if more > 0 {
+		t.RecommendedReplicas = more
+	}
+	if moved = r.recommend(s) || moved; moved {
+		t.Learned = ptr.To(v1alpha1.LearnedTuning(s.learned))
+	}
+	return moved
+}
+
+// reasonLearnsAnew is the word for numbers in status that this operator does not know.
+const reasonLearnsAnew = "LearnsAnew"
+
+// notUnderstood tells, as a decision, that the tuner starts without what an operator of another version learned.
+func (r *report) notUnderstood(now time.Time, err error) {
+	t := &r.Tuning
+	t.Learned = nil
+	r.append(v1alpha1.Decision{
+		Time: metav1.NewTime(now).Rfc3339Copy(), Action: string(tuner.Hold), FromPermille: t.TargetPermille, ToPermille: t.TargetPermille,
+		Reason: reasonLearnsAnew, Message: err.Error(),
+	})
 }
 
 // recommend notes what mode Recommend would set, when that differs for more than a while.
@@ -84,14 +107,18 @@ func (r *report) recommend(s seen) (moved bool) {
 
 // decided notes a decision. Status keeps whole seconds, and rounds are at least two apart.
 func (r *report) decided(s seen, action string, from, to int32) {
+	r.append(v1alpha1.Decision{
+		Time: metav1.NewTime(s.at).Rfc3339Copy(), Action: action, FromPermille: from, ToPermille: to,
+		Reason: string(s.decision.Reason), Message: s.decision.Message,
+	})
+}
+
+func (r *report) append(d v1alpha1.Decision) {
 	kept := r.Decisions
 	if extra := len(kept) + 1 - v1alpha1.MaxDecisions; extra > 0 {
 		kept = kept[extra:]
 	}
-	r.Decisions = append(kept[:len(kept):len(kept)], v1alpha1.Decision{
-		Time: metav1.NewTime(s.at).Rfc3339Copy(), Action: action, FromPermille: from, ToPermille: to,
-		Reason: string(s.decision.Reason), Message: s.decision.Message,
-	})
+	r.Decisions = append(kept[:len(kept):len(kept)], d)
 }
 
 // stick is now, or before if the two are near and now is none of the ends.

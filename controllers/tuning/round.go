@@ -43,6 +43,8 @@ type seen struct {
 
 	agreement      tuner.Mean // at the value in force; no count while it says nothing
 	agreementFloor int32
+	learned        tuner.Learned
+	explained      string // why, with the alternatives; only of changes
 }
 
 // look runs one round: every pool of the object, then what status should say of them.
@@ -57,8 +59,13 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 		if p == nil {
 			p = &pool{}
 			var before v1alpha1.PoolStatus
-			p.state, before = seed(d, t.Name)
+			var err error
+			p.state, before, err = seed(d, t.Name)
 			p.report, p.quality = reportFrom(before), before.Quality
+			if err != nil {
+				p.report.notUnderstood(l.Clock.Now(), err)
+				l.Log.Info(err.Error(), "namespace", d.Namespace, "name", d.Name, "pool", t.Name)
+			}
 			o.pools[t.Name] = p
 		}
 		s, err := l.lookAtPool(ctx, d, t, p)
@@ -106,7 +113,12 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t
 	p.looked = now
 	target := targetOf(d, bounds)
 	s.mode = target.Mode
+	before := p.state
 	p.state, s.decision = tuner.Next(target, p.state, s.sample)
+	if s.decision.Action != tuner.Hold {
+		s.explained = tuner.Explain(target, before, s.sample).String()
+	}
+	s.learned = p.state.Learned()
 	s.applied, s.lastGood = p.state.Applied(), p.state.LastGoodPermille
 	s.agreement, s.agreementFloor = p.state.Agreement(), p.state.AgreementGuardPermille
 	p.quality = qualityOf(s, p.quality)
@@ -167,4 +179,7 @@ func (l *Loop) log(name types.NamespacedName, s seen) {
 	}
 	l.Log.V(level).Info(s.decision.Message, "namespace", name.Namespace, "name", name.Name, "pool", s.name,
 		"action", s.decision.Action, "reason", s.decision.Reason, "revision", s.applied.Revision, "acked", s.acked, "pods", s.sample.Expected)
+	if s.explained != "" {
+		l.Log.V(1).Info("explanation of the change", "namespace", name.Namespace, "name", name.Name, "pool", s.name, "explanation", s.explained)
+	}
 }

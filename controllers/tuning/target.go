@@ -56,14 +56,15 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 	return t
 }
 
-// seed is a pool's State from what status says was in force.
-func seed(d *v1alpha1.AirCacheDeployment, poolName string) (tuner.State, v1alpha1.PoolStatus) {
+// seed is a pool's State from what status says was in force. The error says what of it was not understood; the State is usable.
+func seed(d *v1alpha1.AirCacheDeployment, poolName string) (tuner.State, v1alpha1.PoolStatus, error) {
 	for _, p := range d.Status.Pools {
 		if p.Name == poolName && p.Tuning.TargetPermille > 0 {
 			t := p.Tuning
 			state := tuner.Seed(tuner.Applied{Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille}, t.LastKnownGoodPermille)
-			return state.WithAgreementGuard(t.AgreementFloorPermille), p
+			state, err := state.WithAgreementGuard(t.AgreementFloorPermille).WithLearned(tuner.Learned(ptr.Deref(t.Learned, v1alpha1.LearnedTuning{})))
+			return state, p, err
 		}
 	}
-	return tuner.State{}, v1alpha1.PoolStatus{}
+	return tuner.State{}, v1alpha1.PoolStatus{}, nil
 }
