@@ -10,9 +10,9 @@ template <class T>
 constexpr int type_of() { return sizeof(T) == 4 ? AIRCACHE_F32 : AIRCACHE_BF16; }
 template <class T>
 const char* name_of() { return sizeof(T) == 4 ? "f32" : "bf16"; }
-// rounding_of is how far results may be off that were rounded once to the type: 2^-9 of each value, or float32 sums.
+// rounding_of is how far results may be off that were rounded once to the type: bfloat16's half step, or float32 sums.
 template <class T>
-constexpr double rounding_of() { return sizeof(T) == 4 ? 2e-6 : 3e-3; }
+constexpr double rounding_of() { return sizeof(T) == 4 ? 2e-6 : 1.0 / 256; }
 
 template <class T>
 std::vector<T> random_values(Random& random, size_t n, float scale = 1) {
