@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Tests and times the CUDA library on a machine with a GPU, from what `make cuda-bundle` put into a folder: no compiler, no Go.
 #
-#   cuda/device.sh FOLDER [tests] [conformance] [parity] [decode] [memcheck] [racecheck] [bench]
+#   cuda/device.sh FOLDER [tests] [conformance] [parity] [midsize] [decode] [memcheck] [racecheck] [bench]
 #
 # Each part has a time limit; a table of what passed comes last. Everything printed is in $OUT/device.log where OUT is set.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 bundle=$(realpath "${1:?the folder of the bundle}"); shift
-parts=${*:-tests conformance parity decode memcheck racecheck bench}
+parts=${*:-tests conformance parity midsize decode memcheck racecheck bench}
 log=${OUT:-/tmp}/device.log; : >"$log"; table=()
 export AIRCACHE_CUDA_LIBRARY=$bundle/libaircache_cuda.so
 export AIRCACHE_PARITY_ANSWERS=$bundle/answers.json
@@ -25,7 +25,7 @@ step() {
   if [ $code = 0 ]; then table+=("ok    $name $((SECONDS - start)) s"); else
     table+=("FAIL  $name (exit $code) $((SECONDS - start)) s"); echo "--- $name"; tail -n 12 <<<"$out" | cut -c1-300
   fi
-  case $name in decode|bench*) grep -E '^(decode|prefill|compress|[a-z_]+ )' <<<"$out" || true;; parity) grep -E 'answers differ|a logit|parts at' <<<"$out" || true;; esac
+  case $name in decode|bench*) grep -E '^(decode|prefill|compress|[a-z_]+ )' <<<"$out" || true;; parity|midsize*) grep -E 'answers differ|a logit|parts at|distance to float32|largest difference|is off by' <<<"$out" || true;; esac
 }
 each() { # each FOLDER LIMIT LABEL COMMAND...: of all programs in a folder
   local folder=$1 limit=$2 label=$3; shift 3
@@ -39,6 +39,12 @@ for part in $parts; do
     tests) each tests 60 "" ;;
     conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
     parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers' -test.v ;;
+    midsize) # transformers writes a random model of middle size and its logits, and ours are compared
+      for family in llava-onevision; do
+        step 150 "midsize transformers" python3 ../hack/parity/midsize.py /tmp/aircache-midsize "$family"
+        AIRCACHE_PARITY_MIDSIZE=/tmp/aircache-midsize AIRCACHE_PARITY_REPORT=${OUT:-/tmp}/midsize-$family.json \
+          step 60 "midsize $family" "$bundle/cuda.test" -test.run Midsize -test.v
+      done ;;
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
       step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts|compact|compression)' ;;

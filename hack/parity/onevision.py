@@ -29,12 +29,9 @@ from transformers import AutoTokenizer, LlavaOnevisionConfig, LlavaOnevisionForC
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 
 TESTDATA = pathlib.Path(__file__).parent.parent.parent / "runtime/parity/testdata"
-SIDE, PATCH = 30, 7  # 4 x 4 patches; like 384 and 14, with a rest
-GRIDS = [[SIDE * h, SIDE * w] for h in range(1, 5) for w in range(1, 5)] + [[SIDE, 6 * SIDE], [6 * SIDE, SIDE]]
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
 STEPS, SHOWN = 12, 3  # greedy tokens; steps whose logits are kept
 LEAD = 0.004  # of every greedy token's logit over the next, so that rounding to float32 cannot change an answer
-rng = None  # of the pictures: each folder starts it anew
 
 # As in the published files: comments, pictures before text, and a generation block for training.
 TEMPLATE = (
@@ -67,8 +64,11 @@ CASES = {
 class Small:
     """A model folder: what differs between them."""
     folder: str
-    seed: int
     cases: list  # names
+    seed: int = 9
+    side: int = 30  # of a tile; with the patch 4 x 4 patches and a rest, like 384 and 14
+    patch: int = 7
+    grid: int = 4  # tiles of a side at most
     text: dict = dataclasses.field(default_factory=dict)  # fields over those of configs
     vision: dict = dataclasses.field(default_factory=dict)
     stored: torch.dtype = torch.float32  # weights are rounded to it, then computed with in float32
@@ -77,18 +77,30 @@ class Small:
     def out(self):
         return TESTDATA / self.folder
 
+    @property
+    def grids(self):
+        tiles = range(1, self.grid + 1)
+        strips = [[self.side, 6 * self.side], [6 * self.side, self.side]] if self.grid < 6 else []
+        return [[self.side * h, self.side * w] for h in tiles for w in tiles] + strips
+
 
 FEW = ["one tile, nothing resized", "a photo's shape", "a strip", "two pictures", "text only"]
 FOLDERS = [
-    Small("llava-onevision", 9, list(CASES)),
-    Small("llava-onevision-64", 9, FEW, stored=torch.bfloat16, vision={"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 72},
+    Small("llava-onevision", list(CASES)),
+    Small("llava-onevision-64", FEW, stored=torch.bfloat16, vision={"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 72},
           text={"hidden_size": 64, "intermediate_size": 104, "num_hidden_layers": 2, "head_dim": 64}),
-    Small("llava-onevision-128", 9, FEW, stored=torch.bfloat16, vision={"hidden_size": 72, "num_attention_heads": 1, "intermediate_size": 80},
+    Small("llava-onevision-128", FEW, stored=torch.bfloat16, vision={"hidden_size": 72, "num_attention_heads": 1, "intermediate_size": 80},
           text={"hidden_size": 64, "intermediate_size": 104, "num_hidden_layers": 2, "head_dim": 128, "num_attention_heads": 3, "num_key_value_heads": 1}),
 ]
 
+# What hack/parity/midsize.py makes: heads, tiles and grids of the 7B model, a quarter of its width and depth.
+MIDSIZE = Small("llava-onevision", [], stored=torch.bfloat16, side=384, patch=14, grid=6,
+                vision={"hidden_size": 1152, "num_attention_heads": 16, "intermediate_size": 4304, "num_hidden_layers": 6},
+                text={"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 8, "head_dim": 128, "num_attention_heads": 8,
+                      "num_key_value_heads": 2, "vocab_size": 32000})
 
-def picture(width, height):
+
+def picture(width, height, rng):
     """Gradients, edges and noise."""
     y, x = np.mgrid[0:height, 0:width].astype(float)
     phase = rng.uniform(0, 6, 3)
@@ -117,8 +129,8 @@ def tokenizer():
 def configs(small, vocab):
     base = vocab - len(SPECIALS)
     vision = {
-        "hidden_size": 32, "image_size": SIDE, "intermediate_size": 44, "model_type": "siglip_vision_model",
-        "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": PATCH, "vision_use_head": False, **small.vision,
+        "hidden_size": 32, "image_size": small.side, "intermediate_size": 44, "model_type": "siglip_vision_model",
+        "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": small.patch, "vision_use_head": False, **small.vision,
     }
     text = {
         "bos_token_id": base, "eos_token_id": base + 2, "hidden_size": 32, "intermediate_size": 56, "max_window_layers": 3,
@@ -126,7 +138,7 @@ def configs(small, vocab):
         "rope_theta": 1000000.0, "torch_dtype": "bfloat16", "vocab_size": vocab + 11, **small.text,
     }
     config = {
-        "architectures": ["LlavaOnevisionForConditionalGeneration"], "ignore_index": -100, "image_grid_pinpoints": GRIDS,
+        "architectures": ["LlavaOnevisionForConditionalGeneration"], "ignore_index": -100, "image_grid_pinpoints": small.grids,
         "image_token_index": base + 3, "model_type": "llava_onevision", "projector_hidden_act": "gelu", "text_config": text,
         "tie_word_embeddings": False, "torch_dtype": "float16", "use_image_newline_parameter": True,
         "video_token_index": base + 4, "vision_aspect_ratio": "anyres_max_9", "vision_config": vision,
@@ -135,15 +147,15 @@ def configs(small, vocab):
     half = [0.5, 0.5, 0.5]
     preprocessor = {
         "do_convert_rgb": True, "do_normalize": True, "do_pad": True, "do_rescale": True, "do_resize": True,
-        "image_grid_pinpoints": GRIDS, "image_mean": half, "image_processor_type": "LlavaOnevisionImageProcessor",
+        "image_grid_pinpoints": small.grids, "image_mean": half, "image_processor_type": "LlavaOnevisionImageProcessor",
         "image_std": half, "processor_class": "LlavaOnevisionProcessor", "resample": 3, "rescale_factor": 1 / 255,
-        "size": {"height": SIDE, "width": SIDE},
+        "size": {"height": small.side, "width": small.side},
     }
     return {
         "config": config, "preprocessor_config": preprocessor,
         "generation_config": {"bos_token_id": base, "eos_token_id": [base + 2, base], "pad_token_id": base},
         "processor_config": {
-            "image_token": "<image>", "num_image_tokens": (SIDE // PATCH) ** 2, "processor_class": "LlavaOnevisionProcessor",
+            "image_token": "<image>", "num_image_tokens": (small.side // small.patch) ** 2, "processor_class": "LlavaOnevisionProcessor",
             "video_token": "<video>", "vision_feature_select_strategy": "full",
         },
         "tokenizer_config": {
@@ -180,8 +192,8 @@ def published(name):
     return "language_model." + name if name == "lm_head.weight" else name
 
 
-def write_model(small):
-    folder = small.out / "model"
+def write_model(small, folder):
+    """A folder as Hugging Face publishes the family, and the model that was read back from it."""
     folder.mkdir(parents=True)
     tok = tokenizer()
     tok.save(str(folder / "tokenizer.json"))
@@ -207,6 +219,17 @@ def processor(folder):
                                    num_image_tokens=settings["num_image_tokens"], vision_feature_select_strategy="full", chat_template=TEMPLATE)
 
 
+def inputs_of(proc, pictures, question):
+    content = [{"type": "image", "image": im} for im in pictures] + [{"type": "text", "text": question}]
+    return proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
+
+
+def visual_tokens(model, inputs):
+    if "pixel_values" not in inputs:
+        return []
+    return [len(f) for f in model.get_image_features(**{k: inputs[k] for k in ("pixel_values", "image_sizes", "batch_num_images")}).pooler_output]
+
+
 def strip_of(tiles, path):
     """All tiles, one below the other, as the 8 bit values that they were made from."""
     values = (tiles * 0.5 + 0.5) * 255
@@ -218,19 +241,15 @@ def strip_of(tiles, path):
 
 
 @torch.no_grad()
-def run(model, proc, out, number, name, sizes, question):
-    pictures, files = [picture(*size) for size in sizes], []
+def run(model, proc, rng, out, number, name, sizes, question):
+    pictures, files = [picture(*size, rng) for size in sizes], []
     for i, im in enumerate(pictures):
         files.append(f"{number:02d}-{i}.png")
         im.save(out / "pictures" / files[-1], optimize=True)
-    content = [{"type": "image", "image": im} for im in pictures] + [{"type": "text", "text": question}]
-    inputs = proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
-    ids = inputs["input_ids"][0].tolist()
-    counts = []
-    if pictures:
-        for file, tiles in zip(files, inputs["pixel_values"], strict=True):
-            strip_of(tiles.numpy(), out / "pictures" / file.replace(".png", ".tiles.png"))
-        counts = [len(f) for f in model.get_image_features(**{k: inputs[k] for k in ("pixel_values", "image_sizes", "batch_num_images")}).pooler_output]
+    inputs = inputs_of(proc, pictures, question)
+    ids, counts = inputs["input_ids"][0].tolist(), visual_tokens(model, inputs)
+    for file, tiles in zip(files, inputs["pixel_values"] if pictures else [], strict=True):
+        strip_of(tiles.numpy(), out / "pictures" / file.replace(".png", ".tiles.png"))
     made = model.generate(**inputs, do_sample=False, max_new_tokens=STEPS)[0, len(ids) :].tolist()
     whole = {**inputs, "input_ids": torch.tensor([ids + made[:-1]])}
     whole["attention_mask"] = torch.ones_like(whole["input_ids"])
@@ -243,7 +262,7 @@ def run(model, proc, out, number, name, sizes, question):
     return {"name": name, "pictures": files, "question": question, "input_ids": ids, "visual_tokens": counts, "greedy_ids": made}, logits[: SHOWN + 1].contiguous()
 
 
-def counts(proc):
+def counts(proc, rng):
     """The 7B model's tokens for many sizes, drawn on a log scale, and for some that lie on edges."""
     sizes = [(384, 384), (1080, 1920), (1920, 1080), (1, 1), (1, 5000), (5000, 1), (2304, 2304), (385, 383), (768, 769), (3024, 4032), (427, 640), (333, 1000)]
     sizes += [tuple(int(v) for v in np.exp(rng.uniform(0, np.log(6000), 2))) for _ in range(400)]
@@ -252,23 +271,22 @@ def counts(proc):
 
 
 def write(small):
-    global rng
     rng = np.random.default_rng(11)
     out = small.out
     shutil.rmtree(out, ignore_errors=True)
     (out / "pictures").mkdir(parents=True)
-    model = write_model(small)
+    model = write_model(small, out / "model")
     proc = processor(out / "model")
     cases, tensors = [], {}
     for number, name in enumerate(small.cases):
-        case, logits = run(model, proc, out, number, name, *CASES[name])
+        case, logits = run(model, proc, rng, out, number, name, *CASES[name])
         cases.append(case)
         tensors[f"{number:02d}"] = logits
     save_file(tensors, out / "tensors.safetensors", metadata={"format": "pt"})
     made_with = {"transformers": transformers.__version__, "torch": torch.__version__, "precision": "float32 on the CPU", "image_processor": "PIL"}
     (out / "cases.json").write_text(json.dumps({"made_with": made_with, "cases": cases}, separators=(",", ":")) + "\n")
     if small is FOLDERS[0]:
-        (out / "counts.json").write_text(json.dumps(counts(proc), separators=(",", ":")) + "\n")
+        (out / "counts.json").write_text(json.dumps(counts(proc, rng), separators=(",", ":")) + "\n")
     files = [f for f in out.rglob("*") if f.is_file()]
     print(f"{out}: {len(files)} files, {sum(f.stat().st_size for f in files)} bytes")
 
@@ -279,4 +297,5 @@ def main():
         write(small)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,8 @@ type golden struct {
 	Visual   []int   `json:"visual_tokens"`
 	Greedy   []int32 `json:"greedy_ids"`
 
-	logits [][]float32 // of the prompt's last row, and of the first steps
+	logits  [][]float32 // of the prompt's last row, and of the first steps
+	rounded [][]float32 // the same by transformers in bfloat16; nil in goldens without
 }
 
 func (g golden) pictures(t *testing.T, folder string) (pictures []*image.RGB) {
@@ -58,11 +59,18 @@ func read(t *testing.T, folder string) []golden {
 	defer func() { must(t, tensors.Close()) }()
 	for i := range file.Cases {
 		g := &file.Cases[i]
-		values, err := tensors.Float32(fmt.Sprintf("%02d", i), -1, -1)
-		must(t, err)
-		for row := range slices.Chunk(values, len(values)/steps) {
-			g.logits = append(g.logits, row)
+		name := fmt.Sprintf("%02d", i)
+		g.logits = rows(t, tensors, name)
+		if tensors.Has(name + ".bfloat16") {
+			g.rounded = rows(t, tensors, name+".bfloat16")
 		}
 	}
 	return file.Cases
+}
+
+func rows(t *testing.T, tensors *weights.Checkpoint, name string) [][]float32 {
+	t.Helper()
+	values, err := tensors.Float32(name, steps, -1)
+	must(t, err)
+	return slices.Collect(slices.Chunk(values, len(values)/steps))
 }

@@ -2,6 +2,7 @@ package parity
 
 import (
 	"cmp"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -22,22 +23,34 @@ type Journey struct {
 	Tolerance float64
 }
 
+// Distance is how far a golden's logits are from transformers' in float32: the root of the mean square over all rows, as a share
+// of their own. Theirs is that of transformers in bfloat16, 0 where the golden does not tell.
+type Distance struct {
+	Name   string  `json:"name"`
+	Tokens int     `json:"tokens"`
+	Visual []int   `json:"visual_tokens"`
+	Ours   float64 `json:"ours"`
+	Theirs float64 `json:"transformers_bfloat16,omitempty"`
+	Most   float64 `json:"most"`   // of a logit of ours, as a share of its row's range
+	Turned int     `json:"turned"` // greedy tokens that are another where two are about as likely
+}
+
 // Run holds prompt tokens and visual tokens against the goldens, which must be equal, then the logits of the prompt's last row
 // and of the first steps. Every step is fed transformers' token; ours must be the same wherever it leads by more than the
 // tolerance of two logits.
-func (j Journey) Run(t *testing.T) {
+func (j Journey) Run(t *testing.T) (all []Distance) {
 	goldens := read(t, j.Goldens)
 	m, err := model.Load(j.Model, j.Device)
 	must(t, err)
-	must(t, m.Reserve(model.Capacity{Pages: 400, Sequences: 1, Rows: 400}))
+	longest := longestOf(goldens)
+	must(t, m.Reserve(model.Capacity{Pages: m.Config().Layers * backend.Pages(longest), Sequences: 1, Rows: longest}))
 	reader, err := eval.OpenReader(j.Model, m.Config())
 	must(t, err)
-	largest, turned, ran := 0.0, 0, 0
+	largest, turned := 0.0, 0
 	for _, g := range goldens {
 		if len(j.Only) > 0 && !slices.Contains(j.Only, g.Name) {
 			continue
 		}
-		ran++
 		t.Run(g.Name, func(t *testing.T) {
 			p, err := reader.Prompt(eval.Item{Pictures: g.pictures(t, j.Goldens), Question: g.Question}, len(g.Greedy))
 			must(t, err)
@@ -49,20 +62,21 @@ func (j Journey) Run(t *testing.T) {
 					t.Errorf("picture %d has %d visual tokens, transformers %d", i, n, g.Visual[i])
 				}
 			}
-			off, ties := j.answer(t, m, g, p)
-			largest, turned = max(largest, off), turned+ties
+			d := j.answer(t, m, g, p)
+			largest, turned, all = max(largest, d.Most), turned+d.Turned, append(all, d)
 		})
 	}
-	if want := cmp.Or(len(j.Only), len(goldens)); ran != want {
-		t.Errorf("%d goldens ran, %d wanted", ran, want)
+	if want := cmp.Or(len(j.Only), len(goldens)); len(all) != want {
+		t.Errorf("%d goldens ran to their end, %d wanted", len(all), want)
 	}
 	t.Logf("%s, %s on %s: %d prompts, the largest difference of a logit is %.2g of its row's range (%.2g is allowed), %d greedy tokens differ where two are as close",
-		filepath.Base(j.Goldens), m.Config().Architecture, j.Device.Name(), ran, largest, j.Tolerance, turned)
+		filepath.Base(j.Goldens), m.Config().Architecture, j.Device.Name(), len(all), largest, j.Tolerance, turned)
+	return all
 }
 
-// answer gives the largest difference of a logit, as a share of its row's range, and how many greedy tokens are another within
-// the tolerance.
-func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) (largest float64, ties int) {
+func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) Distance {
+	d := Distance{Name: g.Name, Tokens: len(g.Tokens), Visual: g.Visual}
+	var ours [][]float32
 	v, err := m.EncodeImages(p.Images)
 	must(t, err)
 	defer v.Release()
@@ -76,14 +90,14 @@ func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) (
 			if !(off <= j.Tolerance) { // NaN
 				t.Errorf("step %d: a logit is off by %.2g of their range, %.2g is allowed", step, off, j.Tolerance)
 			}
-			largest = max(largest, off)
+			d.Most, ours = max(d.Most, off), append(ours, slices.Clone(logits))
 		}
 		if token := slices.Index(logits, slices.Max(logits)); int32(token) != want {
 			lead := float64(logits[token]-logits[want]) / span(logits)
 			if !(lead <= 2*j.Tolerance) {
 				t.Fatalf("token %d of the answer is %d, transformers has %d: by %.2g of the logits' range, %.2g is allowed", step, token, want, lead, 2*j.Tolerance)
 			}
-			ties++
+			d.Turned++
 		}
 		for l := range kv.Layers {
 			kv.Layers[l].Len = kv.Position
@@ -93,7 +107,31 @@ func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) (
 		logits = rows[0]
 		kv.Position++
 	}
-	return largest, ties
+	d.Ours = distance(ours, g.logits)
+	if g.rounded != nil {
+		d.Theirs = distance(g.rounded, g.logits)
+	}
+	return d
+}
+
+// distance is the root of the mean square of got - want, as a share of that of want around its mean.
+func distance(got, want [][]float32) float64 {
+	var off, sum, squares, n float64
+	for i, row := range want {
+		for k, w := range row {
+			d := float64(got[i][k]) - float64(w)
+			off, sum, squares, n = off+d*d, sum+float64(w), squares+float64(w)*float64(w), n+1
+		}
+	}
+	return math.Sqrt(off / (squares - sum*sum/n))
+}
+
+// longestOf is the rows that a prompt and its answer fill at most.
+func longestOf(goldens []golden) (rows int) {
+	for _, g := range goldens {
+		rows = max(rows, len(g.Tokens)+len(g.Greedy))
+	}
+	return rows
 }
 
 // apart is the largest difference as a share of the range of what is wanted.
