@@ -93,10 +93,15 @@ HELM := bin/lab/helm
 helm: lab-program ## Build the pinned helm (3 minutes once)
 	@$(LAB) build helm
 
+CLIENTS := $(CURDIR)/bin/clients
+.PHONY: clients
+clients: ## Install OpenAI's own clients into bin/clients, for the tests that use them
+	@hack/clients/install.sh $(CLIENTS)
+
 .PHONY: test
-test: native-libraries envtest-assets helm lint verify-generated cuda-check ## Run every test that needs no GPU
+test: clients native-libraries envtest-assets helm lint verify-generated cuda-check ## Run every test that needs no GPU
 	$(STEP) "tests"
-	@KUBEBUILDER_ASSETS=$(LAB_BIN) go test -timeout 20m ./...
+	@KUBEBUILDER_ASSETS=$(LAB_BIN) AIRCACHE_CLIENTS=$(CLIENTS) go test -timeout 20m ./...
 	@cd hack/kube && go test ./fakegpu
 	@echo "test: ok"
 

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// OpenAI's own clients are the judges of what they can use; hack/clients/install.sh brings them, `make test` runs it.
+func TestOpenAIsClientsGetWhatTheyExpect(t *testing.T) {
+	folder := os.Getenv("AIRCACHE_CLIENTS")
+	if folder == "" {
+		t.Skip("AIRCACHE_CLIENTS names no folder with OpenAI's clients: `make test` installs them; nothing shows that they work with this server")
+	}
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("sk-right\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serveTiny(t, func(f *serveFlags) { f.apiKeyFile, f.maxBodyBytes = keys, 2<<20 })
+	q := s.longest()
+	picture := filepath.Join(tinySamples, q.Picture)
+	for name, command := range map[string][]string{
+		"Python":     {filepath.Join(folder, "python/bin/python"), "../../hack/clients/chat.py"},
+		"JavaScript": {filepath.Join(folder, "node/bin/node"), "../../hack/clients/chat.mjs", folder},
+	} {
+		command = append(command, s.api, "sk-right", picture, q.Text, q.Expected)
+		out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
+		if err != nil {
+			t.Errorf("OpenAI's client for %s: %v\n%s", name, err, out)
+		}
+		t.Logf("%s:\n%s", name, out)
+	}
+	s.stop()
+}
