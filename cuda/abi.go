@@ -86,6 +86,29 @@ type (
 		eps                  float32
 		add                  int32
 	}
+	ground struct {
+		width, height, left, top int32
+		colour                   [4]uint8
+	}
+	taps struct {
+		first, start, share unsafe.Pointer
+		count, reserved     int32
+	}
+	frame struct {
+		under, on           ground
+		across, down        taps
+		downFirst, reserved int32
+	}
+	patchesParams struct {
+		size                  uint32
+		frames                int32
+		context               uintptr
+		dst                   matrix
+		pixels, levels, frame unsafe.Pointer
+		width, height         int32
+		tileWidth, tileHeight int32
+		patch, reserved       int32
+	}
 	reserveParams struct {
 		size                    uint32
 		pages                   int32

@@ -132,6 +132,49 @@ AIRCACHE_API int32_t aircache_linear(aircache_math_params *p);     /* dst = x we
 AIRCACHE_API int32_t aircache_activate(aircache_math_params *p);   /* dst = f(dst) */
 AIRCACHE_API int32_t aircache_gated_silu(aircache_math_params *p); /* dst = silu(x[:, :n]) * x[:, n:] */
 
+/* ---- pictures: runtime/backend's Pictures. Whole numbers throughout, so that every device gets the same bits. */
+
+#define AIRCACHE_PICTURE_BYTES (64 << 20) /* of a picture's pixels and lists */
+#define AIRCACHE_PICTURE_ROOM (96 << 20)  /* with what lies between its two directions */
+
+typedef struct {
+  int32_t width, height; /* pixels */
+  int32_t left, top;     /* where the picture's first pixel comes to; may be negative */
+  uint8_t colour[4];     /* red, green, blue beside it */
+} aircache_ground;
+
+/* Pixel i is made of the source pixels from first[i] on, with the shares start[i]..start[i + 1]: fixed point, 22 bits behind it. */
+typedef struct {
+  const int32_t *first; /* [count], as all lists of pictures on the host */
+  const int32_t *start; /* [count + 1] */
+  const int32_t *share;
+  int32_t count; /* 0: the size stays */
+  int32_t reserved;
+} aircache_taps;
+
+typedef struct {
+  aircache_ground under;      /* of the picture */
+  aircache_ground on;         /* of the resized one: whole tiles */
+  aircache_taps across, down; /* into under's columns and rows */
+  int32_t down_first;
+  int32_t reserved;
+} aircache_frame;
+
+typedef struct {
+  uint32_t size;
+  int32_t frames;
+  aircache_context *context;
+  aircache_matrix dst;          /* [patches, 3 * patch * patch]: frame by frame, tile by tile, patch by patch; channel by channel */
+  const uint8_t *pixels;        /* [height, width, 3] host */
+  const float *levels;          /* [3, 256] what a value becomes, by channel */
+  const aircache_frame *frame;  /* [frames] */
+  int32_t width, height;
+  int32_t tile_width, tile_height;
+  int32_t patch;
+  int32_t reserved;
+} aircache_patches_params;
+AIRCACHE_API int32_t aircache_patches(aircache_patches_params *p); /* taps and pixels were checked by the caller; both are free on return */
+
 /* ---- the cache and the steps over it */
 
 typedef struct {

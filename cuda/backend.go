@@ -42,6 +42,7 @@ type params struct {
 	copy    copyParams
 	rows    rowsParams
 	math    mathParams
+	patches patchesParams
 	step    stepParams
 	graph   graphParams
 	sampled sampledParams

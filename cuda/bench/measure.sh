@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$1; shift
 what=${*:-test bench sanitize}
-ops="append attend_decode attend_prefill score budget topk compact sample"
+ops="append attend_decode attend_prefill score budget topk compact sample picture ring"
 build=$out/build
 mkdir -p "$build" "$out/json"
 arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
@@ -20,11 +20,11 @@ compile() {
 }
 for op in $ops; do compile -c "src/$op.cu" -o "$build/$op.o" & done
 for op in $ops; do compile -c "tests/${op}_test.cu" -o "$build/${op}_test.o" & done
-for op in append attend_decode attend_prefill sample score; do compile -c "bench/${op}_bench.cu" -o "$build/${op}_bench.o" & done
+for op in append attend_decode attend_prefill sample score picture; do compile -c "bench/${op}_bench.cu" -o "$build/${op}_bench.o" & done
 wait
 link() { nvcc -arch="$arch" "$build/$1.o" $(for o in $2; do echo "$build/$o.o"; done) -o "$build/$1"; }
 for op in $ops; do link "${op}_test" "$op" & done
-for op in append attend_decode attend_prefill sample score; do link "${op}_bench" "$(sources $op)" & done
+for op in append attend_decode attend_prefill sample score picture; do link "${op}_bench" "$(sources $op)" & done
 wait
 
 if [[ $what == *test* ]]; then
@@ -36,7 +36,7 @@ if [[ $what == *test* ]]; then
   done
 fi
 if [[ $what == *bench* ]]; then
-  for op in append attend_decode attend_prefill score sample; do timeout 100 "$build/${op}_bench" "$out/json/$op.json" 2>&1 | tee "$out/${op}_bench.log"; done
+  for op in append attend_decode attend_prefill score sample picture; do timeout 100 "$build/${op}_bench" "$out/json/$op.json" 2>&1 | tee "$out/${op}_bench.log"; done
 fi
 if [[ $what == *sanitize* ]]; then
   for op in $ops; do

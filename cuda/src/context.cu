@@ -161,9 +161,10 @@ int32_t aircache_close(aircache_context_params* p) {
   aircache_context* c = p->context;
   cudaSetDevice(c->device);
   if (c->stream) cudaStreamSynchronize(c->stream);
-  for (char* block : {c->unconverted.data, c->scratch.data, c->packed.data, c->choices.data, c->pool.work_memory.data}) cudaFree(block);
+  for (char* block : {c->unconverted.data, c->scratch.data, c->packed.data, c->choices.data, c->picture_room.data, c->pool.work_memory.data}) cudaFree(block);
   cudaFree(c->pool.pages);
   cudaFree(c->last_token);
+  c->pictures.close();
   for (int i = 0; i < 2; i++) {
     cudaFreeHost(c->bounce[i].data);
     if (c->bounced[i]) cudaEventDestroy(c->bounced[i]);

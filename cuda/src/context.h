@@ -9,6 +9,7 @@
 #include "../kernels/pages.cuh"
 #include "attend_decode.h"
 #include "linear.h"
+#include "ring.h"
 
 namespace aircache {
 
@@ -76,6 +77,8 @@ struct aircache_context {
   cudaEvent_t bounced[2] = {};
   aircache::DeviceBlock unconverted;
   aircache::DeviceBlock scratch;  // of one call
+  aircache::PinnedRing pictures;  // on their way
+  aircache::DeviceBlock picture_room;  // of one picture
 
   aircache::Pool pool;
   aircache::Staged staged[AIRCACHE_BATCHES];

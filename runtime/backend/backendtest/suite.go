@@ -40,6 +40,7 @@ func RunShapes(t *testing.T, shapes Shapes, tolerance float64, open func(testing
 		{"a cache that each head compacted for itself", (*suite).keepByHead},
 		{"scores", (*suite).scores},
 		{"compression without the host", (*suite).compression},
+		{"patches of decoded pictures", (*suite).pictures},
 	})
 }
 
