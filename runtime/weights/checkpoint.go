@@ -5,18 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 )
 
+// The files that a folder's weights are found by: all in one, or an index that names the shards.
 const (
-	singleFile = "model.safetensors"
-	indexFile  = "model.safetensors.index.json"
-
-	maxIndexBytes = 64 << 20
+	SingleFile = "model.safetensors"
+	IndexFile  = "model.safetensors.index.json"
 )
+
+const maxIndexBytes = 64 << 20
 
 // Checkpoint is the weights of one model folder.
 type Checkpoint struct {
@@ -36,12 +38,12 @@ func Open(dir string) (*Checkpoint, error) {
 }
 
 func (c *Checkpoint) open() error {
-	where, err := readIndex(filepath.Join(c.dir, indexFile))
+	where, err := readIndex(filepath.Join(c.dir, IndexFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(c.dir, singleFile)); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("opening weights: %s has neither %s nor %s", c.dir, singleFile, indexFile)
+		if _, err := os.Stat(filepath.Join(c.dir, SingleFile)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("opening weights: %s has neither %s nor %s", c.dir, SingleFile, IndexFile)
 		}
-		return c.add(singleFile, nil)
+		return c.add(SingleFile, nil)
 	}
 	if err != nil {
 		return err
@@ -81,7 +83,7 @@ func (c *Checkpoint) add(file string, wanted []string) error {
 	for _, name := range wanted {
 		t, found := tensors[name]
 		if !found {
-			return fmt.Errorf("reading %s: tensor %q is missing, though %s places it there", path, name, indexFile)
+			return fmt.Errorf("reading %s: tensor %q is missing, though %s places it there", path, name, IndexFile)
 		}
 		c.tensors[name], c.files[name] = t, file
 	}
@@ -117,6 +119,18 @@ func readIndex(path string) (map[string]string, error) {
 		}
 	}
 	return index.WeightMap, nil
+}
+
+// Files are the names of the weight files that a folder needs, by its index alone: they need not be there.
+func Files(dir string) ([]string, error) {
+	where, err := readIndex(filepath.Join(dir, IndexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return []string{SingleFile}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.Compact(slices.Sorted(maps.Values(where))), nil
 }
 
 // Has reports whether there is such a tensor.

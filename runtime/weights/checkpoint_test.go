@@ -16,7 +16,7 @@ var oneAndMinusTwo = []byte{0x80, 0x3f, 0x00, 0xc0}
 
 func TestSingleFileIsConverted(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, singleFile, file(oneTensor, oneAndMinusTwo))
+	write(t, dir, SingleFile, file(oneTensor, oneAndMinusTwo))
 	c, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestShardsAreJoined(t *testing.T) {
 	write(t, dir, "m-1.safetensors", file(oneTensor, oneAndMinusTwo))
 	write(t, dir, "m-2.safetensors", file(`{"b":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"n":{"dtype":"I64","shape":[],"data_offsets":[4,12]}}`,
 		[]byte{0x00, 0x3c, 0x01, 0x80, 0, 0, 0, 0, 0, 0, 0, 0}))
-	write(t, dir, indexFile, index(t, map[string]string{"a": "m-1.safetensors", "b": "m-2.safetensors", "n": "m-2.safetensors"}))
+	write(t, dir, IndexFile, index(t, map[string]string{"a": "m-1.safetensors", "b": "m-2.safetensors", "n": "m-2.safetensors"}))
 	c, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -64,14 +64,14 @@ func TestFoldersThatAreRefused(t *testing.T) {
 		want  []string
 	}{
 		"an empty folder":        {nil, []string{"neither model.safetensors nor model.safetensors.index.json"}},
-		"an empty file":          {map[string][]byte{singleFile: {}}, []string{"model.safetensors is empty"}},
-		"a truncated file":       {map[string][]byte{singleFile: whole[:len(whole)-1]}, []string{singleFile, `tensor "a"`, "which has 3"}},
-		"an index without a map": {map[string][]byte{indexFile: []byte(`{}`)}, []string{indexFile, "weight_map"}},
-		"an index that is cut":   {map[string][]byte{indexFile: []byte(`{"weight_map":`)}, []string{indexFile, "unexpected end"}},
-		"a missing shard":        {map[string][]byte{indexFile: index(t, map[string]string{"a": "gone.safetensors"})}, []string{"gone.safetensors", "no such file"}},
-		"a tensor in the wrong shard": {map[string][]byte{indexFile: index(t, map[string]string{"b": "m.safetensors"}), "m.safetensors": whole},
+		"an empty file":          {map[string][]byte{SingleFile: {}}, []string{"model.safetensors is empty"}},
+		"a truncated file":       {map[string][]byte{SingleFile: whole[:len(whole)-1]}, []string{SingleFile, `tensor "a"`, "which has 3"}},
+		"an index without a map": {map[string][]byte{IndexFile: []byte(`{}`)}, []string{IndexFile, "weight_map"}},
+		"an index that is cut":   {map[string][]byte{IndexFile: []byte(`{"weight_map":`)}, []string{IndexFile, "unexpected end"}},
+		"a missing shard":        {map[string][]byte{IndexFile: index(t, map[string]string{"a": "gone.safetensors"})}, []string{"gone.safetensors", "no such file"}},
+		"a tensor in the wrong shard": {map[string][]byte{IndexFile: index(t, map[string]string{"b": "m.safetensors"}), "m.safetensors": whole},
 			[]string{"m.safetensors", `tensor "b" is missing`}},
-		"a shard outside of the folder": {map[string][]byte{indexFile: index(t, map[string]string{"a": "../m.safetensors"})}, []string{`names "../m.safetensors"`}},
+		"a shard outside of the folder": {map[string][]byte{IndexFile: index(t, map[string]string{"a": "../m.safetensors"})}, []string{`names "../m.safetensors"`}},
 	} {
 		dir := t.TempDir()
 		for file, content := range c.files {
@@ -88,7 +88,7 @@ func TestFoldersThatAreRefused(t *testing.T) {
 
 func TestFolderInPlaceOfAFileIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, singleFile), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, SingleFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
@@ -99,13 +99,13 @@ func TestFolderInPlaceOfAFileIsRefused(t *testing.T) {
 func TestFileCutWhileItIsMappedIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	data := make([]byte, 1<<20)
-	write(t, dir, singleFile, file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"f":{"dtype":"F32","shape":[262144],"data_offsets":[0,1048576]}}`, data))
+	write(t, dir, SingleFile, file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"f":{"dtype":"F32","shape":[262144],"data_offsets":[0,1048576]}}`, data))
 	c, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeCheckpoint(t, c)
-	if err := os.Truncate(filepath.Join(dir, singleFile), 4096); err != nil {
+	if err := os.Truncate(filepath.Join(dir, SingleFile), 4096); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Float32("f", 262144); err == nil || !strings.Contains(err.Error(), `tensor "f": the file changed`) {
