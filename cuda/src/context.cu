@@ -40,6 +40,14 @@ int32_t check(aircache_context* c, cudaError_t e, const char* doing) {
   }
 }
 
+int32_t no_memory(aircache_context* c, size_t bytes, const char* doing) {
+  size_t free = 0, total = 0;
+  cudaGetLastError();
+  cudaMemGetInfo(&free, &total);
+  const double gib = 1 << 30;
+  return fail(c, AIRCACHE_MEMORY, "%s%s%.3f GiB are needed, %.3f of %.1f GiB are free on the GPU", doing, *doing ? ": " : "", bytes / gib, free / gib, total / gib);
+}
+
 int32_t enter(aircache_context* c, uint32_t size, size_t want) {
   if (!c) return AIRCACHE_ARGUMENT;
   if (c->broken) return AIRCACHE_DEVICE;
@@ -69,7 +77,9 @@ int32_t grow(aircache_context* c, DeviceBlock* block, size_t bytes, const char* 
   AIRCACHE_TRY(check(c, cudaStreamSynchronize(c->stream), what));
   if (block->data) AIRCACHE_TRY(check(c, cudaFree(block->data), what));
   *block = DeviceBlock();
-  AIRCACHE_TRY(check(c, cudaMalloc(reinterpret_cast<void**>(&block->data), size), what));
+  const cudaError_t e = cudaMalloc(reinterpret_cast<void**>(&block->data), size);
+  if (e == cudaErrorMemoryAllocation) return no_memory(c, size, what);
+  AIRCACHE_TRY(check(c, e, what));
   block->size = size;
   return AIRCACHE_OK;
 }

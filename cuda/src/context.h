@@ -101,6 +101,9 @@ int32_t fail(aircache_context* c, int32_t code, const char* format, ...) __attri
 // check turns what the runtime or a launcher returned into a code.
 int32_t check(aircache_context* c, cudaError_t e, const char* doing);
 
+// no_memory fails with what is needed and what is there.
+int32_t no_memory(aircache_context* c, size_t bytes, const char* doing);
+
 // enter is the head of every call: it tests the params' size and the context, and takes the device.
 int32_t enter(aircache_context* c, uint32_t size, size_t want);
 

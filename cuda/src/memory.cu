@@ -13,8 +13,6 @@ static int32_t open_bounce(aircache_context* c) {
   return grow(c, &c->unconverted, kBounce, "allocating memory for conversions");
 }
 
-static double gib(size_t bytes) { return double(bytes) / (1 << 30); }
-
 static int32_t check_copy(aircache_context* c, const aircache_copy_params* p) {
   if (c->capturing) return fail(c, AIRCACHE_ARGUMENT, "copying values: a graph is being captured");
   if (!p->matrix.data || !p->host || (p->matrix.type != AIRCACHE_F32 && p->matrix.type != AIRCACHE_BF16)) {
@@ -32,12 +30,7 @@ int32_t aircache_alloc(aircache_memory_params* p) {
   p->data = nullptr;
   if (p->bytes <= 0 || c->capturing) return fail(c, AIRCACHE_ARGUMENT, "allocating %lld bytes%s", (long long)p->bytes, c->capturing ? ": a graph is being captured" : "");
   const cudaError_t e = cudaMallocAsync(&p->data, size_t(p->bytes), c->stream);
-  if (e == cudaErrorMemoryAllocation) {
-    size_t free = 0, total = 0;
-    cudaGetLastError();
-    cudaMemGetInfo(&free, &total);
-    return fail(c, AIRCACHE_MEMORY, "%.3f GiB are needed, %.3f of %.1f GiB are free on the GPU", gib(size_t(p->bytes)), gib(free), gib(total));
-  }
+  if (e == cudaErrorMemoryAllocation) return no_memory(c, size_t(p->bytes), "");
   AIRCACHE_TRY(check(c, e, "allocating memory"));
   return check(c, cudaMemsetAsync(p->data, 0, size_t(p->bytes), c->stream), "clearing memory");
 }

@@ -101,7 +101,7 @@ func (m *LLaVA) Reserve(c Capacity) error {
 		return nil
 	}
 	if err := m.reserveActivations(c.Rows, pool.Sequences); err != nil {
-		return fmt.Errorf("reserving the activations of a prompt of %d tokens and a step of %d sequences: %w", c.Rows, pool.Sequences, err)
+		return fmt.Errorf("reserving the activations of a prompt of %d tokens and a step of %d sequences beside the KV cache of %.3f GiB: %w", c.Rows, pool.Sequences, size/(1<<30), err)
 	}
 	return nil
 }
@@ -109,9 +109,16 @@ func (m *LLaVA) Reserve(c Capacity) error {
 // reserveActivations makes room for what any request may need: the longest prompt, the saved queries of all its layers, the widest
 // step, the largest picture.
 func (m *LLaVA) reserveActivations(rows, sequences int) error {
-	d := m.decoder
-	return errors.Join(d.stream.reserve(rows), d.unit.reserve(min(rows, longestUnit)), d.sums.reserve(min(rows, longestUnit)), d.result.reserve(1),
-		d.steps.reserve(sequences), m.queries.reserve(min(rows, compress.MaxObserved)*m.config.Layers), m.reserveVision())
+	d, unit := m.decoder, min(rows, longestUnit)
+	for _, a := range []struct {
+		space *workspace
+		rows  int
+	}{{&d.stream, rows}, {&d.unit, unit}, {&d.sums, unit}, {&d.result, 1}, {&d.steps, sequences}, {&m.queries, min(rows, compress.MaxObserved) * m.config.Layers}} {
+		if err := a.space.reserve(a.rows); err != nil {
+			return err
+		}
+	}
+	return m.reserveVision()
 }
 
 // note shows a hidden state to a test.
