@@ -246,6 +246,7 @@ AIRCACHE_API int32_t aircache_angles(aircache_step_params *p);
 AIRCACHE_API int32_t aircache_append(aircache_step_params *p);
 AIRCACHE_API int32_t aircache_attend(aircache_step_params *p);
 AIRCACHE_API int32_t aircache_mix(aircache_step_params *p); /* needs no batch */
+AIRCACHE_API int32_t aircache_turn(aircache_step_params *p); /* x is qkv, turned in place by angles; needs no batch */
 AIRCACHE_API int32_t aircache_sample(aircache_step_params *p); /* x: logits, f32 */
 
 typedef struct {

@@ -13,10 +13,10 @@ import (
 // tolerance is what bfloat16 results need: cuBLASLt rounds once before it adds a bias, to steps of 2^-6 between 2 and 4.
 const tolerance = 1.0 / 64
 
-// shapes are those of models: 4/2 the tiny one's, 28/4 LLaVA-OneVision-7B's, 72 its vision tower's.
+// shapes are those of models: 4/2 the tiny one's, 28/4 LLaVA-OneVision-7B's, 72 its vision tower's, 80 those of Qwen2-VL.
 var shapes = backendtest.Shapes{
 	Cache: []backend.Heads{{Query: 4, KV: 2, Dim: 64}, {Query: 7, KV: 1, Dim: 128}, {Query: 3, KV: 3, Dim: 128}},
-	Mix:   []backend.Heads{{Query: 4, KV: 4, Dim: 64}, {Query: 2, KV: 2, Dim: 72}, {Query: 4, KV: 2, Dim: 128}},
+	Mix:   []backend.Heads{{Query: 4, KV: 4, Dim: 64}, {Query: 2, KV: 2, Dim: 72}, {Query: 2, KV: 2, Dim: 80}, {Query: 4, KV: 2, Dim: 128}},
 }
 
 // root is the repository's, from a test's working directory.

@@ -25,7 +25,7 @@ type library struct {
 	gather, scatter, blend, patches                                uintptr
 	add, layerNorm, rmsNorm, linear, activate, gatedSiLU           uintptr
 	reserve, stageBegin, stageEnd                                  uintptr
-	embed, angles, appendKV, attend, mix, sample, sampled          uintptr
+	embed, angles, appendKV, attend, mix, turn, sample, sampled    uintptr
 	captureBegin, captureEnd, graphLaunch, graphFree               uintptr
 	compress, compressed                                           uintptr
 	relevance, importance, columns, density, keepRows, readRowsOut uintptr
@@ -61,7 +61,7 @@ func (l *library) symbols() map[string]*uintptr {
 		"aircache_add": &l.add, "aircache_layer_norm": &l.layerNorm, "aircache_rms_norm": &l.rmsNorm, "aircache_linear": &l.linear,
 		"aircache_activate": &l.activate, "aircache_gated_silu": &l.gatedSiLU,
 		"aircache_reserve": &l.reserve, "aircache_stage_begin": &l.stageBegin, "aircache_stage_end": &l.stageEnd,
-		"aircache_embed": &l.embed, "aircache_angles": &l.angles, "aircache_append": &l.appendKV, "aircache_attend": &l.attend, "aircache_mix": &l.mix,
+		"aircache_embed": &l.embed, "aircache_angles": &l.angles, "aircache_append": &l.appendKV, "aircache_attend": &l.attend, "aircache_mix": &l.mix, "aircache_turn": &l.turn,
 		"aircache_sample": &l.sample, "aircache_sampled": &l.sampled,
 		"aircache_capture_begin": &l.captureBegin, "aircache_capture_end": &l.captureEnd, "aircache_graph_launch": &l.graphLaunch, "aircache_graph_free": &l.graphFree,
 		"aircache_relevance": &l.relevance, "aircache_importance": &l.importance, "aircache_columns": &l.columns, "aircache_density": &l.density,

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"fmt"
+	"slices"
 	"unsafe"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -58,6 +60,20 @@ func (b *Backend) GatedSiLU(dst, x backend.Tensor) {
 
 func (b *Backend) Mix(dst, qkv backend.Tensor, sequences int, h backend.Heads) {
 	b.step(b.library.mix, stepParams{dst: b.matrix(dst), x: b.matrix(qkv), heads: shapeOf(h), sequences: int32(sequences)})
+}
+
+// Mixes says which head widths there are kernels for.
+func (b *Backend) Mixes(h backend.Heads) error {
+	if !slices.Contains(mixedDims, h.Dim) {
+		return fmt.Errorf("the CUDA backend attends in a picture by heads of %v values", mixedDims)
+	}
+	return nil
+}
+
+var mixedDims = []int{64, 72, 80, 128} // as run_mix
+
+func (b *Backend) Turn(qkv, angles backend.Tensor, h backend.Heads) {
+	b.step(b.library.turn, stepParams{x: b.matrix(qkv), angles: b.matrix(angles), heads: shapeOf(h)})
 }
 
 func shapeOf(h backend.Heads) heads {

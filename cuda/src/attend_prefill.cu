@@ -42,6 +42,7 @@ cudaError_t run_mix(MixParams p, cudaStream_t stream) {
   p.scale = kLog2E / sqrtf(float(p.heads.dim));
   if (p.heads.dim == 128) return attend_128(p, stream);
   if (p.heads.dim == 72) return attend<72, 64>(p, stream);
+  if (p.heads.dim == 80) return attend<80, 64>(p, stream);
   if (p.heads.dim == 64) return attend<64, 64>(p, stream);
   return cudaErrorInvalidValue;
 }

@@ -6,6 +6,7 @@
 #include "context.h"
 #include "rows.h"
 #include "sample.h"
+#include "turn.h"
 
 namespace aircache {
 
@@ -210,8 +211,17 @@ int32_t aircache_mix(aircache_step_params* p) {
   AIRCACHE_ENTER(p);
   if (p->x.type != AIRCACHE_BF16 || p->dst.type != AIRCACHE_BF16 || p->sequences < 1) return fail(c, AIRCACHE_ARGUMENT, "mixing %d sequences of float32 rows: bfloat16 only", p->sequences);
   const cudaError_t e = run_mix({values<bf16>(p->dst), values<const bf16>(p->x), p->sequences, p->x.rows / p->sequences, heads_of(p->heads), 0}, c->stream);
-  if (e == cudaErrorInvalidValue) return fail(c, AIRCACHE_ARGUMENT, "the vision attention has head dims 64, 72 and 128, the model has %d", p->heads.dim);
+  if (e == cudaErrorInvalidValue) return fail(c, AIRCACHE_ARGUMENT, "the vision attention has head dims 64, 72, 80 and 128, the model has %d", p->heads.dim);
   return check(c, e, "mixing rows");
+}
+
+int32_t aircache_turn(aircache_step_params* p) {
+  AIRCACHE_ENTER(p);
+  const Heads h = heads_of(p->heads);
+  if (p->x.type != AIRCACHE_BF16 || p->x.cols != h.width() || p->angles.type != AIRCACHE_F32 || p->angles.rows != p->x.rows || p->angles.cols != h.dim) {
+    return fail(c, AIRCACHE_ARGUMENT, "turning %d rows of %d columns by %d angles of %d: bfloat16 by float32, as many rows, a head's width wanted", p->x.rows, p->x.cols, p->angles.rows, p->angles.cols);
+  }
+  return check(c, run_turn({values<bf16>(p->x), values<const float>(p->angles), p->x.rows, h}, c->stream), "turning heads");
 }
 
 int32_t aircache_sample(aircache_step_params* p) {

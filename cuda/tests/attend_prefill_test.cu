@@ -45,6 +45,7 @@ int main() {
   }
   for (int rows : {1, 31, 64, 129}) {
     check_mix(verdict, random, {2, 2, 72}, 2, rows);
+    check_mix(verdict, random, {2, 2, 80}, 2, rows);
     check_mix(verdict, random, {2, 1, 64}, 1, rows);
   }
   check_mix(verdict, random, {2, 2, 128}, 1, 100);

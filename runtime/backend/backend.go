@@ -56,6 +56,8 @@ type Math interface {
 	Activate(x Tensor, f Activation)
 	// GatedSiLU: dst = silu(x[:, :n]) * x[:, n:], with n = dst.Cols.
 	GatedSiLU(dst, x Tensor)
+	// Turn turns queries and keys of qkv by angles, in place, as Append does: values stay. Angles are Exact [rows, Dim].
+	Turn(qkv, angles Tensor, h Heads)
 	// Mix is attention of every row to every row of its own sequence; qkv.Rows is a multiple of sequences.
 	Mix(dst, qkv Tensor, sequences int, h Heads)
 }

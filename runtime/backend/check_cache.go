@@ -20,19 +20,19 @@ func (c *Checked) Reserve(p Pool) error {
 func (c *Checked) PageBytes(h Heads) int { return c.to.PageBytes(h) }
 
 func (c *Checked) Append(qkv, angles Tensor, layer int, b Batch, h Heads) {
-	if c.ok(c.checkBatch("append", qkv, layer, b, h)) && c.ok(checkTurn(qkv, angles, h)) {
+	if c.ok(c.checkBatch("append", qkv, layer, b, h)) && c.ok(checkTurn("append", qkv, angles, h)) {
 		c.to.Append(qkv, angles, layer, b, h)
 	}
 }
 
-func checkTurn(qkv, angles Tensor, h Heads) error {
+func checkTurn(op string, qkv, angles Tensor, h Heads) error {
 	if h.Dim%2 != 0 {
-		return fmt.Errorf("append: head dim %d is odd", h.Dim)
+		return fmt.Errorf("%s: head dim %d is odd", op, h.Dim)
 	}
-	if err := checkShape("append", "the angles", angles, qkv.Rows, h.Dim); err != nil {
+	if err := checkShape(op, "the angles", angles, qkv.Rows, h.Dim); err != nil {
 		return err
 	}
-	return checkExact("append", "the angles", angles)
+	return checkExact(op, "the angles", angles)
 }
 
 func (c *Checked) Attend(dst, sums, qkv Tensor, layer int, b Batch, h Heads) {

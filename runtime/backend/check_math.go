@@ -125,6 +125,12 @@ func (c *Checked) GatedSiLU(dst, x Tensor) {
 	}
 }
 
+func (c *Checked) Turn(qkv, angles Tensor, h Heads) {
+	if c.ok(checkHeads("turn", h)) && c.ok(checkShape("turn", "qkv", qkv, qkv.Rows, h.Width())) && c.ok(checkTurn("turn", qkv, angles, h)) {
+		c.to.Turn(qkv, angles, h)
+	}
+}
+
 func (c *Checked) Mix(dst, qkv Tensor, sequences int, h Heads) {
 	if c.ok(checkMix(dst, qkv, sequences, h)) {
 		c.to.Mix(dst, qkv, sequences, h)

@@ -92,6 +92,7 @@ func TestWrongArgumentsNeverReachTheDevice(t *testing.T) {
 		"no heads":                {func(c *Checked) { c.Mix(tensor(1, 8), tensor(1, 16), 1, Heads{}) }, "0 query heads"},
 		"unequal groups":          {func(c *Checked) { c.Mix(tensor(1, 8), tensor(1, 16), 1, Heads{3, 2, 4}) }, "3 query heads, 2 KV heads"},
 		"unequal sequences":       {func(c *Checked) { c.Mix(tensor(3, 8), tensor(3, 16), 2, heads) }, "3 rows are not 2 equal sequences"},
+		"a turn by fewer angles":  {func(c *Checked) { c.Turn(tensor(2, 16), exact(1, 4), heads) }, "turn: the angles is 1 x 4, 2 x 4 wanted"},
 		"a rotation of odd heads": {func(c *Checked) {
 			c.Append(tensor(1, 12), exact(1, 3), 0, staged(c, sequence(1, 0, 0)), Heads{2, 1, 3})
 		}, "head dim 3 is odd"},

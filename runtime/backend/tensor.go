@@ -50,6 +50,12 @@ func (t Tensor) Slice(from, to int) Tensor {
 // Top is the view of the first n rows.
 func (t Tensor) Top(n int) Tensor { return t.Slice(0, n) }
 
+// Fold is the view of every n rows as one; Rows is a multiple of n.
+func (t Tensor) Fold(n int) Tensor {
+	t.Rows, t.Cols = t.Rows/n, t.Cols*n
+	return t
+}
+
 // Flat is the view of n values from a place on, as one row.
 func (t Tensor) Flat(from, n int) Tensor {
 	t.Offset += from

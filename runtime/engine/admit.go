@@ -93,7 +93,7 @@ func (e *Engine) advance() error {
 
 func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	j := f.job
-	j.sequence.Advance(j.prompt.Rows)
+	j.sequence.Advance(j.span)
 	flight := e.newFlight()
 	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
 	if f.device {

@@ -18,6 +18,7 @@ type job struct {
 	unwatch func() bool // stops waking the engine when ctx ends
 
 	prompt    compress.Prompt
+	span      int     // logical positions that the prompt takes
 	observe   []int32 // rows whose queries the policy wants to see
 	whole     string  // why the policy leaves the prompt as it is; empty: it is compressed
 	maxTokens int

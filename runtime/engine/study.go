@@ -79,6 +79,7 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 		return err
 	}
 	c.full.Wrote(len(r.Tokens))
+	c.full.Position = c.study.config.Span(r.Tokens, r.Images)
 	c.prefillSeconds = (c.study.clock().Sub(start) - c.judging).Seconds()
 	return c.answerFull(logits)
 }

@@ -18,7 +18,7 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
 	if err := r.validate(e.config); err != nil {
 		return nil, err
 	}
-	j := &job{request: r, ctx: ctx, prompt: survey(r, e.config), permille: int(e.Applied().TargetPermille)}
+	j := &job{request: r, ctx: ctx, prompt: survey(r, e.config), span: e.config.Span(r.Tokens, r.Images), permille: int(e.Applied().TargetPermille)}
 	j.observe, j.whole = e.opts.Policy.Observes(j.prompt)
 	if err := e.fit(j); err != nil {
 		return nil, err

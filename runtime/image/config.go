@@ -27,6 +27,11 @@ type processorConfig struct {
 	CenterCrop  *bool           `json:"do_center_crop"`
 	Pad         *bool           `json:"do_pad"`
 	Grids       *[][]int        `json:"image_grid_pinpoints"`
+	MinPixels   *int            `json:"min_pixels"`
+	MaxPixels   *int            `json:"max_pixels"`
+	PatchSize   *int            `json:"patch_size"`
+	MergeSize   *int            `json:"merge_size"`
+	FrameCount  *int            `json:"temporal_patch_size"`
 }
 
 // Fields that change nothing: they name classes, say how arrays are passed around, or belong to a step that is off.
@@ -51,6 +56,7 @@ var (
 	siglip    = processorType{make: newSiglip}
 	onevision = processorType{make: newOnevision, fields: []string{"image_grid_pinpoints"}}
 	clip      = processorType{make: newCLIP, crops: true}
+	qwen      = processorType{make: newQwen, fields: qwenFields}
 	llavaNext = processorType{make: newLlavaNext, crops: true, fields: []string{"image_grid_pinpoints", "aspect_ratio_setting"}}
 )
 
@@ -58,6 +64,7 @@ var (
 var processorTypes = map[string]processorType{
 	"SiglipImageProcessor": siglip, "SiglipImageProcessorFast": siglip, "SiglipImageProcessorPil": siglip,
 	"CLIPImageProcessor": clip, "CLIPImageProcessorFast": clip, "CLIPImageProcessorPil": clip, "CLIPFeatureExtractor": clip,
+	"Qwen2VLImageProcessor": qwen, "Qwen2VLImageProcessorFast": qwen, "Qwen2VLImageProcessorPil": qwen,
 	"LlavaNextImageProcessor": llavaNext, "LlavaNextImageProcessorFast": llavaNext, "LlavaNextImageProcessorPil": llavaNext,
 	"LlavaOnevisionImageProcessor": onevision, "LlavaOnevisionImageProcessorFast": onevision, "LlavaOnevisionImageProcessorPil": onevision,
 }

@@ -106,6 +106,9 @@ type Tower struct {
 	Patch int // in patches of Patch x Patch pixels
 	Rows  int // and gives so many rows for each square
 
+	Merge  int // models for pictures of any size: Merge x Merge patches become one row; 0: others
+	Frames int // and a picture stands for so many equal frames
+
 	Grids    []Size // any-resolution models: the sizes in pixels that a picture can be laid out in
 	MaxTiles int    // any-resolution models: rows of more tiles than so many are scaled down; 0: none are
 }

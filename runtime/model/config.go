@@ -13,6 +13,7 @@ import (
 // settings are config.json and generation_config.json, checked, with Hugging Face's defaults filled in.
 type settings struct {
 	family    family
+	sight     sightSettings // of families whose tower is not LLaVA's; nil otherwise, and then the three below hold
 	vision    visionSettings
 	anyres    anyresSettings
 	text      textSettings
@@ -43,6 +44,25 @@ type document struct {
 
 	Vision visionDocument `json:"vision_config"`
 	Text   textDocument   `json:"text_config"`
+
+	ModelType string        `json:"model_type"`
+	flat      *textDocument // the fields beside vision_config, where there is no text_config
+}
+
+// UnmarshalJSON looks at the decoder's fields in both places where published files have them.
+func (d *document) UnmarshalJSON(text []byte) error {
+	type plain document
+	if err := json.Unmarshal(text, (*plain)(d)); err != nil {
+		return err
+	}
+	var nested struct {
+		Text json.RawMessage `json:"text_config"`
+	}
+	if err := json.Unmarshal(text, &nested); err != nil || len(nested.Text) > 0 && string(nested.Text) != "null" {
+		return err
+	}
+	d.flat = &textDocument{}
+	return json.Unmarshal(text, d.flat)
 }
 
 const maxConfigBytes = 4 << 20
@@ -109,15 +129,25 @@ func (d *document) check() (*settings, error) {
 	}
 	f := &findings{}
 	f.absent("quantization_config", d.Quantization)
-	s := &settings{family: family, vision: d.Vision.check(f), text: d.Text.check(f)}
+	s := &settings{family: family, text: d.Text.check(f)}
 	s.text.tied = s.text.tied || d.Tied
-	s.projector = d.projector(f, s.vision.layers)
 	s.imageToken = value(d.ImageTokenIndex, value(d.ImageTokenID, 32000))
 	f.between("image_token_index", s.imageToken, 0, maxVocab-1)
-	if family.anyres != nil {
+	d.see(f, s)
+	return s, errors.Join(f.all...)
+}
+
+// see reads what is said about pictures.
+func (d *document) see(f *findings, s *settings) {
+	if s.family.sight != nil {
+		s.sight = s.family.sight(d, f)
+		return
+	}
+	s.vision = d.Vision.check(f)
+	s.projector = d.projector(f, s.vision.layers)
+	if s.family.anyres != nil {
 		s.anyres = d.anyres(f, s)
 	}
-	return s, errors.Join(f.all...)
 }
 
 // endTokens takes the first list that says anything, as transformers does.

@@ -72,6 +72,9 @@ func (d *textDocument) check(f *findings) textSettings {
 	f.between(at+"max_position_embeddings", t.positions, 1, maxPositions)
 	t.heads = d.shape(f, k, t.hidden)
 	t.rope = d.rotation(f, k)
+	if k.mrope {
+		t.rope.checkSections(f, t.heads.Dim)
+	}
 	return t
 }
 

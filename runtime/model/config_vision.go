@@ -44,6 +44,8 @@ type visionDocument struct {
 	Patch        integers        `json:"patch_size"`
 	Act          *string         `json:"hidden_act"`
 	Eps          *float64        `json:"layer_norm_eps"`
+
+	qwenVisionDocument
 }
 
 var activations = map[string]backend.Activation{"gelu": backend.GELU, "gelu_pytorch_tanh": backend.GELUTanh, "gelu_new": backend.GELUTanh,

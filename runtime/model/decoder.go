@@ -14,6 +14,8 @@ type decoder struct {
 	embed, norm, head backend.Tensor
 	blocks            []decoderBlock
 	inverse           backend.Tensor // rotation per position of each pair
+	axisOf            []uint8        // of M-RoPE: the axis that each pair follows
+	turns             turns          // and how far it turns
 
 	// Prompts and decode steps take turns, so each has activations of its own.
 	stream workspace // a prompt's residual rows and angles, all of them
@@ -48,10 +50,13 @@ type stepSpace struct {
 }
 
 func loadDecoder(l *loader, s textSettings) *decoder {
-	at := l.prefix("language model", "embed_tokens.weight", "model.language_model.", "language_model.model.", "model.language_model.model.")
+	at := l.prefix("language model", "embed_tokens.weight", "model.language_model.", "language_model.model.", "model.language_model.model.", "model.")
 	d, h := s.hidden, s.heads
 	t := &decoder{textSettings: s, ops: l.ops, inverse: l.exact(s.rope.inverse(h.Dim)),
 		embed: l.matrix(at+"embed_tokens.weight", s.vocab, d), norm: l.vector(at+"norm.weight", d),
+	}
+	if s.rope.sections != nil {
+		t.axisOf, t.turns = s.rope.axisOf(), turns{inverse: s.rope.inverse(h.Dim)}
 	}
 	t.record = t.stepOps
 	t.workspaces()

@@ -1,9 +1,11 @@
 // Package model runs LVLMs over a backend: it reads a Hugging Face folder (config.json and safetensors), refuses what it does
 // not know by name, and offers the few coarse steps that an engine schedules.
 //
-// Families (family.go), all with a SigLIP or CLIP vision tower, a two-layer projector and a decoder of the Llama lineage
+// Families (family.go): three with a SigLIP or CLIP vision tower, a two-layer projector and a decoder of the Llama lineage
 // (text_kinds.go): LlavaForConditionalGeneration, whose pictures are one tile each, and LlavaNextForConditionalGeneration and
-// LlavaOnevisionForConditionalGeneration, whose pictures are laid out in tiles (pack.go).
+// LlavaOnevisionForConditionalGeneration, whose pictures are laid out in tiles (pack.go). Qwen2VLForConditionalGeneration and
+// Qwen2_5_VLForConditionalGeneration take pictures of any size (qwen_vision.go), and their positions follow the pictures
+// (positions.go).
 // Random makes a model of either up from a config.json.
 //
 //	EncodeImages: [C, H, W] pixels -> patches [576, C*P*P] -> tower [576, vision hidden] -> projector [576, hidden]

@@ -31,7 +31,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	if len(px) == 0 {
 		return Visual{}, nil
 	}
-	v := Visual{free: m.ops.Free}
+	v := Visual{free: m.ops.Free, grids: m.config.grids(px)}
 	for _, p := range px {
 		v.Tokens += m.config.Rows(p)
 	}
@@ -39,9 +39,12 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden, backend.Working); err != nil {
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
-	if m.packer != nil {
+	switch {
+	case m.sight != nil:
+		err = m.sight.encode(v.rows, px)
+	case m.packer != nil:
 		err = m.encodePacked(v.rows, px)
-	} else {
+	default:
 		err = m.encodeTiles(v.rows, px)
 	}
 	if err = errors.Join(err, m.ops.Refused()); err != nil {
@@ -53,6 +56,9 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 
 // accepts says why a picture does not fit.
 func (m *LLaVA) accepts(px image.Pixels) error {
+	if m.sight != nil {
+		return m.sight.accepts(px)
+	}
 	if err := m.tower.accepts(px); err != nil {
 		return err
 	}

@@ -14,8 +14,9 @@ const architecture = "LlavaForConditionalGeneration"
 // family is what one architecture does differently from the others over the same graph.
 type family struct {
 	architecture string
-	complete     func(*document) // fills in the defaults of the family's config class that are its own; may be nil
-	anyres       anyres          // pictures in tiles of a grid: see anyres.go; nil: one tile each
+	complete     func(*document)                          // fills in the defaults of the family's config class that are its own; may be nil
+	sight        func(*document, *findings) sightSettings // reads a tower that is not LLaVA's; nil: it is
+	anyres       anyres                                   // pictures in tiles of a grid: see anyres.go; nil: one tile each
 }
 
 // families has every architecture that can be loaded, by its name in config.json's architectures.
@@ -25,6 +26,8 @@ var families = func() map[string]family {
 		{architecture: architecture},
 		{architecture: "LlavaOnevisionForConditionalGeneration", complete: completeOnevision, anyres: onevisionGrids},
 		{architecture: "LlavaNextForConditionalGeneration", complete: completeNext, anyres: nextGrids},
+		{architecture: "Qwen2VLForConditionalGeneration", complete: completeQwen("qwen2_vl_text", 151655), sight: seeQwen2},
+		{architecture: "Qwen2_5_VLForConditionalGeneration", complete: completeQwen("qwen2_5_vl_text", 151655), sight: seeQwen25},
 	} {
 		all[f.architecture] = f
 	}

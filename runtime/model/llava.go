@@ -18,7 +18,10 @@ type LLaVA struct {
 	tower     *tower
 	projector *projector
 	packer    *packer // of families whose pictures come in tiles; nil otherwise
+	sight     sight   // of families whose tower is not LLaVA's; nil otherwise, and then the three above are there
 	decoder   *decoder
+
+	visionSizes VisionSizes
 
 	queries  workspace // of the observed rows of a layer; and the sums of their attention
 	selected workspace // of some of them
@@ -56,11 +59,23 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 
 func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	l := &loader{from: from, ops: backend.Check(b)}
-	m := &LLaVA{config: describe(s, l.ops), ops: l.ops, cutter: newCutter(l.ops, s.vision.channels, s.vision.patch), tower: loadTower(l, s.vision),
-		projector: loadProjector(l, s.projector, s.vision.hidden, s.text.hidden), decoder: loadDecoder(l, s.text)}
+	m := &LLaVA{config: describe(s, l.ops), ops: l.ops}
+	if err := l.ops.Mixes(s.visionHeads()); err != nil {
+		return nil, err
+	}
+	if s.sight != nil {
+		side, channels := s.sight.patch()
+		m.cutter = newCutter(l.ops, channels, side)
+		m.sight = s.sight.load(l, &m.cutter, s.text.hidden)
+	} else {
+		m.cutter = newCutter(l.ops, s.vision.channels, s.vision.patch)
+		m.tower, m.projector = loadTower(l, s.vision), loadProjector(l, s.projector, s.vision.hidden, s.text.hidden)
+	}
 	if s.family.anyres != nil {
 		m.packer = loadPacker(l, s.vision, s.text.hidden)
 	}
+	m.decoder = loadDecoder(l, s.text)
+	m.visionSizes = s.visionSizes()
 	width := working(m.config.Heads * m.config.HeadDim)
 	m.queries, m.selected = workspace{ops: l.ops, columns: append(width, column{m.config.Heads, backend.Exact})}, workspace{ops: l.ops, columns: width}
 	return m, errors.Join(l.err, l.ops.Sync())
@@ -72,7 +87,7 @@ func describe(s *settings, ops *backend.Checked) Config {
 	return Config{Architecture: s.family.architecture,
 		Layers: s.text.layers, Heads: h.Query, KVHeads: h.KV, HeadDim: h.Dim, Hidden: s.text.hidden, Vocab: s.text.vocab,
 		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: tower.Rows, Tower: tower, EOS: s.eos,
-		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens, Asynchronous: ops.Asynchronous()}
+		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens, MRoPE: s.text.rope.sections != nil, Asynchronous: ops.Asynchronous()}
 }
 
 // Config describes the model.

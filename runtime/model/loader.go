@@ -87,6 +87,30 @@ func (l *loader) columns(name string, rows, cols, n int) []backend.Tensor {
 	return parts
 }
 
+// frames is the weight of a convolution over equal frames, [rows, channels, n, side, side], cut into n parts: one a frame.
+func (l *loader) frames(name string, rows, channels, n, side int) []backend.Tensor {
+	parts := make([]backend.Tensor, n)
+	for i := range parts {
+		parts[i] = l.alloc(rows, channels*side*side)
+	}
+	if l.err != nil {
+		return parts
+	}
+	l.err = l.from.Use(name, func(t weights.Tensor) error {
+		from := backend.DType(t.DType)
+		area := side * side * from.Bytes()
+		for i, part := range parts {
+			raw := make([]byte, 0, rows*channels*area)
+			for plane := range rows * channels {
+				raw = append(raw, t.Data[(plane*n+i)*area:][:area]...)
+			}
+			l.ops.Load(part, raw, from)
+		}
+		return l.ops.Refused()
+	}, rows, channels, n, side, side)
+	return parts
+}
+
 // part is one of several weights that lie below each other, so that one product computes them.
 type part struct {
 	name string

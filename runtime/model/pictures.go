@@ -17,6 +17,9 @@ func ReadTower(dir string) (image.Tower, error) {
 }
 
 func (s *settings) tower() image.Tower {
+	if s.sight != nil {
+		return s.sight.tower()
+	}
 	rows := s.vision.rows()
 	if s.projector.dropCLS {
 		rows--
@@ -26,8 +29,12 @@ func (s *settings) tower() image.Tower {
 
 // Rows is the number of visual tokens that the model makes of a picture.
 func (c Config) Rows(px image.Pixels) int {
+	if c.MRoPE {
+		g := c.grid(px)
+		return g.Height * g.Width
+	}
 	if px.Layout == nil {
-		return c.VisualTokens
+		return c.VisualTokens * max(1, px.Tiles())
 	}
 	return px.Layout.Rows()
 }
@@ -48,6 +55,9 @@ func (t *tower) largestPicture(grids []image.Size) int {
 // reserveVision makes room for a whole pass and for the largest picture. More pictures than that in one prompt need more; the room
 // then grows, and stays.
 func (m *LLaVA) reserveVision() error {
+	if m.sight != nil {
+		return m.sight.reserve()
+	}
 	tiles := max(m.tower.largestPicture(m.config.Tower.Grids), m.tilesPerPass())
 	pass := m.tilesPerPass() * m.tower.rows()
 	err := errors.Join(m.cutter.space.reserve(tiles*m.tower.patches()), m.tower.space.reserve(pass), m.projector.inner.reserve(pass))

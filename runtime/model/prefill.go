@@ -78,7 +78,11 @@ func (m *LLaVA) begin(p Prompt, images []int32) error {
 		return err
 	}
 	m.ops.Embed(f.x, m.decoder.embed, batch)
-	m.ops.Angles(f.angles, m.decoder.inverse, batch)
+	if m.config.MRoPE && len(images) > 0 {
+		m.ops.Write(f.angles, m.decoder.anglesAt(len(ids), images, p.Visual.grids, p.KV.Position))
+	} else {
+		m.ops.Angles(f.angles, m.decoder.inverse, batch)
+	}
 	if len(images) > 0 {
 		m.ops.Scatter(f.x, p.Visual.rows, images)
 	}

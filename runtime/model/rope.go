@@ -10,6 +10,8 @@ type rotation struct {
 
 	// llama3: pairs that turn fewer than low times in the first context are slowed down, those of more than high are not.
 	low, high, context float64
+
+	sections []int // M-RoPE: so many pairs follow time, height and width; nil: all follow one position
 }
 
 type ropeDocument struct {
@@ -21,6 +23,7 @@ type ropeDocument struct {
 	Low           *float64 `json:"low_freq_factor"`
 	High          *float64 `json:"high_freq_factor"`
 	Context       *float64 `json:"original_max_position_embeddings"`
+	Sections      []int    `json:"mrope_section"`
 }
 
 // rotation reads either spelling and refuses what turns otherwise.
@@ -28,18 +31,46 @@ func (d *textDocument) rotation(f *findings, k textKind) rotation {
 	const at = "text_config."
 	r := rotation{theta: value(d.Theta, k.theta), scaling: "default"}
 	f.betweenFloats(at+"partial_rotary_factor", value(d.PartialRotary, 1), 1, 1)
-	d.RopeScaling.check(f, at+"rope_scaling", &r)
-	d.RopeParameters.check(f, at+"rope_parameters", &r)
+	d.RopeScaling.check(f, at+"rope_scaling", k, &r)
+	d.RopeParameters.check(f, at+"rope_parameters", k, &r)
 	f.betweenFloats(at+"rope_theta", r.theta, 1, 1e15)
 	return r
 }
 
-func (d *ropeDocument) check(f *findings, at string, r *rotation) {
+// checkSections wants a share of a head's pairs for each axis.
+func (r *rotation) checkSections(f *findings, dim int) {
+	sum := 0
+	for _, n := range r.sections {
+		f.between("mrope_section", n, 0, maxHeadDim)
+		sum += n
+	}
+	if len(r.sections) != axes || 2*sum != dim {
+		f.add("text_config.rope_scaling.mrope_section: %v are not the %d pairs of a head on %d axes", r.sections, dim/2, axes)
+	}
+}
+
+// axisOf is the axis that each pair follows.
+func (r *rotation) axisOf() (list []uint8) {
+	for axis, n := range r.sections {
+		for range n {
+			list = append(list, uint8(axis))
+		}
+	}
+	return list
+}
+
+func (d *ropeDocument) check(f *findings, at string, k textKind, r *rotation) {
 	if d == nil {
 		return
 	}
 	r.theta = value(d.Theta, r.theta)
 	r.scaling = value(d.Type, value(d.OldType, "default"))
+	if k.mrope {
+		r.sections = d.Sections
+		if r.scaling == "mrope" {
+			r.scaling = "default"
+		}
+	}
 	f.oneOf(at+".rope_type", r.scaling, "default", "linear", "llama3")
 	f.betweenFloats(at+".partial_rotary_factor", value(d.PartialRotary, 1), 1, 1)
 	if r.scaling == "default" {

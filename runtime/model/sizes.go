@@ -3,6 +3,8 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+
+	"aircache.dev/aircache/runtime/backend"
 )
 
 // Sizes are the widths that a model's work is counted from: bytes and products, not names.
@@ -31,19 +33,35 @@ func SizesOf(config []byte) (Sizes, error) {
 	if err != nil {
 		return Sizes{}, fmt.Errorf("reading a model's sizes: %w", err)
 	}
-	return sizes(&s.text, &s.vision, s.projector.features), nil
+	return sizes(&s.text, s.visionSizes()), nil
 }
 
 // Sizes of the loaded model.
 func (m *LLaVA) Sizes() Sizes {
-	return sizes(&m.decoder.textSettings, &m.tower.visionSettings, m.projector.features)
+	return sizes(&m.decoder.textSettings, m.visionSizes)
 }
 
-func sizes(t *textSettings, v *visionSettings, features []int) Sizes {
-	s := Sizes{Hidden: t.hidden, Intermediate: t.intermediate, Layers: t.layers, Heads: t.heads.Query, KVHeads: t.heads.KV, HeadDim: t.heads.Dim, Vocab: t.vocab,
-		Vision: VisionSizes{Hidden: v.hidden, Intermediate: v.intermediate, Patches: v.rows(), PatchValues: v.channels * v.patch * v.patch, Features: len(features)}}
-	for _, state := range features {
-		s.Vision.Layers = max(s.Vision.Layers, state)
+func sizes(t *textSettings, v VisionSizes) Sizes {
+	return Sizes{Hidden: t.hidden, Intermediate: t.intermediate, Layers: t.layers, Heads: t.heads.Query, KVHeads: t.heads.KV, HeadDim: t.heads.Dim, Vocab: t.vocab,
+		Vision: v}
+}
+
+// visionHeads is the shape of the tower's attention.
+func (s *settings) visionHeads() backend.Heads {
+	if s.sight != nil {
+		return s.sight.shape()
 	}
-	return s
+	return s.vision.shape()
+}
+
+func (s *settings) visionSizes() VisionSizes {
+	if s.sight != nil {
+		return s.sight.sizes()
+	}
+	v := &s.vision
+	sizes := VisionSizes{Hidden: v.hidden, Intermediate: v.intermediate, Patches: v.rows(), PatchValues: v.channels * v.patch * v.patch, Features: len(s.projector.features)}
+	for _, state := range s.projector.features {
+		sizes.Layers = max(sizes.Layers, state)
+	}
+	return sizes
 }

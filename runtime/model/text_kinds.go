@@ -14,6 +14,7 @@ type textKind struct {
 	eos                                        integers
 
 	qkvBias  bool
+	mrope    bool // positions on three axes
 	windowed bool // sliding_window alone decides; elsewhere use_sliding_window does
 	window   int  // where the file says nothing; 0: none
 }
@@ -24,7 +25,12 @@ var textKinds = map[string]textKind{
 	"llama": {vocab: 32000, hidden: 4096, intermediate: 11008, layers: 32, heads: 32, positions: 2048, eps: 1e-6, theta: 10000, eos: integers{2}},
 	"mistral": {vocab: 32000, hidden: 4096, intermediate: 14336, layers: 32, heads: 32, kvHeads: 8, positions: 4096 * 32, eps: 1e-6, theta: 10000,
 		eos: integers{2}, windowed: true, window: 4096},
+	"qwen2_vl_text": qwen2VL, "qwen2_5_vl_text": qwen2VL,
 	"qwen2": {vocab: 151936, hidden: 4096, intermediate: 22016, layers: 32, heads: 32, positions: 32768, eps: 1e-6, theta: 10000, qkvBias: true},
 }
+
+// qwen2VL are the defaults of Qwen2VLTextConfig and Qwen2_5_VLTextConfig.
+var qwen2VL = textKind{vocab: 152064, hidden: 8192, intermediate: 29568, layers: 80, heads: 64, kvHeads: 8, positions: 32768, eps: 1e-5, theta: 1e6,
+	eos: integers{151645}, qkvBias: true, mrope: true}
 
 func textModels() []string { return slices.Sorted(maps.Keys(textKinds)) }

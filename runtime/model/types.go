@@ -17,6 +17,7 @@ type Config struct {
 	Tower                image.Tower // what an image processor must know
 	EOS                  []int32     // ids that end an answer
 	KVBytesPerTokenLayer int         // K and V of all KV heads, as the backend stores them
+	MRoPE                bool        // positions follow pictures' lines and columns: see Span
 	Asynchronous         bool        // the device works beside the host
 }
 
@@ -24,8 +25,9 @@ type Config struct {
 type Visual struct {
 	Tokens int
 
-	rows backend.Tensor
-	free func(backend.Tensor)
+	rows  backend.Tensor
+	free  func(backend.Tensor)
+	grids []image.Size // of each picture's rows, where positions follow them
 }
 
 // Release gives the rows back. Call it once, after the last Prefill that uses them.

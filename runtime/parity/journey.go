@@ -83,7 +83,8 @@ func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) D
 	kv := pages(m.Config().Layers, len(p.Tokens)+len(g.Greedy))
 	logits, err := m.Prefill(p.Tokens, v, kv, nil, nil)
 	must(t, err)
-	kv.Position = len(p.Tokens)
+	rows := len(p.Tokens)
+	kv.Position = m.Config().Span(p.Tokens, p.Images)
 	for step, want := range g.Greedy {
 		if step < len(g.logits) {
 			off := apart(logits, g.logits[step])
@@ -100,11 +101,12 @@ func (j Journey) answer(t *testing.T, m *model.LLaVA, g golden, p eval.Prompt) D
 			d.Turned++
 		}
 		for l := range kv.Layers {
-			kv.Layers[l].Len = kv.Position
+			kv.Layers[l].Len = rows
 		}
-		rows, err := m.Decode([]model.DecodeRow{{Token: want, KV: kv}})
+		next, err := m.Decode([]model.DecodeRow{{Token: want, KV: kv}})
 		must(t, err)
-		logits = rows[0]
+		logits = next[0]
+		rows++
 		kv.Position++
 	}
 	d.Ours = distance(ours, g.logits)

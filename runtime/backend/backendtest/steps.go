@@ -157,7 +157,7 @@ func (s *suite) rotation() {
 		for _, rows := range []int{1, 31, 33} {
 			p := s.reserve(8, h)
 			x, angles := s.normal(rows*h.Width(), 1), s.normal(rows*h.Dim, 1)
-			qkv := s.tensor(rows, h.Width(), x)
+			qkv, alone := s.tensor(rows, h.Width(), x), s.tensor(rows, h.Width(), x)
 			kv := backend.LayerKV{Pages: p.take(backend.Pages(rows))}
 			b := s.stage(backend.Sequence{Rows: rows, Slot: backend.NoSlot, KV: backend.KVView{Layers: []backend.LayerKV{kv}}})
 			s.b.Append(qkv, s.exact(rows, h.Dim, angles), 0, b, h)
@@ -187,6 +187,8 @@ func (s *suite) rotation() {
 			turned := s.filled(rows, h.Query*h.Dim)
 			s.b.Gather(turned, qkv, all)
 			s.expect("rotated queries "+name, turned, queries)
+			s.b.Turn(alone, s.exact(rows, h.Dim, angles), h)
+			s.expect("rotated rows without a cache "+name, alone, want)
 		}
 	}
 }

@@ -9,6 +9,9 @@ type rotateWork struct {
 	width, dim, head int // columns of a row, of a head; heads to turn
 }
 
+// Turn is Append's first half.
+func (b *Backend) Turn(qkv, angles backend.Tensor, h backend.Heads) { b.turn(qkv, angles, h) }
+
 func (b *Backend) turn(qkv, angles backend.Tensor, h backend.Heads) {
 	r := &b.rotate
 	*r = rotateWork{qkv: values(qkv), angles: values(angles), rows: qkv.Rows, width: h.Width(), dim: h.Dim, head: h.Query + h.KV}

@@ -1,0 +1,209 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+
+	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/image"
+)
+
+// qwenTower is the vision tower of Qwen2-VL (arXiv 2409.12191) and Qwen2.5-VL (2502.13923) with its merger: pictures of any size,
+// heads turned by the line and column of each patch, and merge x merge patches merged into one row. In Qwen2.5-VL most layers
+// see windows only.
+//
+//	picture [3, 14*h, 14*w] -> patches [h*w, 588] -> layers [h*w, 1280] -> merged [h*w/4, 5120] -> rows [h*w/4, hidden]
+type qwenTower struct {
+	qwenSettings
+	ops    *backend.Checked
+	cutter *cutter
+
+	embed  []backend.Tensor // of each frame: a picture is as many equal ones
+	blocks []qwenBlock
+	merger qwenMerger
+	turns  turns
+
+	space  workspace // of patches
+	merged workspace // of rows
+	host   []float32 // angles
+}
+
+type qwenBlock struct {
+	norm1, norm1Bias, norm2, norm2Bias backend.Tensor // biases of layer norms only
+	qkv, qkvBias, out, outBias         backend.Tensor
+	up, upBias, down, downBias         backend.Tensor // up is gate and up, where it is gated
+}
+
+type qwenMerger struct{ norm, normBias, fc1, fc1Bias, fc2, fc2Bias backend.Tensor }
+
+func (s *qwenSettings) load(l *loader, c *cutter, hidden int) sight {
+	at := l.prefix("vision tower", "patch_embed.proj.weight", "model.visual.", "visual.")
+	d, h := s.hidden, s.shape()
+	up, wide := s.intermediate, d*s.merge*s.merge
+	if s.gated {
+		up *= 2
+	}
+	t := &qwenTower{qwenSettings: *s, ops: l.ops, cutter: c, turns: turns{inverse: s.rope.inverse(h.Dim / 2)},
+		embed: l.frames(at+"patch_embed.proj.weight", d, s.channels, s.frames, s.side),
+		merger: qwenMerger{norm: l.vector(at+"merger.ln_q.weight", d),
+			fc1: l.matrix(at+"merger.mlp.0.weight", wide, wide), fc1Bias: l.vector(at+"merger.mlp.0.bias", wide),
+			fc2: l.matrix(at+"merger.mlp.2.weight", hidden, wide), fc2Bias: l.vector(at+"merger.mlp.2.bias", hidden)},
+		space:  workspace{ops: l.ops, columns: append(working(d, d, h.Width(), d, up, s.intermediate), column{h.Dim, backend.Exact})},
+		merged: workspace{ops: l.ops, columns: working(wide, hidden)},
+	}
+	if !s.gated {
+		t.merger.normBias = l.vector(at+"merger.ln_q.bias", d)
+	}
+	for i := range s.layers {
+		t.blocks = append(t.blocks, s.loadBlock(l, fmt.Sprintf("%sblocks.%d.", at, i)))
+	}
+	return t
+}
+
+func (s *qwenSettings) loadBlock(l *loader, p string) qwenBlock {
+	d, width := s.hidden, s.shape().Width()
+	b := qwenBlock{norm1: l.vector(p+"norm1.weight", d), norm2: l.vector(p+"norm2.weight", d),
+		qkv: l.matrix(p+"attn.qkv.weight", width, d), qkvBias: l.vector(p+"attn.qkv.bias", width),
+		out: l.matrix(p+"attn.proj.weight", d, d), outBias: l.vector(p+"attn.proj.bias", d)}
+	if s.gated {
+		gate, up, down := p+"mlp.gate_proj.", p+"mlp.up_proj.", p+"mlp.down_proj."
+		b.up = l.stack(d, part{gate + "weight", s.intermediate}, part{up + "weight", s.intermediate})
+		b.upBias = l.chain(part{gate + "bias", s.intermediate}, part{up + "bias", s.intermediate})
+		b.down, b.downBias = l.matrix(down+"weight", d, s.intermediate), l.vector(down+"bias", d)
+		return b
+	}
+	b.norm1Bias, b.norm2Bias = l.vector(p+"norm1.bias", d), l.vector(p+"norm2.bias", d)
+	b.up, b.upBias = l.matrix(p+"mlp.fc1.weight", s.intermediate, d), l.vector(p+"mlp.fc1.bias", s.intermediate)
+	b.down, b.downBias = l.matrix(p+"mlp.fc2.weight", d, s.intermediate), l.vector(p+"mlp.fc2.bias", d)
+	return b
+}
+
+// accepts pictures of whole visual tokens.
+func (t *qwenTower) accepts(px image.Pixels) error {
+	unit := t.side * t.merge
+	if px.C != t.channels || px.H < unit || px.W < unit || px.H%unit != 0 || px.W%unit != 0 {
+		return fmt.Errorf("the picture is %d x %d x %d (channels, height, width), %d and multiples of %d pixels wanted", px.C, px.H, px.W, t.channels, unit)
+	}
+	if px.Tiles() != 1 || px.Layout != nil {
+		return fmt.Errorf("the picture has %d tiles, 1 without a layout wanted", px.Tiles())
+	}
+	return nil
+}
+
+// reserve makes room for a picture of as many patches as a prompt's unit has rows. A larger one makes more, once.
+func (t *qwenTower) reserve() error {
+	if err := t.cutter.space.reserve(longestUnit); err != nil {
+		return err
+	}
+	if err := t.space.reserve(longestUnit); err != nil {
+		return err
+	}
+	return t.merged.reserve(longestUnit / (t.merge * t.merge))
+}
+
+func (t *qwenTower) encode(dst backend.Tensor, px []image.Pixels) error {
+	patches, err := t.cutter.cut(px)
+	if err != nil {
+		return err
+	}
+	to, from, area := 0, 0, t.merge*t.merge
+	for _, p := range px {
+		n := p.Patches(t.side)
+		grid := image.Size{Height: p.H / t.side / t.merge, Width: p.W / t.side / t.merge}
+		if err := t.run(dst.Slice(to, to+n/area), patches.Slice(from, from+n), grid); err != nil {
+			return err
+		}
+		to, from = to+n/area, from+n
+	}
+	return t.ops.Refused()
+}
+
+// qwenSpace are the activations of one picture.
+type qwenSpace struct{ x, normed, qkv, attended, up, gated, angles backend.Tensor }
+
+// run takes one picture's patches through the tower and the merger.
+func (t *qwenTower) run(dst, patches backend.Tensor, grid image.Size) error {
+	var v [7]backend.Tensor
+	if err := t.space.top(v[:], patches.Rows); err != nil {
+		return err
+	}
+	s := qwenSpace{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
+	a := arrange(grid, t.merge, t.window)
+	for i, frame := range t.embed {
+		t.ops.Linear(s.normed, patches, frame, backend.Tensor{}, i > 0)
+	}
+	t.ops.Gather(s.x, s.normed, a.patches)
+	t.ops.Write(s.angles, t.angles(a.patches, grid.Width*t.merge))
+	whole := []span{{0, patches.Rows, 1}}
+	for i := range t.blocks {
+		if t.seesWhole(i) {
+			t.block(&t.blocks[i], &s, whole)
+		} else {
+			t.block(&t.blocks[i], &s, a.spans)
+		}
+	}
+	return t.mergeInto(dst, &s, a.tokens)
+}
+
+func (t *qwenTower) block(b *qwenBlock, s *qwenSpace, spans []span) {
+	h := t.shape()
+	t.norm(s.normed, s.x, b.norm1, b.norm1Bias)
+	t.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
+	t.ops.Turn(s.qkv, s.angles, h)
+	for _, w := range spans {
+		t.ops.Mix(s.attended.Slice(w.from, w.to), s.qkv.Slice(w.from, w.to), w.windows, h)
+	}
+	t.ops.Linear(s.x, s.attended, b.out, b.outBias, true)
+
+	t.norm(s.normed, s.x, b.norm2, b.norm2Bias)
+	t.ops.Linear(s.up, s.normed, b.up, b.upBias, false)
+	inner := s.up
+	if t.gated {
+		t.ops.GatedSiLU(s.gated, s.up)
+		inner = s.gated
+	} else {
+		t.ops.Activate(s.up, t.act)
+	}
+	t.ops.Linear(s.x, inner, b.down, b.downBias, true)
+}
+
+func (t *qwenTower) norm(dst, x, weight, bias backend.Tensor) {
+	if t.gated {
+		t.ops.RMSNorm(dst, x, weight, qwenEps)
+	} else {
+		t.ops.LayerNorm(dst, x, weight, bias, qwenEps)
+	}
+}
+
+// mergeInto makes rows of groups of patches, which lie one after the other, and puts them in the picture's order.
+func (t *qwenTower) mergeInto(dst backend.Tensor, s *qwenSpace, tokens []int32) error {
+	var v [2]backend.Tensor
+	if err := t.merged.top(v[:], len(tokens)); err != nil {
+		return err
+	}
+	m := &t.merger
+	t.norm(s.normed, s.x, m.norm, m.normBias)
+	t.ops.Linear(v[0], s.normed.Fold(t.merge*t.merge), m.fc1, m.fc1Bias, false)
+	t.ops.Activate(v[0], backend.GELU)
+	t.ops.Linear(v[1], v[0], m.fc2, m.fc2Bias, false)
+	t.ops.Gather(dst, v[1], tokens)
+	return t.ops.Refused()
+}
+
+// angles of patches: the first half of a head's pairs turns by the line, the other by the column.
+func (t *qwenTower) angles(patches []int32, width int) []float32 {
+	half := len(t.turns.inverse)
+	n := len(patches) * 4 * half
+	t.host = slices.Grow(t.host[:0], n)[:n]
+	for i, patch := range patches {
+		line, column := int(patch)/width, int(patch)%width
+		to := t.host[i*4*half:][:4*half]
+		lineCos, lineSin := t.turns.at(line)
+		columnCos, columnSin := t.turns.at(column)
+		copy(to, lineCos)
+		copy(to[half:], columnCos)
+		copy(to[2*half:], lineSin)
+		copy(to[3*half:], columnSin)
+	}
+	return t.host
+}
