@@ -14,6 +14,7 @@ import (
 
 	"aircache.dev/aircache/runtime/bench"
 	"aircache.dev/aircache/runtime/compress"
+	"aircache.dev/aircache/runtime/engine"
 	"aircache.dev/aircache/runtime/eval"
 	"aircache.dev/aircache/runtime/model"
 )
@@ -28,6 +29,7 @@ type benchFlags struct {
 	tokens, tiles         []int
 	text, repeat          int
 	requests, arrivals    int
+	prefillChunk          int
 	rate                  float64
 	poolBytes             int64
 	policy                string
@@ -75,6 +77,7 @@ device's own rates. With --shape the model has random weights of a published mod
 	set.IntVar(&f.requests, "requests", 100, "requests of memory's mix, 1 to 1000000")
 	set.IntVar(&f.arrivals, "arrivals", 30, "requests of serve's mix, 1 to 1000000")
 	set.Float64Var(&f.rate, "rate", 2, "arrivals a second, up to 1000000")
+	set.IntVar(&f.prefillChunk, "prefill-chunk", engine.DefaultPrefillChunk, "of serve and memory: "+prefillChunkHelp)
 	set.Int64Var(&f.poolBytes, "kv-cache-bytes", 0, "size of the page pool, to 1125899906842624 (1 PiB); 0 takes what the weights leave of a GPU, less a sixteenth of all, or 512 MiB on the CPU")
 	set.StringVar(&f.policy, "policy", "AirCache", "options of the compression, as in AirCache+alpha=0.7")
 	set.Uint64Var(&f.seed, "seed", 1, "seed of weights, tokens, pictures and arrivals")
@@ -98,6 +101,7 @@ func (f *benchFlags) check() error {
 		}
 	}
 	return errors.Join(oneOf("backend", f.backend, "auto", "cpu", "cuda"), within("threads", int64(f.threads), 0, 1024),
+		within("prefill-chunk", int64(f.prefillChunk), 1, maxPrefillChunk),
 		within("kv-cache-bytes", f.poolBytes, 0, 1<<50))
 }
 
@@ -116,7 +120,7 @@ func (f *benchFlags) options() (bench.Options, error) {
 		return bench.Options{}, fmt.Errorf("--policy is %q, it must be AirCache, with or without options", f.policy)
 	}
 	return bench.Options{What: f.what, Batches: f.batches, Visuals: f.visuals, Permilles: permilles, Tokens: f.tokens, Tiles: f.tiles, Text: f.text,
-		Repeat: f.repeat, Requests: f.requests, Rate: f.rate, Arrivals: f.arrivals, Policy: ours.Options, Seed: f.seed,
+		Repeat: f.repeat, Requests: f.requests, Rate: f.rate, PrefillChunk: f.prefillChunk, Arrivals: f.arrivals, Policy: ours.Options, Seed: f.seed,
 		Ceilings: bench.Ceilings{Bytes: f.bandwidth, Products: f.flops, Attention: f.attentionFlops}}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/engine"
 	"aircache.dev/aircache/runtime/image"
 )
 
@@ -28,10 +29,16 @@ type modelFlags struct {
 	maxPixels    int64
 	maxQueue     int
 	maxRunning   int
+	prefillChunk int
 	shadow       int
 
 	retention, floor, ceiling int32
 }
+
+// maxPrefillChunk is longer than any prompt.
+const maxPrefillChunk = 1 << 20
+
+const prefillChunkHelp = "work of a prompt between two decode steps, in tokens, 1 to 1048576: few keep the time between the tokens of running answers short, many let a prompt end sooner while others decode"
 
 // serveFlags are those of `aircache serve`.
 type serveFlags struct {
@@ -58,6 +65,7 @@ func (f *modelFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
 		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32; AirCache+paper is as published")
 	set.StringVar(&f.layerBudget, "layer-budget", "", fmt.Sprintf("how AirCache shares what stays among the layers, where --policy does not say: Adaptive (by each layer's strength and skewness), Strength, Skewness, Pyramid or Uniform; empty takes %s", compress.Defaults().LayerBudget))
+	set.IntVar(&f.prefillChunk, "prefill-chunk", engine.DefaultPrefillChunk, prefillChunkHelp)
 	set.Int32Var(&f.retention, "retention-permille", control.MaxPermille, "share of a picture's KV cache to keep, in permille, 1 to 1000")
 }
 
@@ -95,6 +103,7 @@ func (f *modelFlags) check() error {
 	for _, err := range []error{
 		oneOf("backend", f.backend, "auto", "cpu", "cuda"),
 		within("threads", int64(f.threads), 0, 1024),
+		within("prefill-chunk", int64(f.prefillChunk), 1, maxPrefillChunk),
 		within("retention-permille", int64(f.retention), control.MinPermille, control.MaxPermille),
 	} {
 		if err != nil {

@@ -123,7 +123,7 @@ func (l *loader) startEngine(ctx context.Context, device backend.Backend, networ
 	l.limitHeap(plan.bytes)
 	e, err := engine.New(network, engine.Options{
 		Policy: policy, RetentionPermille: l.flags.retention, Bounds: l.bounds,
-		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning,
+		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning, PrefillChunk: l.flags.prefillChunk,
 		ShadowPermille: int32(l.flags.shadow),
 		Clock:          time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
 	})

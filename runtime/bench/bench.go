@@ -43,6 +43,8 @@ type Options struct {
 	Requests int // of capacity's and memory's mix
 	Rate     float64
 	Arrivals int // requests of serve
+	// PrefillChunk is [engine.Options.PrefillChunk] of serve and memory; 0: the engine's default.
+	PrefillChunk int
 
 	PoolBytes int64 // of the page pool
 	Policy    compress.Options

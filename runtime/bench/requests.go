@@ -19,7 +19,7 @@ func (b *Bench) serving(ctx context.Context, permille, running int, told engine.
 	e, err := engine.New(b.Model, engine.Options{
 		Policy: compress.AirCache{Options: b.Options.Policy}, RetentionPermille: int32(permille),
 		Bounds:  control.Bounds{FloorPermille: control.MinPermille, CeilingPermille: control.MaxPermille},
-		KVBytes: b.Options.PoolBytes, MaxModelLen: b.config.MaxPosition, MaxQueue: max(b.Options.Requests, b.Options.Arrivals) + 1, MaxRunning: running,
+		KVBytes: b.Options.PoolBytes, MaxModelLen: b.config.MaxPosition, MaxQueue: max(b.Options.Requests, b.Options.Arrivals) + 1, MaxRunning: running, PrefillChunk: b.Options.PrefillChunk,
 		Recorder: told, Clock: b.Options.Clock, Seed: func() uint64 { return b.Options.Seed },
 	})
 	if err != nil {
