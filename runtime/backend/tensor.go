@@ -1,5 +1,7 @@
 package backend
 
+import "aircache.dev/aircache/runtime/weights"
+
 // A Tensor is a row-major matrix in a backend's memory. It is a small value: copying it copies no data.
 // The zero Tensor means "none", for instance no bias.
 type Tensor struct {
@@ -18,24 +20,14 @@ const (
 )
 
 // DType is how a checkpoint stores values, as safetensors spells it.
-type DType string
+type DType = weights.DType
 
+// What a backend loads.
 const (
-	F32  DType = "F32"
-	F16  DType = "F16"
-	BF16 DType = "BF16"
+	F32  = weights.F32
+	F16  = weights.F16
+	BF16 = weights.BF16
 )
-
-// Bytes of one value; 0 for a type that no backend loads.
-func (d DType) Bytes() int {
-	switch d {
-	case F32:
-		return 4
-	case F16, BF16:
-		return 2
-	}
-	return 0
-}
 
 // None reports whether t is the zero Tensor.
 func (t Tensor) None() bool { return t.Memory == nil }

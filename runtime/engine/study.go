@@ -74,7 +74,7 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 		return err
 	}
 	p := model.Prompt{Tokens: r.Tokens, Visual: visual, KV: viewOf(c.full), Observe: c.observe(need), Watcher: c, Slot: backend.NoSlot}
-	logits, err := prefillWhole(m, p, cmp.Or(c.study.chunk, len(p.Tokens)))
+	logits, err := model.PrefillWhole(m, cmp.Or(c.study.chunk, len(p.Tokens)), p)
 	if err != nil {
 		return err
 	}
@@ -82,27 +82,6 @@ func (c *Case) prefill(r Request, need []compress.Policy) error {
 	c.full.Position = c.study.config.Span(r.Tokens, r.Images)
 	c.prefillSeconds = (c.study.clock().Sub(start) - c.judging).Seconds()
 	return c.answerFull(logits)
-}
-
-// prefillWhole runs a prompt without a pause.
-func prefillWhole(m Model, p model.Prompt, chunk int) ([]float32, error) {
-	if err := m.Begin(p); err != nil {
-		return nil, err
-	}
-	for {
-		end, left, err := m.Advance(chunk)
-		if err != nil {
-			return nil, err
-		}
-		if left > 0 {
-			continue
-		}
-		logits, err := m.Logits(end)
-		if err != nil {
-			return nil, err
-		}
-		return slices.Clone(logits[0]), nil
-	}
 }
 
 // observe asks each policy what it wants to see, and returns all of it.

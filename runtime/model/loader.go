@@ -37,7 +37,7 @@ func (l *loader) load(dst backend.Tensor, name string, shape ...int) {
 		return
 	}
 	l.err = l.from.Use(name, func(t weights.Tensor) error {
-		l.ops.Load(dst, t.Data, backend.DType(t.DType))
+		l.ops.Load(dst, t.Data, t.DType)
 		return l.ops.Refused()
 	}, shape...)
 }
@@ -73,14 +73,13 @@ func (l *loader) columns(name string, rows, cols, n int) []backend.Tensor {
 		return parts
 	}
 	l.err = l.from.Use(name, func(t weights.Tensor) error {
-		from := backend.DType(t.DType)
-		width := cols * from.Bytes()
+		width := cols * t.DType.Bytes()
 		for i, part := range parts {
 			raw := make([]byte, 0, rows*width)
 			for r := range rows {
 				raw = append(raw, t.Data[(r*n+i)*width:][:width]...)
 			}
-			l.ops.Load(part, raw, from)
+			l.ops.Load(part, raw, t.DType)
 		}
 		return l.ops.Refused()
 	}, rows, n*cols)

@@ -49,7 +49,7 @@ func TestNothingGrowsOnADeviceAfterTheStart(t *testing.T) {
 	}
 	kv := (&dealer{}).view(m.config.Layers, 101)
 	p := Prompt{Tokens: tokens, Visual: visual, KV: kv, Observe: []int32{97, 98, 99}, Watcher: &stubborn{at: -1}, Save: true, Slot: backend.NoSlot}
-	if _, err := m.prefillBy(longestUnit, p); err != nil {
+	if _, err := PrefillWhole(m, longestUnit, p); err != nil {
 		t.Fatal(err)
 	}
 	visual.Release()

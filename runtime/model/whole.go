@@ -14,11 +14,18 @@ type DecodeRow struct {
 
 // Prefill runs a prompt to its end, without a pause, and returns the logits of its last row: for tools and tests.
 func (m *LLaVA) Prefill(tokens []int32, v Visual, kv backend.KVView, observe []int32, w Watcher) ([]float32, error) {
-	return m.prefillBy(longestUnit, Prompt{Tokens: tokens, Visual: v, KV: kv, Observe: observe, Watcher: w, Slot: backend.NoSlot})
+	return PrefillWhole(m, longestUnit, Prompt{Tokens: tokens, Visual: v, KV: kv, Observe: observe, Watcher: w, Slot: backend.NoSlot})
 }
 
-// prefillBy takes some rows at a time.
-func (m *LLaVA) prefillBy(rows int, p Prompt) ([]float32, error) {
+// Prefiller takes a prompt in portions, as a model does.
+type Prefiller interface {
+	Begin(Prompt) error
+	Advance(rows int) (end Step, left int, err error)
+	Logits(Step, ...int) ([][]float32, error)
+}
+
+// PrefillWhole runs a prompt to its end, some rows of a layer at a time, and returns the logits of its last row.
+func PrefillWhole(m Prefiller, rows int, p Prompt) ([]float32, error) {
 	if err := m.Begin(p); err != nil {
 		return nil, err
 	}

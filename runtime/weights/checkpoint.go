@@ -149,7 +149,7 @@ func (c *Checkpoint) Tensor(name string) (Tensor, error) {
 func (c *Checkpoint) Float32(name string, wantShape ...int) (values []float32, err error) {
 	err = c.Use(name, func(t Tensor) error {
 		values = make([]float32, t.Values())
-		t.DType.float32s(values, t.Data)
+		t.DType.Widen(values, t.Data)
 		return nil
 	}, wantShape...)
 	if err != nil {

@@ -14,6 +14,15 @@ const (
 	BF16 DType = "BF16"
 )
 
+// Bytes of one value that can be converted to float32; 0 for other types.
+func (d DType) Bytes() int {
+	switch d {
+	case F32, F16, BF16:
+		return dtypeBytes[d]
+	}
+	return 0
+}
+
 // dtypeBytes are the sizes of all types that a file may hold. Float32 converts the three above; the rest can stand in a file
 // (say, I64 position ids) without disturbing.
 var dtypeBytes = map[DType]int{
@@ -23,8 +32,9 @@ var dtypeBytes = map[DType]int{
 	"U64": 8, "I64": 8, "F64": 8,
 }
 
-// float32s converts len(dst) values. The caller has checked that data holds them and that d is one of F32, F16, BF16.
-func (d DType) float32s(dst []float32, data []byte) {
+// Widen converts len(dst) little-endian values; none of them is rounded. The caller has checked that data holds them and that d is
+// one of F32, F16, BF16.
+func (d DType) Widen(dst []float32, data []byte) {
 	switch d {
 	case F32:
 		for i := range dst {

@@ -1,9 +1,7 @@
 package cpu
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"aircache.dev/aircache/runtime/backend"
 )
@@ -28,33 +26,7 @@ func (b *Backend) Write(dst backend.Tensor, src []float32) { copy(values(dst), s
 
 // Load widens. The raw rows may lie in a mapped file that somebody cuts meanwhile: the fault is then the caller's own.
 func (b *Backend) Load(dst backend.Tensor, raw []byte, from backend.DType) {
-	to := values(dst)
-	switch from {
-	case backend.F32:
-		for i := range to {
-			to[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-		}
-	case backend.BF16:
-		for i := range to {
-			to[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
-		}
-	case backend.F16:
-		for i := range to {
-			to[i] = float16(binary.LittleEndian.Uint16(raw[2*i:]))
-		}
-	}
-}
-
-// float16 widens one IEEE half: 1 sign bit, 5 of exponent (bias 15), 10 of fraction.
-func float16(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
-	switch exponent {
-	case 0: // zero and subnormals: fraction * 2^-24, exact in float32
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*(1.0/(1<<24))))
-	case 31: // infinities and NaN
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+	from.Widen(values(dst), raw)
 }
 
 func (b *Backend) Read(dst []float32, src backend.Tensor) { copy(dst, values(src)) }
