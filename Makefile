@@ -121,6 +121,7 @@ IMAGES := bin/images
 OPERATOR_IMAGE ?= registry.local/aircache-operator:dev
 RUNTIME_IMAGE ?= registry.local/aircache-runtime:dev
 MODEL_IMAGE ?= registry.local/aircache-tiny:dev
+MODELHOST_IMAGE ?= registry.local/aircache-modelhost:dev
 
 .PHONY: images
 images: lab-program native-libraries build ## Write the operator, the runtime and the tiny model as OCI tars into bin/images
@@ -130,6 +131,11 @@ images: lab-program native-libraries build ## Write the operator, the runtime an
 	@$(LAB) image -name $(RUNTIME_IMAGE) -entrypoint /aircache -ldd bin/aircache $$(hack/native-flags.sh) -o $(IMAGES)/runtime.tar
 	@$(LAB) image -name $(MODEL_IMAGE) -dir models/aircache-tiny=/ -o $(IMAGES)/model.tar
 
+.PHONY: modelhost-image
+modelhost-image: lab-program
+	@mkdir -p $(IMAGES) && go build -ldflags '$(LDFLAGS)' -o bin/ ./hack/modelhost
+	@$(LAB) image -name $(MODELHOST_IMAGE) -entrypoint /modelhost -file bin/modelhost -o $(IMAGES)/modelhost.tar
+
 ## ---- the product on a real cluster
 
 # A cluster of the user's own is used when KUBECONFIG was set in the environment or on the command line.
@@ -137,15 +143,16 @@ ifdef KUBECONFIG
 ON_CLUSTER := env
 CLUSTER_NEEDS := own-cluster build helm
 else
-ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar --
+ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar $(E2E_IMAGE_FLAG) --
 CLUSTER_NEEDS := lab-build helm images
-E2E_NEEDS := lab-smoke
+E2E_NEEDS := lab-smoke modelhost-image
+e2e: E2E_IMAGE_FLAG = -image $(IMAGES)/modelhost.tar
 endif
 IMAGE_FLAGS = -operator-image $(OPERATOR_IMAGE) -runtime-image $(RUNTIME_IMAGE) -model-image $(MODEL_IMAGE)
 
 .PHONY: own-cluster
 own-cluster:
-	@echo "using the cluster of KUBECONFIG=$(KUBECONFIG); its nodes must be able to pull $(OPERATOR_IMAGE), $(RUNTIME_IMAGE) and $(MODEL_IMAGE)"
+	@echo "using the cluster of KUBECONFIG=$(KUBECONFIG); its nodes must be able to pull $(OPERATOR_IMAGE), $(RUNTIME_IMAGE) and $(MODEL_IMAGE), for e2e $(MODELHOST_IMAGE) too"
 
 .PHONY: demo
 demo: $(CLUSTER_NEEDS) ## Show the product on a real local Kubernetes; KEEP=1 leaves it up; KUBECONFIG=... uses that cluster
@@ -157,7 +164,8 @@ demo: $(CLUSTER_NEEDS) ## Show the product on a real local Kubernetes; KEEP=1 le
 e2e: $(CLUSTER_NEEDS) $(E2E_NEEDS) ## Run the end-to-end suite on a real local Kubernetes, or on KUBECONFIG's
 	@go test -c -tags e2e -o bin/e2e.test ./e2e
 	$(STEP) "e2e"
-	@$(ON_CLUSTER) env E2E_OPERATOR_IMAGE=$(OPERATOR_IMAGE) E2E_RUNTIME_IMAGE=$(RUNTIME_IMAGE) E2E_MODEL_IMAGE=$(MODEL_IMAGE) E2E_ROOT=$(CURDIR) \
+	@$(ON_CLUSTER) env E2E_OPERATOR_IMAGE=$(OPERATOR_IMAGE) E2E_RUNTIME_IMAGE=$(RUNTIME_IMAGE) E2E_MODEL_IMAGE=$(MODEL_IMAGE) \
+		E2E_MODELHOST_IMAGE=$(MODELHOST_IMAGE) E2E_ROOT=$(CURDIR) \
 		bin/e2e.test -ginkgo.v -test.timeout 20m
 	@echo "e2e: ok"
 

@@ -194,10 +194,5 @@ func operatorIsBack(ctx context.Context) bool {
 	if cluster.List(ctx, &list, client.InNamespace(operatorNamespace)) != nil || len(list.Items) != 1 {
 		return false
 	}
-	for _, c := range list.Items[0].Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
+	return isPodReady(&list.Items[0])
 }

@@ -14,13 +14,14 @@ import (
 	"aircache.dev/aircache/api/v1alpha1"
 )
 
-var _ = Describe("An AirCacheDeployment whose model source is for later", func() {
+var _ = Describe("An AirCacheDeployment that asks for what is for later", func() {
 	It("says so in its status and starts no pod", func(ctx context.Context) {
 		object := &v1alpha1.AirCacheDeployment{
-			ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "from-the-hub"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "any-gpu"},
 			Spec: v1alpha1.AirCacheDeploymentSpec{
-				Model:    v1alpha1.ModelSpec{HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567"}},
-				GPUTypes: []v1alpha1.GPUType{{Name: "l40s", NodeSelector: map[string]string{"gpu": "l40s"}}},
+				Model:     v1alpha1.ModelSpec{HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567"}},
+				GPUTypes:  []v1alpha1.GPUType{{Name: "l40s", NodeSelector: map[string]string{"gpu": "l40s"}}},
+				Placement: v1alpha1.PlacementSpec{Strategy: "Any"},
 			},
 		}
 		Expect(cluster.Create(ctx, object)).To(Succeed())

@@ -61,9 +61,11 @@ const (
 	ReasonGPUClassNotAllowed = "GPUClassNotAllowed"
 	// ReasonQuotaExceeded: a ResourceQuota refuses the pods.
 	ReasonQuotaExceeded = "QuotaExceeded"
-	// ReasonModelNotFound: the model's image or claim does not exist.
+	// ReasonModelNotFound: the model's image or claim does not exist, or its hub or store does not have it or does not show it.
 	ReasonModelNotFound = "ModelNotFound"
-	// ReasonModelTooLarge: the model does not fit a pod's memory; not set yet.
+	// ReasonModelUnavailable: pods cannot fetch the model: its source does not answer, its files are damaged, the disk is full.
+	ReasonModelUnavailable = "ModelUnavailable"
+	// ReasonModelTooLarge: the model does not fit the memory of a pod's device.
 	ReasonModelTooLarge = "ModelTooLarge"
 	// ReasonProgressDeadlineExceeded: a rollout made no progress for rollout.progressDeadlineSeconds.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"

@@ -3,8 +3,9 @@ package v1alpha1
 // ModelSpec names the model's files (exactly one source) and the limits of a request.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.huggingFace),has(self.image),has(self.pvc),has(self.s3)].filter(x,x).size() == 1",message="model needs exactly one of huggingFace, image, pvc and s3"
+// +kubebuilder:validation:XValidation:rule="!has(self.cache) || has(self.huggingFace) || has(self.s3)",message="model.cache is for models that are fetched: huggingFace and s3"
 type ModelSpec struct {
-	// Not supported yet: reported as Stalled.
+	// A repository of the Hugging Face Hub. Each pod fetches it when it starts, see cache.
 	// +optional
 	HuggingFace *HuggingFaceSource `json:"huggingFace,omitempty"`
 	// An OCI image whose files are the model.
@@ -13,9 +14,13 @@ type ModelSpec struct {
 	// A claim that holds the model.
 	// +optional
 	PVC *PVCSource `json:"pvc,omitempty"`
-	// Not supported yet: reported as Stalled.
+	// Objects of an S3-compatible store. Each pod fetches them when it starts, see cache.
 	// +optional
 	S3 *S3Source `json:"s3,omitempty"`
+	// Where pods keep what they fetch (huggingFace, s3). Left out, each pod has an emptyDir of its own, which a restarted container
+	// finds again and a new pod does not.
+	// +optional
+	Cache *ModelCache `json:"cache,omitempty"`
 	// Name of the model in the OpenAI API; the object's name when left out.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
@@ -49,6 +54,11 @@ type HuggingFaceSource struct {
 	// +kubebuilder:validation:Pattern=`^[a-f0-9]{40}$`
 	// +kubebuilder:validation:MaxLength=40
 	Revision string `json:"revision"`
+	// A mirror, such as http://10.96.0.20:8080; https://huggingface.co when left out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^https?://[^\s?#]+$`
+	Endpoint string `json:"endpoint,omitempty"`
 	// The access token for repositories that are not public.
 	// +optional
 	TokenSecretRef *SecretKeyReference `json:"tokenSecretRef,omitempty"`
@@ -90,7 +100,16 @@ type PVCSource struct {
 	SubPath string `json:"subPath,omitempty"`
 }
 
-// S3Source is a prefix of an S3 bucket.
+// ModelCache is a claim that holds fetched models.
+type ModelCache struct {
+	// A PersistentVolumeClaim in the object's namespace. With ReadWriteMany the pods of all nodes share it, and a model is fetched
+	// once: the others wait for it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ClaimName string `json:"claimName"`
+}
+
+// S3Source is a prefix of an S3 bucket: the model's files are the objects directly under it.
 type S3Source struct {
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=63
@@ -100,9 +119,18 @@ type S3Source struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="prefix must be relative and must not contain '..'"
 	Prefix string `json:"prefix"`
+	// Address of an S3-compatible store, such as http://10.96.0.30:9000, which is asked with the bucket in the path; AWS when left out.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^https?://[^\s?#]+$`
 	Endpoint string `json:"endpoint,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
+	Region string `json:"region,omitempty"`
+	// A Secret in the object's namespace with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN where there
+	// is one. Pods use it; the operator reads no Secret. Left out, pods use the identity of runtime.serviceAccountName where the
+	// platform gives it one, else none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`

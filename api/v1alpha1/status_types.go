@@ -30,7 +30,7 @@ type AirCacheDeploymentStatus struct {
 	// Address of the OpenAI API inside the cluster.
 	// +optional
 	URL string `json:"url,omitempty"`
-	// Digest of the model image, when the reference pins one.
+	// Digest of the model image, when the reference pins one, or the commit of the hub.
 	// +optional
 	ModelDigest string `json:"modelDigest,omitempty"`
 	// Retention of the pools, as text.

@@ -129,6 +129,12 @@ var _ = DescribeTable("an AirCacheDeployment is accepted or refused", func(ctx S
 	Entry("dots that are part of a name", path("v1..2/final"), ""),
 	Entry("a bucket", source("{s3: {bucket: models, prefix: ov-7b}}"), ""),
 	Entry("a bucket prefix that leaves it", source("{s3: {bucket: models, prefix: ../x}}"), "prefix must be relative"),
+	Entry("a store of one's own", source("{s3: {bucket: models, prefix: ov-7b, endpoint: 'http://10.0.0.1:9000', region: eu-west-1, credentialsSecretName: s}}"), ""),
+	Entry("a store without a scheme", source("{s3: {bucket: models, prefix: ov-7b, endpoint: '10.0.0.1:9000'}}"), "spec.model.s3.endpoint"),
+	Entry("a mirror of the hub", set("spec.model.huggingFace.endpoint", "https://hub.example"), ""),
+	Entry("a mirror that is a file", set("spec.model.huggingFace.endpoint", "file:///etc"), "spec.model.huggingFace.endpoint"),
+	Entry("a cache for what is fetched", set("spec.model.cache", "{claimName: models}"), ""),
+	Entry("a cache for what is mounted", source("{pvc: {claimName: m}, cache: {claimName: models}}"), "model.cache is for models that are fetched"),
 	Entry("too many pictures a request", set("spec.model.maxImagesPerRequest", "257"), "less than or equal to 256"),
 	Entry("a model length of nothing", set("spec.model.maxModelLen", "1"), "greater than or equal to 256"),
 

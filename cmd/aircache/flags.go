@@ -18,7 +18,7 @@ import (
 
 // modelFlags say what to run and on what; serve and generate share them.
 type modelFlags struct {
-	model        string
+	sourceFlags
 	backend      string
 	threads      int
 	policy       string
@@ -59,7 +59,7 @@ type serveFlags struct {
 }
 
 func (f *modelFlags) register(set *pflag.FlagSet) {
-	set.StringVar(&f.model, "model", "", "folder of the model in Hugging Face's layout (required)")
+	f.sourceFlags.register(set)
 	set.StringVar(&f.backend, "backend", "auto", "auto, cpu or cuda; auto takes a GPU where there is one and the library that drives it (AIRCACHE_CUDA_LIBRARY names that), and the log says so")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
 	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
@@ -97,8 +97,8 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 
 // check names the first flag that is outside its limits.
 func (f *modelFlags) check() error {
-	if f.model == "" {
-		return fmt.Errorf("--model is required: the folder of a model in Hugging Face's layout")
+	if err := f.sourceFlags.check(); err != nil {
+		return err
 	}
 	for _, err := range []error{
 		oneOf("backend", f.backend, "auto", "cpu", "cuda"),

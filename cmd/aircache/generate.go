@@ -14,6 +14,7 @@ import (
 
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
+	"aircache.dev/aircache/runtime/hub"
 	"aircache.dev/aircache/runtime/server"
 	"aircache.dev/aircache/runtime/server/openai"
 )
@@ -84,6 +85,9 @@ func generate(ctx context.Context, f generateFlags, out, logTo io.Writer) error 
 	defer end()
 	l := &loader{flags: f.modelFlags, recorder: engine.Discard{}, log: log,
 		bounds: control.Bounds{FloorPermille: f.floor, CeilingPermille: f.ceiling}}
+	if err := l.fetch(ctx, &hub.Progress{}, func(state string) { log.Info("fetching the model", "state", state) }); err != nil {
+		return err
+	}
 	device, err := l.openBackend()
 	if err != nil {
 		return err

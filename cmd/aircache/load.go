@@ -17,6 +17,7 @@ import (
 	"aircache.dev/aircache/runtime/chat"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
+	"aircache.dev/aircache/runtime/hub"
 	"aircache.dev/aircache/runtime/image"
 	"aircache.dev/aircache/runtime/model"
 	"aircache.dev/aircache/runtime/server"
@@ -26,10 +27,24 @@ import (
 // loader puts the parts of the runtime together; it is the one place that knows them all.
 type loader struct {
 	flags    modelFlags
+	folder   string // of the model, once it is fetched
 	bounds   control.Bounds
 	recorder engine.Recorder
 	lost     chan error // has room for why an engine ended by itself; nil: nobody asks
 	log      *slog.Logger
+}
+
+// fetch finds the model's folder; say hears meanwhile how far that is.
+func (l *loader) fetch(ctx context.Context, p *hub.Progress, say func(string)) error {
+	m, err := l.flags.fetch(ctx, l.log, p, say)
+	if err != nil {
+		return err
+	}
+	l.folder = m.Dir
+	if m.Revision != "" {
+		l.log.Info("model found", "model", l.flags.model, "revision", m.Revision, "folder", m.Dir, "bytes", m.Bytes, "fetched", m.Fetched)
+	}
+	return nil
 }
 
 func (l *loader) openBackend() (backend.Backend, error) {
@@ -39,15 +54,15 @@ func (l *loader) openBackend() (backend.Backend, error) {
 // load reads the model's folder and starts the engine, which works until ctx ends.
 func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Model, error) {
 	start := time.Now()
-	tower, err := model.ReadTower(l.flags.model)
+	tower, err := model.ReadTower(l.folder)
 	if err != nil {
 		return nil, err
 	}
-	f, err := readFolder(l.flags.model, tower)
+	f, err := readFolder(l.folder, tower)
 	if err != nil {
 		return nil, err
 	}
-	network, err := model.Load(l.flags.model, device)
+	network, err := model.Load(l.folder, device)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +83,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	shape := e.Shape()
 	m.Engine = server.Drive(e)
 	m.Pool = server.Pool{Pages: shape.Pages, PageTokens: shape.PageTokens, Bytes: shape.Bytes(shape.Pages)}
-	l.log.Info("model loaded", "folder", l.flags.model, "architecture", config.Architecture, "layers", config.Layers, "maxModelLen", m.MaxModelLen,
+	l.log.Info("model loaded", "folder", l.folder, "architecture", config.Architecture, "layers", config.Layers, "maxModelLen", m.MaxModelLen,
 		"visualTokens", m.VisualTokens, "backend", device.Name(), "jpegDecoder", image.JPEGDecoder(), "took", time.Since(start).Round(time.Millisecond).String())
 	return m, nil
 }
@@ -141,7 +156,7 @@ func (l *loader) startEngine(ctx context.Context, device backend.Backend, networ
 // planCache never takes more than --max-running requests of the greatest length fill with all that they have in whole pages, and
 // one more whole prompt where a share of the requests is compared with it.
 func (l *loader) planCache(device backend.Backend, c model.Config, maxModelLen int) (cachePlan, error) {
-	weights, err := weightBytes(l.flags.model)
+	weights, err := weightBytes(l.folder)
 	if err != nil {
 		return cachePlan{}, err
 	}

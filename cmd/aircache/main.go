@@ -19,7 +19,7 @@ var version = untagged
 func main() {
 	if err := root().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "aircache: "+err.Error())
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
@@ -31,7 +31,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetFlagErrorFunc(explainFlag)
-	cmd.AddCommand(serveCommand(), generateCommand(), evalCommand(), lensCommand(), benchCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), generateCommand(), pullCommand(), evalCommand(), lensCommand(), benchCommand(), versionCommand())
 	return cmd
 }
 

@@ -4,16 +4,18 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/hub"
 	"aircache.dev/aircache/runtime/server"
 )
 
@@ -40,7 +42,9 @@ alike, so theirs is the retention itself; Full scores nothing and has none.
 
 Where a request leaves temperature, top_p, top_k or max_tokens out, the model's
 generation_config.json decides (do_sample false is greedy); without that file
-OpenAI's defaults do (temperature 1, top_p 1, what is left of the context).`,
+OpenAI's defaults do (temperature 1, top_p 1, what is left of the context).
+
+` + sourceHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -59,7 +63,7 @@ OpenAI's defaults do (temperature 1, top_p 1, what is left of the context).`,
 // serve wires the real parts into a process.
 func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os.Signal) error {
 	if f.servedName == "" {
-		f.servedName = filepath.Base(filepath.Clean(f.model))
+		f.servedName = f.base()
 	}
 	keys, err := readKeys(f.apiKeyFile)
 	if err != nil {
@@ -73,9 +77,12 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	log.Info("starting", "version", version, "podUID", f.podUID, "pool", f.pool, "policy", policy, "retentionPermille", f.retention,
 		"floorPermille", f.floor, "ceilingPermille", f.ceiling, "cores", runtime.GOMAXPROCS(0))
 	metrics := server.NewMetrics(f.servedName, time.Now)
-	state := server.NewState("loading the model")
+	state := server.NewState("getting the model")
 	load := &loader{flags: f.modelFlags, recorder: metrics, log: log, lost: make(chan error, 1),
 		bounds: control.Bounds{UID: f.deploymentUID, Pool: f.pool, FloorPermille: f.floor, CeilingPermille: f.ceiling}}
+	progress := &hub.Progress{}
+	metrics.Fetching(progress.Bytes)
+	var fetching sync.Mutex
 	ticker := time.NewTicker(server.TuningFilePeriod)
 	defer ticker.Stop()
 	p := &process{flags: f, log: log, state: state, signals: signals, lost: load.lost, ticks: ticker.C, after: time.After,
@@ -84,6 +91,13 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,
 		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {
+			fetching.Lock()
+			err := load.fetch(ctx, progress, tellFetch(state, log))
+			fetching.Unlock()
+			if err != nil {
+				return nil, err
+			}
+			state.Loading("loading the model")
 			device, err := load.openBackend()
 			if err != nil {
 				return nil, err
@@ -96,5 +110,23 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 			}
 			return m, nil
 		}}
-	return p.run(ctx)
+	ctx, end := context.WithCancel(ctx)
+	err = p.run(ctx)
+	end()
+	fetching.Lock() // a fetch that was cut short lets the next pod in before this process goes
+	return err
+}
+
+// fetchLogPeriod is how often the log says how far a fetch is; probes are told more often.
+const fetchLogPeriod = 15
+
+// tellFetch says how far a fetch is to whoever asks for readiness, and to the log.
+func tellFetch(state *server.State, log *slog.Logger) func(string) {
+	calls := 0
+	return func(how string) {
+		state.Loading("getting the model: " + how)
+		if calls++; calls%fetchLogPeriod == 0 {
+			log.Info("getting the model", "state", how)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/runtime/control"
 )
 
 // podSummary is what the pods of one pool say.
@@ -50,9 +51,10 @@ var pullReasons = []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName
 
 // podProblem is what keeps a pod from serving and does not go away by waiting.
 func podProblem(pod *corev1.Pod, model *v1alpha1.ModelSpec) *finding {
-	if c := podCondition(pod, corev1.PodScheduled); c != nil && model.PVC != nil &&
-		c.Status == corev1.ConditionFalse && strings.Contains(c.Message, fmt.Sprintf("persistentvolumeclaim %q not found", model.PVC.ClaimName)) {
-		return &finding{v1alpha1.ReasonModelNotFound, fmt.Sprintf("pod %s: %s", pod.Name, c.Message)}
+	if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
+		if name := claimOf(model); name != "" && strings.Contains(c.Message, fmt.Sprintf("persistentvolumeclaim %q not found", name)) {
+			return &finding{v1alpha1.ReasonModelNotFound, fmt.Sprintf("pod %s: %s", pod.Name, c.Message)}
+		}
 	}
 	for i := range pod.Status.ContainerStatuses {
 		if found := containerProblem(pod.Name, &pod.Status.ContainerStatuses[i], model); found != nil {
@@ -62,7 +64,21 @@ func podProblem(pod *corev1.Pod, model *v1alpha1.ModelSpec) *finding {
 	return nil
 }
 
+// claimOf is the claim that holds the model or its cache.
+func claimOf(model *v1alpha1.ModelSpec) string {
+	switch {
+	case model.PVC != nil:
+		return model.PVC.ClaimName
+	case model.Cache != nil:
+		return model.Cache.ClaimName
+	}
+	return ""
+}
+
 func containerProblem(pod string, c *corev1.ContainerStatus, model *v1alpha1.ModelSpec) *finding {
+	if found := modelProblem(pod, c); found != nil {
+		return found
+	}
 	if isCrashLooping(c) {
 		return &finding{v1alpha1.ReasonCrashLooping, fmt.Sprintf("pod %s ends again and again (restarts: %d), last with %s", pod, c.RestartCount, lastEnd(c))}
 	}
@@ -80,6 +96,26 @@ func containerProblem(pod string, c *corev1.ContainerStatus, model *v1alpha1.Mod
 		return &finding{v1alpha1.ReasonPodsRejected, fmt.Sprintf("pod %s: %s: %s", pod, waiting.Reason, waiting.Message)}
 	}
 	return nil
+}
+
+// modelReasons name the exit codes with which the runtime says that it is the model.
+var modelReasons = map[int32]string{
+	control.ExitModelNotFound:    v1alpha1.ReasonModelNotFound,
+	control.ExitModelUnavailable: v1alpha1.ReasonModelUnavailable,
+	control.ExitModelTooLarge:    v1alpha1.ReasonModelTooLarge,
+}
+
+// modelProblem is told from the first end on, and goes on being told while the container tries again: the runtime has tried often
+// enough itself.
+func modelProblem(pod string, c *corev1.ContainerStatus) *finding {
+	end := c.State.Terminated
+	if end == nil && !c.Ready {
+		end = c.LastTerminationState.Terminated
+	}
+	if end == nil || modelReasons[end.ExitCode] == "" {
+		return nil
+	}
+	return &finding{modelReasons[end.ExitCode], fmt.Sprintf("pod %s: %s", pod, lastLine(end))}
 }
 
 // pullError says the same during a try and between two: "Back-off pulling image ...: ErrImagePull: cause" becomes "ErrImagePull: cause".
@@ -110,10 +146,15 @@ func lastEnd(c *corev1.ContainerStatus) string {
 		return "an unknown exit code"
 	}
 	text := fmt.Sprintf("exit code %d (%s)", end.ExitCode, end.Reason)
-	if lines := strings.Split(strings.TrimSpace(end.Message), "\n"); lines[len(lines)-1] != "" {
-		text += ": " + lines[len(lines)-1]
+	if last := lastLine(end); last != "" {
+		text += ": " + last
 	}
 	return text
+}
+
+func lastLine(end *corev1.ContainerStateTerminated) string {
+	lines := strings.Split(strings.TrimSpace(end.Message), "\n")
+	return lines[len(lines)-1]
 }
 
 func podCondition(pod *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {

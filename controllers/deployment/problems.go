@@ -24,7 +24,6 @@ type input struct {
 
 // checks run before anything is applied; the first that finds something is reported. While one does, the children stay as they are.
 var checks = []func(input) *finding{
-	modelSourceIsUnsupported,
 	placementIsUnsupported,
 	autoscalingIsUnsupported,
 	gpuClassIsMissing,
@@ -39,17 +38,6 @@ func firstProblem(in input) *finding {
 		if found := check(in); found != nil {
 			return found
 		}
-	}
-	return nil
-}
-
-// modelSourceIsUnsupported: an image or a claim needs no loader.
-func modelSourceIsUnsupported(in input) *finding {
-	switch m := in.object.Spec.Model; {
-	case m.HuggingFace != nil:
-		return notYet("model.huggingFace", "use model.image or model.pvc")
-	case m.S3 != nil:
-		return notYet("model.s3", "use model.image or model.pvc")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
 	"aircache.dev/aircache/controllers/testkit"
+	"aircache.dev/aircache/runtime/control"
 )
 
 var _ = Describe("a problem of the spec", func() {
@@ -26,12 +27,6 @@ var _ = Describe("a problem of the spec", func() {
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
 		Expect(s.happened()).To(ContainElement(And(HavePrefix("Warning "+reason), ContainSubstring(words))))
 	},
-		Entry("a model of the hub", func(d *v1alpha1.AirCacheDeployment) {
-			d.Spec.Model = v1alpha1.ModelSpec{HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "a/b", Revision: "a123456789a123456789a123456789a123456789"}}
-		}, v1alpha1.ReasonNotYetSupported, "model.huggingFace"),
-		Entry("a model of a bucket", func(d *v1alpha1.AirCacheDeployment) {
-			d.Spec.Model = v1alpha1.ModelSpec{S3: &v1alpha1.S3Source{Bucket: "models", Prefix: "x"}}
-		}, v1alpha1.ReasonNotYetSupported, "model.s3"),
 		Entry("strategy Any", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Placement.Strategy = "Any" }, v1alpha1.ReasonNotYetSupported, "placement.strategy Any"),
 		Entry("managed replicas", func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Autoscaling = &v1alpha1.AutoscalingSpec{Mode: "Managed", MinReplicas: ptr.To(int32(1)), MaxReplicas: ptr.To(int32(2))}
@@ -103,6 +98,14 @@ var _ = Describe("a problem of the spec", func() {
 })
 
 var _ = Describe("a problem of the pods", func() {
+	// ended is a container that ended with one of the runtime's own codes, and is tried again right now.
+	ended := func(code int32, last string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "runtime", RestartCount: 1,
+				State:                corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error", Message: "{}\n" + last + "\n"}}}}
+		}
+	}
 	waiting := func(reason, message string) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
 			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "runtime", RestartCount: 4, State: corev1.ContainerState{
@@ -126,6 +129,9 @@ var _ = Describe("a problem of the pods", func() {
 		Entry("the runtime's image", waiting("ImagePullBackOff", "no such host"), v1alpha1.ReasonImagePullFailed, "ImagePullBackOff: no such host"),
 		Entry("the model's image", waiting("ErrImagePull", testkit.ModelDigest+": not found"), v1alpha1.ReasonModelNotFound, "not found"),
 		Entry("a pod that ends again and again", waiting("CrashLoopBackOff", "back-off"), v1alpha1.ReasonCrashLooping, "ends again and again (restarts: 4), last with exit code 137 (OOMKilled)"),
+		Entry("a repository that wants a token", ended(control.ExitModelNotFound, "aircache: getting model hf://a/b: 401"), v1alpha1.ReasonModelNotFound, "pod docs-cpu-x: aircache: getting model hf://a/b: 401"),
+		Entry("a hub that does not answer", ended(control.ExitModelUnavailable, "aircache: getting model hf://a/b: 502"), v1alpha1.ReasonModelUnavailable, "502"),
+		Entry("a model beyond the device", ended(control.ExitModelTooLarge, "aircache: loading: 80 GiB"), v1alpha1.ReasonModelTooLarge, "80 GiB"),
 		Entry("a container that cannot be made", waiting("CreateContainerConfigError", "no user"), v1alpha1.ReasonPodsRejected, "no user"),
 	)
 

@@ -183,6 +183,9 @@ func percentText(permille int32) string {
 }
 
 func modelDigest(m *v1alpha1.ModelSpec) string {
+	if m.HuggingFace != nil {
+		return m.HuggingFace.Revision
+	}
 	if m.Image == nil {
 		return ""
 	}

@@ -17,25 +17,23 @@ const mebi = 1 << 20
 // pod without its tuning file errs on the side of quality.
 func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 	spec, bounds := &d.Spec, PoolBounds(&d.Spec, pool)
-	list := []string{
-		"serve",
-		"--model=" + modelPath,
-		"--served-name=" + cmp.Or(spec.Model.ServedName, d.Name),
+	list := append(append([]string{"serve"}, modelArgs(&spec.Model)...),
+		"--served-name="+cmp.Or(spec.Model.ServedName, d.Name),
 		fmt.Sprintf("--addr=:%d", HTTPPort),
 		fmt.Sprintf("--control-addr=:%d", ControlPort),
-		"--policy=" + policy(&spec.Cache),
+		"--policy="+policy(&spec.Cache),
 		fmt.Sprintf("--retention-permille=%d", bounds.CeilingPermille),
 		fmt.Sprintf("--retention-floor-permille=%d", bounds.FloorPermille),
 		fmt.Sprintf("--retention-ceiling-permille=%d", bounds.CeilingPermille),
-		"--tuning-file=" + tuningPath + "/" + TuningKey(pool.Type.Name),
+		"--tuning-file="+tuningPath+"/"+TuningKey(pool.Type.Name),
 		fmt.Sprintf("--max-images=%d", spec.Model.MaxImagesPerRequest),
 		fmt.Sprintf("--shadow-sample-permille=%d", shadowPermille(spec)),
 		fmt.Sprintf("--drain-seconds=%d", drainSeconds(spec)),
-		"--deployment-uid=" + string(d.UID),
-		"--pool=" + pool.Type.Name,
+		"--deployment-uid="+string(d.UID),
+		"--pool="+pool.Type.Name,
 		"--pod-uid=$(POD_UID)",
-		"--backend=" + backend(pool),
-	}
+		"--backend="+backend(pool),
+	)
 	if n := kvCacheBytes(spec, pool); n > 0 {
 		list = append(list, fmt.Sprintf("--kv-cache-bytes=%d", n))
 	}

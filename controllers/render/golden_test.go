@@ -57,6 +57,16 @@ func TestGolden(t *testing.T) {
 			}
 			d.Spec.Rollout.Strategy = "InPlace"
 		}},
+		{file: "cpu-hugging-face", edit: func(d *v1alpha1.AirCacheDeployment) {
+			d.Spec.Model = v1alpha1.ModelSpec{
+				HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567", Endpoint: "http://10.96.0.20:8080",
+					TokenSecretRef: &v1alpha1.SecretKeyReference{Name: "hub", Key: "token"}},
+				Cache: &v1alpha1.ModelCache{ClaimName: "models"},
+			}
+		}},
+		{file: "cpu-s3", edit: func(d *v1alpha1.AirCacheDeployment) {
+			d.Spec.Model = v1alpha1.ModelSpec{S3: &v1alpha1.S3Source{Bucket: "models", Prefix: "reader/", Endpoint: "http://10.96.0.30:9000", Region: "eu-west-1", CredentialsSecretName: "store"}}
+		}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			d := testkit.Deployment("vision", "docs", testkit.WithUID(uid), c.edit)

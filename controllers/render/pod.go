@@ -35,15 +35,12 @@ func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string)
 			AutomountServiceAccountToken:  ptr.To(false),
 			EnableServiceLinks:            ptr.To(false),
 			TerminationGracePeriodSeconds: ptr.To(int64(drainSeconds(spec) + graceMargin)),
-			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(user)), RunAsGroup: ptr.To(int64(user)),
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
-			NodeSelector:              nodeSelector(pool),
-			Tolerations:               tolerations(pool),
-			TopologySpreadConstraints: spread(d.Name, pool),
-			Containers:                []corev1.Container{container(d, pool, defaultImage)},
-			Volumes:                   volumes(d),
+			SecurityContext:               securityContext(&spec.Model),
+			NodeSelector:                  nodeSelector(pool),
+			Tolerations:                   tolerations(pool),
+			TopologySpreadConstraints:     spread(d.Name, pool),
+			Containers:                    []corev1.Container{container(d, pool, defaultImage)},
+			Volumes:                       volumes(d),
 		},
 	}
 	for _, s := range spec.Runtime.ImagePullSecrets {
@@ -61,9 +58,9 @@ func container(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string) c
 		Image:           cmp.Or(d.Spec.Runtime.Image, defaultImage),
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Args:            args(d, pool),
-		Env: []corev1.EnvVar{{Name: "POD_UID", ValueFrom: &corev1.EnvVarSource{
+		Env: append([]corev1.EnvVar{{Name: "POD_UID", ValueFrom: &corev1.EnvVarSource{
 			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.uid"},
-		}}},
+		}}}, sourceEnv(&d.Spec.Model)...),
 		Ports: []corev1.ContainerPort{
 			{Name: "http", ContainerPort: HTTPPort, Protocol: corev1.ProtocolTCP},
 			{Name: "control", ContainerPort: ControlPort, Protocol: corev1.ProtocolTCP},

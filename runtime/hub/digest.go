@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -54,7 +55,7 @@ func (e *errDigest) Error() string {
 }
 
 // verify reads a file back from the disk: what is checked is what will be loaded.
-func (f file) verify(path string) error {
+func (f file) verify(ctx context.Context, path string) error {
 	h := f.digest.hash(f.size)
 	if h == nil {
 		return nil
@@ -64,13 +65,26 @@ func (f file) verify(path string) error {
 		return fmt.Errorf("checking %s: %w", f.name, err)
 	}
 	defer in.Close()
-	if _, err := io.CopyBuffer(h, in, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(h, reading{ctx, in}, make([]byte, 1<<20)); err != nil {
 		return fmt.Errorf("checking %s: %w", f.name, err)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != f.digest.Value {
 		return &errDigest{f.name, f.digest.Kind, f.digest.Value, got}
 	}
 	return nil
+}
+
+// reading ends with its context: a large file takes many seconds.
+type reading struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reading) Read(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(b)
 }
 
 // fromBase64 is a digest as S3 writes it; "" where it is none of that many bytes.

@@ -323,6 +323,24 @@ func TestAPublishedFolderThatLostAFileIsMended(t *testing.T) {
 	}
 }
 
+func TestVerifyReadsWhatIsThere(t *testing.T) {
+	w := newWorld(t)
+	m := w.mustPull(model)
+	if err := Verify(t.Context(), m.Dir); err != nil {
+		t.Error(err)
+	}
+	damaged := filepath.Join(m.Dir, "model-2.safetensors")
+	if err := os.WriteFile(damaged, make([]byte, 2500), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(t.Context(), m.Dir); err == nil || !strings.Contains(err.Error(), "model-2.safetensors has the wrong content") {
+		t.Error(err)
+	}
+	if err := Verify(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "not fetched here") {
+		t.Error(err)
+	}
+}
+
 func TestACancelledFetchFreesItsLease(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(context.Background())

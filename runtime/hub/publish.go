@@ -67,26 +67,16 @@ func (c *cache) setBrokenAside(revision, partial string) error {
 }
 
 // errUnpublished: no folder was ever published, as against one that lost a file.
-var errUnpublished = errors.New("it was never fetched")
+var errUnpublished = errors.New("it was not fetched here")
 
 // published gives a whole model, if it is there with all its files in their sizes.
 func (c *cache) published(revision string) (Model, error) {
 	m := Model{Dir: filepath.Join(c.dir, revision), Revision: revision}
-	text, err := os.ReadFile(filepath.Join(m.Dir, manifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Model{}, errUnpublished
-	}
-	var held manifest
-	if err == nil {
-		err = json.Unmarshal(text, &held)
-	}
+	held, err := readManifest(m.Dir)
 	if err != nil {
-		return Model{}, fmt.Errorf("reading %s: %w", filepath.Join(m.Dir, manifestFile), err)
+		return Model{}, err
 	}
 	for _, f := range held.Files {
-		if err := checkName(f.Name); err != nil {
-			return Model{}, err
-		}
 		info, err := os.Stat(filepath.Join(m.Dir, filepath.FromSlash(f.Name)))
 		if err != nil {
 			return Model{}, err
@@ -97,6 +87,39 @@ func (c *cache) published(revision string) (Model, error) {
 		m.Bytes += f.Size
 	}
 	return m, nil
+}
+
+func readManifest(dir string) (held manifest, err error) {
+	path := filepath.Join(dir, manifestFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return held, errUnpublished
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &held)
+	}
+	for _, f := range held.Files {
+		err = errors.Join(err, checkName(f.Name))
+	}
+	if err != nil {
+		return held, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return held, nil
+}
+
+// Verify reads all files of a fetched model and holds them against the digests that their source announced.
+func Verify(ctx context.Context, dir string) error {
+	held, err := readManifest(dir)
+	if err != nil {
+		return fmt.Errorf("verifying %s: %w", dir, err)
+	}
+	for _, f := range held.Files {
+		one := file{name: f.Name, size: f.Size, digest: f.Digest}
+		if err := one.verify(ctx, filepath.Join(dir, filepath.FromSlash(f.Name))); err != nil {
+			return fmt.Errorf("verifying %s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 func writeSynced(path string, content []byte) error {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,12 +108,12 @@ func (t *target) fetched(number int) (complete bool, err error) {
 }
 
 // finish makes the bytes last, and checks that they are what the source announced. A file with the wrong content is forgotten.
-func (t *target) finish() error {
+func (t *target) finish(ctx context.Context) error {
 	err := t.out.Sync()
 	if err := errors.Join(err, t.out.Close()); err != nil {
 		return explainDisk(t.name, err)
 	}
-	err = t.verify(t.path)
+	err = t.verify(ctx, t.path)
 	var wrong *errDigest
 	if errors.As(err, &wrong) {
 		return errors.Join(err, os.Remove(t.journal), os.Remove(t.path))

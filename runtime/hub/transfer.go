@@ -76,9 +76,11 @@ type mistaken struct {
 
 // work lets the workers loose on the segments, and checks each file as soon as it is complete.
 func (t *transfer) work(ctx context.Context, targets []*target, segments []segment) ([]mistaken, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(t.options.Workers)
 	wrongs := make(chan mistaken, len(targets))
 	finish := func(one *target) error {
-		err := one.finish()
+		err := one.finish(ctx)
 		var bad *errDigest
 		if errors.As(err, &bad) {
 			wrongs <- mistaken{one, err}
@@ -86,8 +88,6 @@ func (t *transfer) work(ctx context.Context, targets []*target, segments []segme
 		}
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(t.options.Workers)
 	for _, one := range targets {
 		if one.missing == 0 { // empty, or all there from an earlier process
 			group.Go(func() error { return finish(one) })

@@ -85,6 +85,13 @@ func (m *Metrics) Describe(version, backend, blas, product string) {
 	own.gauges("aircache_gpu_info", "1, with the accelerator's product name as a label.", "product").WithLabelValues(product).Set(1)
 }
 
+// Fetching publishes how many bytes of the model's files are here, and how many there will be; both 0 for a folder that was there.
+func (m *Metrics) Fetching(progress func() (done, total int64)) {
+	own := maker{m.registry, nil}
+	own.gauge("aircache_model_fetched_bytes", "Bytes of the model's files that were fetched or found in the cache.", func() float64 { done, _ := progress(); return float64(done) })
+	own.gauge("aircache_model_fetch_total_bytes", "Bytes of the model's files in all.", func() float64 { _, total := progress(); return float64(total) })
+}
+
 // maker registers metrics that share constant labels.
 type maker struct {
 	registry *prometheus.Registry
@@ -101,6 +108,10 @@ func (k maker) counters(name, help string, labels ...string) *prometheus.Counter
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: k.labels}, labels)
 	k.registry.MustRegister(c)
 	return c
+}
+
+func (k maker) gauge(name, help string, value func() float64) {
+	k.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: k.labels}, value))
 }
 
 func (k maker) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
