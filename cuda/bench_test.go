@@ -241,7 +241,8 @@ func (s *stack) decode(b *testing.B, sequences, length int) {
 	fmt.Printf("decode   %2d x %5d rows  %7.3f ms  floor %6.3f  %4.0f %%\n", sequences, length, ms, s.floor(sequences, length), 100*s.floor(sequences, length)/ms)
 }
 
-// compress times a prompt's compression at a tenth, from its call to its result.
+// compress times a prompt's compression at a tenth, from its call to its result, with windows of up to 8 and 64 rows, without and with what
+// prefill has saved.
 func (s *stack) compress(b *testing.B, visual int) {
 	const before, observed, permille = 14, 64, 100
 	p := compress.Prompt{Rows: before + visual + observed, Visual: ascending(before + visual)[before:], Observe: ascending(before + visual + observed)[before+visual:]}
@@ -252,25 +253,60 @@ func (s *stack) compress(b *testing.B, visual int) {
 		c.Pages = append(c.Pages, kv.Pages...)
 	}
 	c.Pages = c.Pages[:backend.LeastPages(s.layers, before+observed, quota.Total(s.layers))]
-	for _, kv := range source[0].KV.Layers {
+	last := source[0]
+	last.Rows, last.Tokens, last.KV.Layers = observed, nil, slices.Clone(last.KV.Layers)
+	for layer := range last.KV.Layers {
+		last.KV.Layers[layer].Len = before + visual
+	}
+	batch, qkv := must(s.b.Stage([]backend.Sequence{last})), s.qkv.Top(observed)
+	var known []backend.Tensor
+	for layer, kv := range source[0].KV.Layers {
 		c.Sources = append(c.Sources, kv)
-		q := must(s.b.Alloc(observed, s.heads.Query*s.heads.Dim, backend.Working))
-		s.b.Write(q, randoms(observed*s.heads.Query*s.heads.Dim))
-		c.Queries = append(c.Queries, q)
+		q, sums := must(s.b.Alloc(observed, s.heads.Query*s.heads.Dim, backend.Working)), must(s.b.Alloc(observed, s.heads.Query, backend.Exact))
+		s.b.Write(qkv, randoms(observed*s.heads.Width()))
+		s.b.Attend(s.mixed.Top(observed), sums, qkv, layer, batch, s.heads)
+		s.b.Gather(q, qkv, ascending(observed))
+		c.Queries, known = append(c.Queries, q), append(known, sums)
 	}
 	if err := s.b.Sync(); err != nil {
 		b.Fatal(err)
 	}
-	var took []time.Duration
-	for range 5 {
-		start := time.Now()
-		if _, err := must(s.b.Compress(c)).Result(); err != nil {
-			b.Fatal(err)
+	for _, window := range []int{8, 64} {
+		for _, sums := range [][]backend.Tensor{nil, known} {
+			c.Options.EliteMax, c.Sums = window, sums
+			var took []time.Duration
+			elite := 0
+			for range 9 {
+				start := time.Now()
+				result, err := must(s.b.Compress(c)).Result()
+				if err != nil {
+					b.Fatal(err)
+				}
+				took, elite = append(took, time.Since(start)), result.Elite[0]
+			}
+			slices.Sort(took)
+			fmt.Printf("compress %5d visual rows, %2d rows look, sums %-5v %6.3f ms\n", visual, elite, sums != nil, float64(took[4].Microseconds())/1e3)
 		}
-		took = append(took, time.Since(start))
 	}
-	slices.Sort(took)
-	fmt.Printf("compress %5d visual rows %6.3f ms\n", visual, float64(took[1].Microseconds())/1e3)
+}
+
+// BenchmarkCompress is that alone, without 15 GB of weights.
+func BenchmarkCompress(b *testing.B) {
+	path := os.Getenv(libraryVariable)
+	if path == "" {
+		b.Skip("set " + libraryVariable + " to the GPU's library: this is for a device")
+	}
+	shape := qwen2
+	shape.hidden, shape.inner, shape.vocab = 64, 64, 64
+	device := backend.Check(must(Open(Options{Library: path})))
+	defer device.Close()
+	visual := 8192
+	if n, err := strconv.Atoi(os.Getenv("AIRCACHE_BENCH_VISUAL")); err == nil {
+		visual = n
+	}
+	s := newStack(device, shape, min(visual, 1024), 1)
+	device.Write(s.qkv, randoms(s.qkv.Rows*s.heads.Width()))
+	s.compress(b, visual)
 }
 
 func (s *stack) prefill(b *testing.B, rows int) {

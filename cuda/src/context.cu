@@ -135,6 +135,8 @@ static cudaError_t keep_freed(int device) {
 static int32_t open_context(aircache_context* c, aircache_open_params* p) {
   AIRCACHE_TRY(find_device(c, p));
   AIRCACHE_TRY(check(c, cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking), "creating a stream"));
+  AIRCACHE_TRY(check(c, cudaStreamCreateWithFlags(&c->beside, cudaStreamNonBlocking), "creating a stream"));
+  for (cudaEvent_t* e : {&c->forked, &c->joined}) AIRCACHE_TRY(check(c, cudaEventCreateWithFlags(e, cudaEventDisableTiming), "creating an event"));
   AIRCACHE_TRY(check(c, keep_freed(c->device), "setting up the allocator"));
   AIRCACHE_TRY(check(c, cudaMalloc(reinterpret_cast<void**>(&c->last_token), AIRCACHE_SLOTS * sizeof(int)), "allocating the slots"));
   AIRCACHE_TRY(check(c, cudaMemsetAsync(c->last_token, 0, AIRCACHE_SLOTS * sizeof(int), c->stream), "clearing the slots"));

@@ -66,6 +66,8 @@ struct Pool {
 struct aircache_context {
   int device = 0;
   cudaStream_t stream = nullptr;
+  cudaStream_t beside = nullptr;  // for work of one call that needs not wait for the rest of it
+  cudaEvent_t forked = nullptr, joined = nullptr;
   cudaDeviceProp properties = {};
   aircache::Linear linear;
 

@@ -11,6 +11,8 @@ static bool impossible(const Observed& seen) {
   return h.kv == 0 || h.query % h.kv != 0 || h.group() > 8 || seen.rows < 1 || seen.rows > kMostObserved || (h.dim != 64 && h.dim != 128);
 }
 
+constexpr int kMostQueryBytes = 112 << 10;  // of columns: two blocks on an H100's multiprocessor, 448 rows x 128
+
 static float scale_of(const Observed& seen) { return kLog2E / sqrtf(float(seen.heads.dim)); }
 
 cudaError_t run_relevance(RelevanceParams p, cudaStream_t stream) {
@@ -28,7 +30,7 @@ cudaError_t run_mass(MassParams p, cudaStream_t stream) {
   if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
   p.scale = scale_of(p.seen);
   const bool wide = p.seen.heads.dim == 128;
-  const size_t shared = (wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes) + size_t(p.window.most) * p.seen.heads.group() * sizeof(float2);
+  const size_t shared = 2 * (wide ? MassTile<128>::kBytes : MassTile<64>::kBytes);
   return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
 }
 
@@ -40,9 +42,17 @@ cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
   if (impossible(p.seen)) return cudaErrorInvalidValue;
   if (p.columns.count == 0) return cudaSuccess;
   p.scale = scale_of(p.seen);
-  const bool wide = p.seen.heads.dim == 128;
-  const dim3 grid((p.columns.count + kScoreKeys - 1) / kScoreKeys, p.seen.heads.kv, p.seen.layers);
-  return launch(wide ? columns<128> : columns<64>, grid, dim3(kScoreThreads), wide ? KeyTile<128>::kBytes : KeyTile<64>::kBytes, stream, p);
+  int shared = 0;
+  if (const cudaError_t e = shared_memory_of_a_block(&shared); e != cudaSuccess) return e;
+  const int row_bytes = p.seen.heads.dim * int(sizeof(bf16)), rows = bias_stride(p.window.most * p.seen.heads.group());
+  p.chunk = min(rows, min(kMostQueryBytes, shared) / row_bytes / 16 * 16);
+  p.sharing = 1;
+  while (p.sharing < kScoreWarps && p.columns.count * p.sharing * 2 <= kRoundKeys) p.sharing *= 2;
+  const int keys = kColumnRounds * kRoundKeys / p.sharing;
+  const dim3 grid((p.columns.count + keys - 1) / keys, p.seen.heads.kv, p.seen.layers);
+  const size_t bytes = max(p.chunk * row_bytes, kRoundKeys * int(sizeof(float)));
+  const auto by_past = [&](auto* visible, auto* past) { return launch(p.columns.past ? past : visible, grid, dim3(kScoreThreads), bytes, stream, p); };
+  return p.seen.heads.dim == 128 ? by_past(columns<128, false>, columns<128, true>) : by_past(columns<64, false>, columns<64, true>);
 }
 
 cudaError_t run_received(const ReceivedParams& p, cudaStream_t stream) {

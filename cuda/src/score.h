@@ -48,41 +48,53 @@ struct EliteParams {
   double alpha;
 };
 
-// MassParams: for every row of the window and head, the softmax's maximum and sum over the columns, and, with_window, over the
-// window's own rows up to the asking one.
+enum OfWindow { kColumnsAlone, kAlsoWindow, kNotWindow };
+
+// MassParams: for every row of the window and head, the softmax's maximum (in base 2) and sum over the columns; also over the window's own
+// rows up to the asking one, or over no column that is one of these.
 struct MassParams {
   Observed seen;
   Window window;
   Columns columns;
-  bool with_window;
+  OfWindow of_window;
   float2* part;  // [layers, kv, window.most * group, splits]
   int splits;    // blocks that share the columns
   float scale;   // set by the launcher
+  const int* only_count = nullptr;  // [layers, kv] how many rows of only are to be added up; no other part is written
+  const int* only = nullptr;        // [layers, kv, window.most * group] rows times heads of a window, or null: all
 };
 
-// FactorParams: what a row's exponentials count: weight / (heads * sum). Without weights a row counts 1/count. Where the prompt's
-// attention saved the logarithms of its rows' sums, these are taken: softmax over all that the row sees, and no mass before.
+// bias_stride is how far apart the windows of two KV heads lie in FactorParams.bias: rows come by 16.
+__host__ __device__ constexpr int bias_stride(int rows) { return (rows + 15) / 16 * 16; }
+
+// FactorParams: what a row's exponentials count, weight / (heads * sum), as what is added to a score in base 2. Without weights a row
+// counts 1/count. Where the prompt's attention saved the logarithms of its rows' sums, these are taken: softmax over all that the row
+// sees, and no mass before; or, with others, over all but these.
 struct FactorParams {
-  const float2* part;  // of MassParams, or null
+  const float2* part;           // of MassParams, or null
   const float* const* log_sum;  // [layers] of [rows, query]: natural logarithms, or null
   Window window;
   const float* weight;  // [layers, rows], of observed rows, or null
-  float2* factor;       // [layers, kv, window.most * group]: maximum, factor
+  float* bias;          // [layers, kv, bias_stride(window.most * group)]
   int splits, rows, layers;
   bool plain;  // every row counts 1/heads
   Heads heads;
-  bool of_all = false;            // part is of all observed rows, not of the window's
-  const float2* extra = nullptr;  // one more part of every row of the window, or null
+  bool of_all = false;             // part is of all observed rows, not of the window's
+  const float2* extra = nullptr;   // one more part of every row of the window, or null
+  const float2* others = nullptr;  // of MassParams with one split: what the softmax with log_sum goes without
+  int *listed = nullptr, *list = nullptr;  // with others, out, as MassParams.only: rows of whose sum too little is left; no bias is written
+  const int *only_count = nullptr, *only = nullptr;  // only these get a bias
 };
 
-// ColumnParams: sum[l, h, c] = sum over the window's rows and the group's heads of factor * e^(score - maximum).
+// ColumnParams: sum[l, h, c] = sum over the window's rows and the group's heads of 2^(score + bias).
 struct ColumnParams {
   Observed seen;
   Window window;
   Columns columns;
-  const float2* factor;
+  const float* bias;
   float* sum;   // [layers, kv, columns.count]
-  float scale;  // set by the launcher
+  float scale;  // this and the next are set by the launcher
+  int chunk, sharing;  // queries in shared memory at a time; warps that share 32 keys
 };
 
 // ReceivedParams: what each row of the window counts: the mean attention that it gets from itself and the rows after it,

@@ -28,7 +28,8 @@ struct Room {
 struct ScoreRoom {
   int *pages, *table, *row, *elite, *elites, *visual;
   float *weight, *part, *sum;
-  float2 *mass, *factor;
+  float2* mass;
+  float* bias;
   const bf16** query;
 
   void place(Room& room, const aircache_score_params* p) {
@@ -37,7 +38,7 @@ struct ScoreRoom {
     pages = room.take<int>(p->pages), table = room.take<int>(1), row = room.take<int>(most), elite = room.take<int>(most), elites = room.take<int>(1);
     visual = room.take<int>(p->visuals), weight = room.take<float>(most);
     part = room.take<float>(std::max(kv, size_t(p->heads.query)) * most), sum = room.take<float>(kv * columns);
-    mass = room.take<float2>(kv * most * group * kSplits), factor = room.take<float2>(kv * most * group);
+    mass = room.take<float2>(kv * most * group * kSplits), bias = room.take<float>(kv * bias_stride(int(most * group)));
     query = room.take<const bf16*>(1);
   }
 };
@@ -77,14 +78,14 @@ static int32_t begin(aircache_context* c, const aircache_score_params* p, ScoreR
 }
 
 // weigh runs mass, factors and columns, and brings [kv, columns] sums to the host. weight is [queries] on the host, or null.
-static int32_t weigh(aircache_context* c, const ScoreRoom& w, const Observed& seen, const Window& window, const Columns& columns, bool with_window, const float* weight,
+static int32_t weigh(aircache_context* c, const ScoreRoom& w, const Observed& seen, const Window& window, const Columns& columns, OfWindow of_window, const float* weight,
                      std::vector<float>& sums) {
   const Heads h = seen.heads;
   if (weight) AIRCACHE_TRY(send(c, w.weight, weight, size_t(seen.rows)));
-  AIRCACHE_TRY(check(c, run_mass({seen, window, columns, with_window, w.mass, kSplits, 0}, c->stream), "adding up a softmax"));
-  const FactorParams factors{w.mass, nullptr, window, weight ? w.weight : nullptr, w.factor, kSplits, seen.rows, 1, false, h};
+  AIRCACHE_TRY(check(c, run_mass({seen, window, columns, of_window, w.mass, kSplits}, c->stream), "adding up a softmax"));
+  const FactorParams factors{w.mass, nullptr, window, weight ? w.weight : nullptr, w.bias, kSplits, seen.rows, 1, false, h};
   AIRCACHE_TRY(check(c, run_factors(factors, c->stream), "weighing rows"));
-  AIRCACHE_TRY(check(c, run_columns({seen, window, columns, w.factor, w.sum, 0}, c->stream), "adding up columns"));
+  AIRCACHE_TRY(check(c, run_columns({seen, window, columns, w.bias, w.sum}, c->stream), "adding up columns"));
   sums.resize(size_t(h.kv) * columns.count);
   return fetch(c, sums, w.sum);
 }
@@ -127,7 +128,7 @@ int32_t aircache_importance(aircache_score_params* p) {
     for (int i = 0; i < p->elites; i++) counts[size_t(p->elite[i])] = p->weight[i];
   }
   const Window window{w.elites, w.elite, p->elites};
-  AIRCACHE_TRY(weigh(c, w, seen, window, {w.visual, p->visuals, false}, true, p->weight ? counts.data() : nullptr, sums));
+  AIRCACHE_TRY(weigh(c, w, seen, window, {w.visual, p->visuals, false}, kAlsoWindow, p->weight ? counts.data() : nullptr, sums));
   if (!p->by_head) {
     add_heads(p->result, sums, seen.heads.kv, p->visuals);
     return AIRCACHE_OK;
@@ -142,7 +143,7 @@ int32_t aircache_columns(aircache_score_params* p) {
   Observed seen;
   AIRCACHE_TRY(begin(c, p, &w, &seen));
   std::vector<float> sums;
-  AIRCACHE_TRY(weigh(c, w, seen, {nullptr, nullptr, p->queries}, {nullptr, p->cached, true}, false, p->weight, sums));
+  AIRCACHE_TRY(weigh(c, w, seen, {nullptr, nullptr, p->queries}, {nullptr, p->cached, true}, kColumnsAlone, p->weight, sums));
   add_heads(p->result, sums, seen.heads.kv, p->cached);
   return AIRCACHE_OK;
 }

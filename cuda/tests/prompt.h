@@ -17,10 +17,15 @@ struct TestPrompt {
   std::unique_ptr<Buffer<const bf16*>> queries;
   std::unique_ptr<Buffer<int>> row, visual_rows;
 
-  TestPrompt(Heads h, int layers, int before, int picture, int observed, Random& random) : layers(layers), rows(before + picture + observed) {
+  // sink makes the first row one to which a part of the heads pays nearly everything: its key is so many times as long.
+  TestPrompt(Heads h, int layers, int before, int picture, int observed, Random& random, float sink = 0) : layers(layers), rows(before + picture + observed) {
     const StepShape shape{h, layers, {1}, std::vector<std::vector<int>>(layers, {rows - 1})};
     step.reset(new TestStep(shape, random));
-    const std::vector<bf16> values = cached_values(shape, *step, random, 1);
+    std::vector<bf16> values = cached_values(shape, *step, random, 1);
+    for (int l = 0; l < layers && sink > 0; l++)
+      for (int head = 0; head < h.kv; head++)
+        for (int i = 0; i < h.dim; i++)
+          values[(size_t(step->host.pages[step->host.table[l]]) * 2 * h.kv + head) * kPageTokens * h.dim + i] = __float2bfloat16(random.normal(sink));
     pool.reset(new Buffer<bf16>(values));
     host.cache = {h, widen(values)};
     host.pages = step->host.pages;

@@ -19,20 +19,36 @@ struct Run {
   const float* weight;
   bool plain;
   Columns keys, ask;
-  bool with_window;
+  OfWindow of_window;
   int splits;
   const float* const* log_sum = nullptr;
+  Columns others = {};            // with log_sum: what the softmax goes without
+  mutable int left_to_mass = 0;  // rows times heads whose sum was no difference
 
   // sums runs mass (or takes what is known of it), factors and columns.
   std::vector<float> sums() const {
     const Observed seen = prompt.device();
     const Heads h = seen.heads;
     const size_t rows = size_t(prompt.layers) * h.kv * window.most * h.group();
-    Buffer<float2> part(rows * splits), factor(rows);
-    Buffer<float> sum(size_t(prompt.layers) * h.kv * ask.count);
-    if (!log_sum) REQUIRE(run_mass({seen, window, keys, with_window, part.data, splits, 0}, nullptr));
-    REQUIRE(run_factors({part.data, log_sum, window, weight, factor.data, splits, seen.rows, seen.layers, plain, h}, nullptr));
-    REQUIRE(run_columns({seen, window, ask, factor.data, sum.data, 0}, nullptr));
+    const size_t groups = size_t(prompt.layers) * h.kv;
+    Buffer<float2> part(rows * splits), rest(rows);
+    Buffer<float> bias(groups * bias_stride(window.most * h.group())), sum(groups * ask.count);
+    Buffer<int> listed(groups), list(rows);
+    FactorParams factors{part.data, log_sum, window, weight, bias.data, splits, seen.rows, seen.layers, plain, h};
+    if (log_sum && others.count) {
+      REQUIRE(run_mass({seen, window, others, kNotWindow, rest.data, 1}, nullptr));
+      factors.others = rest.data, factors.listed = listed.data, factors.list = list.data;
+      REQUIRE(run_factors(factors, nullptr));
+      REQUIRE(run_mass({seen, window, keys, of_window, part.data, splits, 0, listed.data, list.data}, nullptr));
+      finish();
+      for (int n : listed.read()) left_to_mass += n;
+      factors = {part.data, nullptr, window, weight, bias.data, splits, seen.rows, seen.layers, plain, h};
+      factors.only_count = listed.data, factors.only = list.data;
+    } else if (!log_sum) {
+      REQUIRE(run_mass({seen, window, keys, of_window, part.data, splits}, nullptr));
+    }
+    REQUIRE(run_factors(factors, nullptr));
+    REQUIRE(run_columns({seen, window, ask, bias.data, sum.data}, nullptr));
     finish();
     return sum.read();
   }
@@ -50,7 +66,7 @@ static void check_window(Verdict& verdict, TestPrompt& prompt, const std::string
   verdict.same(name + " fault", fault.read(), std::vector<int>(prompt.layers));
 
   const Columns columns{prompt.visual_rows->data, int(prompt.visual.size()), false};
-  const std::vector<float> sums = Run{prompt, {count.data, list.data, most}, nullptr, false, columns, columns, true, splits}.sums();
+  const std::vector<float> sums = Run{prompt, {count.data, list.data, most}, nullptr, false, columns, columns, kAlsoWindow, splits}.sums();
   const std::vector<float> got = relevance.read();
   const std::vector<int> counts = count.read(), lists = list.read();
   for (int l = 0; l < prompt.layers; l++) {
@@ -77,7 +93,7 @@ static std::vector<std::vector<float>> log_sums(TestPrompt& prompt) {
 }
 
 // check_soft is a window whose rows count what they receive: columns of the text, weights from them, columns of the picture.
-static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& name, bool saved) {
+static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& name, bool saved, float loud = 0) {
   const Observed seen = prompt.device();
   const Heads h = seen.heads;
   std::vector<std::unique_ptr<Buffer<float>>> sums_of_layers;
@@ -89,7 +105,7 @@ static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& 
   Buffer<const float*> log_sum(pointers);
   const Window everyone{nullptr, nullptr, seen.rows};
   const Columns all{nullptr, prompt.rows, true}, text{prompt.row->data, seen.rows, true}, picture{prompt.visual_rows->data, int(prompt.visual.size()), false};
-  const std::vector<float> text_sums = Run{prompt, everyone, nullptr, true, all, text, false, 3, saved ? log_sum.data : nullptr}.sums();
+  const std::vector<float> text_sums = Run{prompt, everyone, nullptr, true, all, text, kColumnsAlone, 3, saved ? log_sum.data : nullptr}.sums();
 
   std::vector<int> chosen, rows(seen.rows), keys(prompt.rows);
   for (int i = 0; i < seen.rows; i++) rows[i] = i;
@@ -102,7 +118,14 @@ static void check_soft(Verdict& verdict, TestPrompt& prompt, const std::string& 
   Buffer<float> sums(text_sums), weight(size_t(prompt.layers) * seen.rows);
   REQUIRE(run_received({sums.data, window, weight.data, seen.rows, prompt.layers, h.kv}, nullptr));
   finish();
-  const std::vector<float> weights = weight.read(), scores = Run{prompt, window, weight.data, false, picture, picture, true, 2}.sums();
+  std::vector<int> hidden;
+  for (int i = 0; i < prompt.rows; i++)
+    if (i < prompt.visual.front() || i > prompt.visual.back()) hidden.push_back(i);
+  Buffer<int> hidden_rows(hidden);
+  const Columns others{hidden_rows.data, int(hidden.size()), true};
+  const Run run{prompt, window, weight.data, false, picture, picture, kAlsoWindow, 2, saved ? log_sum.data : nullptr, saved ? others : Columns{}};
+  const std::vector<float> weights = weight.read(), scores = run.sums();
+  if (saved && !!run.left_to_mass != (loud > 0)) verdict.fail(name + ": the sums of " + std::to_string(run.left_to_mass) + " rows and heads were taken for too small");
   for (int l = 0; l < prompt.layers; l++) {
     const std::vector<double> want_text = ref::column_sums(prompt.host, l, {rows, std::vector<double>(seen.rows, 1), keys, prompt.host.row, true, false});
     verdict.near(name + " text", part_of(text_sums, l, h.kv, seen.rows), want_text, 2e-4);
@@ -162,7 +185,10 @@ int main() {
     check_window(verdict, other, name + " one row", .9, 1, 64, 4);
     check_window(verdict, wide, name + " all rows", 0, 1, 64, 3);
     check_soft(verdict, one, name + " soft", false);
+    check_soft(verdict, one, name + " soft saved", true);
     check_soft(verdict, wide, name + " soft wide", true);
+    TestPrompt sink(h, 2, 5, 131, 9, random, 20);
+    check_soft(verdict, sink, name + " soft beside a sink", true, 20);
     check_lengths(verdict, one, name);
   }
   for (int reach : {0, 1, 3})

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -63,18 +64,15 @@ func (b *Bench) compressOn(ctx context.Context, device backend.Compressor, visua
 		}
 	}
 	defer func() {
-		for _, q := range c.Queries {
-			b.Device.Free(q)
+		for _, t := range append(c.Queries, c.Sums...) {
+			b.Device.Free(t)
 		}
 	}()
 	random := b.chance(8)
-	for range layers {
-		q, err := b.Device.Alloc(len(c.Prompt.Observe), b.config.Heads*b.config.HeadDim, backend.Working)
-		if err != nil {
+	for layer := range layers {
+		if err := b.observe(&c, layer, random); err != nil {
 			return err
 		}
-		b.Device.Write(q, normals(random, q.Rows*q.Cols))
-		c.Queries = append(c.Queries, q)
 	}
 	values, err := b.times(ctx, b.Options.Repeat, milliseconds, func() (time.Duration, error) {
 		start := b.Options.Clock()
@@ -89,6 +87,41 @@ func (b *Bench) compressOn(ctx context.Context, device backend.Compressor, visua
 		return err
 	}
 	b.noteCompression(visual, permille, values, "by the device, all layers at once")
+	return nil
+}
+
+// observe adds what prefill saves of a layer: random queries, and the sums of their attention.
+func (b *Bench) observe(c *backend.Compression, layer int, random *rand.Rand) error {
+	h, rows := c.Heads, len(c.Prompt.Observe)
+	shapes := []struct {
+		cols      int
+		precision backend.Precision
+	}{{h.Query * h.Dim, backend.Working}, {h.Query, backend.Exact}, {h.Width(), backend.Working}, {h.Query * h.Dim, backend.Working}}
+	var made []backend.Tensor
+	for _, s := range shapes {
+		t, err := b.Device.Alloc(rows, s.cols, s.precision)
+		if err != nil {
+			return err
+		}
+		made = append(made, t)
+	}
+	queries, sums, qkv, mixed := made[0], made[1], made[2], made[3]
+	c.Queries, c.Sums = append(c.Queries, queries), append(c.Sums, sums)
+	b.Device.Write(qkv, normals(random, qkv.Rows*qkv.Cols))
+	view := backend.KVView{Layers: make([]backend.LayerKV, layer+1)}
+	view.Layers[layer] = backend.LayerKV{Pages: c.Sources[layer].Pages, Len: c.Prompt.Rows - rows}
+	batch, err := b.Device.Stage([]backend.Sequence{{Rows: rows, Slot: backend.NoSlot, KV: view}})
+	if err != nil {
+		return err
+	}
+	b.Device.Attend(mixed, sums, qkv, layer, batch, h)
+	all := make([]int32, rows)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	b.Device.Gather(queries, qkv, all)
+	b.Device.Free(qkv)
+	b.Device.Free(mixed)
 	return nil
 }
 
