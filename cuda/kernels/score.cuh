@@ -65,31 +65,39 @@ __device__ __forceinline__ bf16* chunk_at(bf16* tile, int row, int chunk) {
   return tile + row * kDim + (chunk ^ (row & 7)) * 8;
 }
 
-// MassTile is 128 keys of a head in shared memory: columns first, then, with kAlsoWindow, the window's own rows.
+// MassTile is where 128 keys of a head come to lie in shared memory: columns first, then, with kAlsoWindow, the window's own rows. They are
+// looked up one tile before they are fetched, and that is one tile before they are used.
 template <int kDim>
 struct MassTile {
-  static constexpr size_t kBytes = kMassKeys * (kDim * sizeof(bf16) + sizeof(int));
+  static constexpr int kKeyBytes = kMassKeys * kDim * sizeof(bf16), kLookups = 3;
+  static constexpr size_t kBytes = 2 * kKeyBytes + kLookups * kMassKeys * (sizeof(const bf16*) + sizeof(int));
   bf16* keys;
+  const bf16** source;
   int* row;  // the cache row up to which a row of the window must be to see the key; -1: seen by all, the highest: by none
 
-  __device__ explicit MassTile(unsigned char* shared) : keys(reinterpret_cast<bf16*>(shared)), row(reinterpret_cast<int*>(keys + kMassKeys * kDim)) {}
+  __device__ MassTile(unsigned char* shared, int tile)
+      : keys(reinterpret_cast<bf16*>(shared + tile % 2 * kKeyBytes)),
+        source(reinterpret_cast<const bf16**>(shared + 2 * kKeyBytes) + tile % kLookups * kMassKeys),
+        row(reinterpret_cast<int*>(shared + 2 * kKeyBytes + kLookups * kMassKeys * sizeof(const bf16*)) + tile % kLookups * kMassKeys) {}
 
-  // fetch starts copies; keys beyond the last are zeros that no row sees.
-  __device__ void fetch(const MassParams& p, const WindowRows& window, int first) const {
+  __device__ void look_up(const MassParams& p, const WindowRows& window, int first) const {
+    const int i = threadIdx.x, x = first + i, count = p.columns.count;
+    if (i >= kMassKeys) return;
+    const bool is_column = x < count;
+    source[i] = nullptr, row[i] = 0x7fffffff;
+    if (x >= count + (p.of_window == kAlsoWindow ? window.count : 0)) return;
+    const int cached = !is_column ? p.seen.row[window.observed((x - count) * window.group)] : p.columns.row ? p.columns.row[x] : x;
+    source[i] = key_row(p.seen, window.layer, window.head, cached);
+    if (p.of_window != kNotWindow || !window.holds(p.seen, cached)) row[i] = is_column && !p.columns.past ? -1 : cached;
+  }
+
+  // fetch starts copies; keys beyond the last are zeros.
+  __device__ void fetch(const bf16* pool) const {
     constexpr int kChunks = kDim / 8;
-    const int extra = p.of_window == kAlsoWindow ? window.count : 0, count = p.columns.count;
-    const auto cached = [&](int x) { return x >= count ? p.seen.row[window.observed((x - count) * window.group)] : p.columns.row ? p.columns.row[x] : x; };
-    for (int i = threadIdx.x; i < kMassKeys; i += kScoreThreads) {
-      const int x = first + i;
-      if (x >= count + extra) row[i] = 0x7fffffff;
-      else if (p.of_window == kNotWindow && window.holds(p.seen, cached(x))) row[i] = 0x7fffffff;
-      else row[i] = x < count && !p.columns.past ? -1 : cached(x);
-    }
 #pragma unroll
     for (int copy = 0; copy < kMassKeys * kChunks / kScoreThreads; copy++) {
-      const int i = copy * kScoreThreads + threadIdx.x, key = i / kChunks, chunk = i % kChunks, x = first + key;
-      const bool valid = x < count + extra;
-      copy_async(chunk_at<kDim>(keys, key, chunk), key_row(p.seen, window.layer, window.head, valid ? cached(x) : 0) + chunk * 8, valid);
+      const int i = copy * kScoreThreads + threadIdx.x, key = i / kChunks, chunk = i % kChunks;
+      copy_async(chunk_at<kDim>(keys, key, chunk), (source[key] ? source[key] : pool) + chunk * 8, source[key] != nullptr);
     }
     commit_copies();
   }
@@ -171,12 +179,15 @@ __global__ void __launch_bounds__(kScoreThreads, 2) mass(MassParams p) {
     }
     hold_queries<kDim>(a, [&](int r) { return row[r] < 0 ? nullptr : window.query<kDim>(p.seen, row[r]); });
     __syncthreads();
-    if (from < to) MassTile<kDim>(shared).fetch(p, window, from * kMassKeys);
+    for (int t = from; t < from + 2; t++) MassTile<kDim>(shared, t).look_up(p, window, t * kMassKeys);
+    __syncthreads();
+    if (from < to) MassTile<kDim>(shared, from).fetch(p.seen.pool);
     for (int t = from; t < to; t++) {
-      const MassTile<kDim> tile(shared + (t - from) % 2 * MassTile<kDim>::kBytes), next(shared + (t + 1 - from) % 2 * MassTile<kDim>::kBytes);
+      const MassTile<kDim> tile(shared, t);
       wait_copies<0>();
       __syncthreads();
-      if (t + 1 < to) next.fetch(p, window, (t + 1) * kMassKeys);
+      if (t + 1 < to) MassTile<kDim>(shared, t + 1).fetch(p.seen.pool);
+      if (t + 2 < to) MassTile<kDim>(shared, t + 2).look_up(p, window, (t + 2) * kMassKeys);
       if (first >= rows) continue;
       const bool plain = !p.columns.past && p.of_window != kNotWindow && (t + 1) * kMassKeys <= p.columns.count;
       for (int key = part * 16; key < kMassKeys; key += parts * 16) {
@@ -295,6 +306,29 @@ __device__ __forceinline__ void put_query(bf16* tile, int row, int chunk, uint4 
   for (int w = 0; w < 4; w++) reinterpret_cast<uint32_t*>(chunk_at<kDim>(tile, row, chunk / 4 * 4 + w))[chunk % 4] = words[w];
 }
 
+// put_queries brings rows from..from+count to shared memory, zeros behind the last. A thread has four reads under way: one after the other
+// they would take longer than a block's products.
+template <int kDim>
+__device__ __forceinline__ void put_queries(bf16* tile, const Observed& seen, const WindowRows& window, int from, int count) {
+  constexpr int kChunks = kDim / 8, kAtOnce = 4;
+  const bf16* queries = seen.query[window.layer] + window.head * window.group * kDim;
+  const int stride = seen.heads.query * kDim, rows = window.rows();
+  for (int first = threadIdx.x; first < count * kChunks; first += kAtOnce * kScoreThreads) {
+    uint4 v[kAtOnce];
+#pragma unroll
+    for (int n = 0; n < kAtOnce; n++) {
+      const int i = first + n * kScoreThreads, row = min(from + i / kChunks, rows - 1);
+      v[n] = *reinterpret_cast<const uint4*>(queries + int64_t(window.observed(row)) * stride + row % window.group * kDim + i % kChunks * 8);
+      if (from + i / kChunks >= rows) v[n] = make_uint4(0, 0, 0, 0);
+    }
+#pragma unroll
+    for (int n = 0; n < kAtOnce; n++) {
+      const int i = first + n * kScoreThreads;
+      if (i < count * kChunks) put_query<kDim>(tile, i / kChunks, i % kChunks, v[n]);
+    }
+  }
+}
+
 // score_keys: 16 queries x 32 keys.
 template <int kDim>
 __device__ __forceinline__ void score_keys(float (&s)[4][4], const HeldKeys<kDim>& b, bf16* queries, int first) {
@@ -316,7 +350,6 @@ __device__ __forceinline__ void score_keys(float (&s)[4][4], const HeldKeys<kDim
 // warps share the rows instead. kPast: a row sees keys up to itself.
 template <int kDim, bool kPast>
 __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnParams p) {
-  constexpr int kChunks = kDim / 8;
   const int head = blockIdx.y, layer = blockIdx.z, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const WindowRows window = WindowRows::of(p.seen, p.window, layer, head);
   const int64_t group = int64_t(layer) * p.seen.heads.kv + head;
@@ -324,7 +357,8 @@ __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnPa
   bf16* tile = reinterpret_cast<bf16*>(dynamic_shared_memory());  // [chunk, dim] queries
   const int rows = window.rows(), padded = (rows + 15) / 16 * 16, part = warp % p.sharing, keys = kRoundKeys / p.sharing;
   const auto cached = [&](int c) { return p.columns.row ? p.columns.row[c] : c; };
-  int held = -1;  // the first of the queries in shared memory
+  int held = 0;  // the first of the queries in shared memory
+  put_queries<kDim>(tile, p.seen, window, 0, min(p.chunk, padded));
   for (int round = 0; round < kColumnRounds; round++) {
     const int block_key = (blockIdx.x * kColumnRounds + round) * keys, first = block_key + warp / p.sharing * kHeldRows;
     if (block_key >= p.columns.count) return;
@@ -336,13 +370,11 @@ __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnPa
     });
     for (int from = 0; from < padded; from += p.chunk) {
       const int there = min(p.chunk, padded - from);
-      if (held != from) {
+      if (held == from) {
+        if (from == 0 && round == 0) __syncthreads();
+      } else {
         __syncthreads();
-        for (int i = threadIdx.x; i < there * kChunks; i += kScoreThreads) {
-          const int row = i / kChunks, chunk = i % kChunks;
-          const bool valid = from + row < rows;
-          put_query<kDim>(tile, row, chunk, valid ? *reinterpret_cast<const uint4*>(window.query<kDim>(p.seen, from + row) + chunk * 8) : make_uint4(0, 0, 0, 0));
-        }
+        put_queries<kDim>(tile, p.seen, window, from, there);
         __syncthreads();
         held = from;
       }

@@ -18,7 +18,8 @@ constexpr int kMassSplits = 16;  // blocks that share a softmax's keys
 struct CompressRoom {
   const bf16** query;
   const float** log_sum;
-  int *page, *table, *observe, *visual, *shown_row, *shown_at, *text, *other, *fresh, *fault;
+  int *page, *table, *observe, *visual, *text, *fresh, *fault;
+  int *shown_row, *shown_at, *other;  // without padding, all visual rows, nothing, and the text
   size_t lists;  // bytes
 
   int *elites, *elite, *kept, *rows, *to, *used;
@@ -38,7 +39,10 @@ struct CompressRoom {
     };
     const size_t layers = size_t(p->layers), kv = size_t(p->heads.kv), group = size_t(p->heads.query / p->heads.kv), observed = size_t(p->observed), visual_rows = size_t(p->visual);
     take(query, layers), take(log_sum, layers), take(page, size_t(p->pages)), take(table, layers), take(observe, observed), take(visual, visual_rows);
-    take(shown_row, size_t(p->shown)), take(shown_at, size_t(p->shown)), take(text, size_t(text_rows)), take(other, size_t(p->rows - p->shown)), take(fresh, size_t(p->fresh)), take(fault, layers);
+    take(text, size_t(text_rows)), take(fresh, size_t(p->fresh));
+    shown_row = visual, other = text;
+    if (p->shown_at) take(shown_row, size_t(p->shown)), take(shown_at, size_t(p->shown)), take(other, size_t(p->rows - p->shown));
+    take(fault, layers);
     lists = used_bytes;
     take(elites, layers), take(elite, layers * observed), take(kept, layers * visual_rows), take(rows, layers), take(to, layers), take(used, 1);
     take(relevance_part, layers * kv * observed), take(relevance, layers * observed), take(text_sum, layers * kv * observed), take(weight, layers * observed);
@@ -51,23 +55,14 @@ struct CompressRoom {
 };
 
 // rows_but are the prompt's rows without some, which ascend.
-static std::vector<int> rows_but(int rows, const std::vector<int>& some) {
+static std::vector<int> rows_but(int rows, const int* some, int count) {
   std::vector<int> others;
-  others.reserve(size_t(rows) - some.size());
-  size_t next = 0;
-  for (int row = 0; row < rows; row++) {
-    if (next < some.size() && some[next] == row) next++;
+  others.reserve(size_t(rows - count));
+  for (int row = 0, next = 0; row < rows; row++) {
+    if (next < count && some[next] == row) next++;
     else others.push_back(row);
   }
   return others;
-}
-
-static std::vector<int> text_rows_of(const aircache_compress_params* p) { return rows_but(p->rows, {p->visual_row, p->visual_row + p->visual}); }
-
-static std::vector<int> shown_rows_of(const aircache_compress_params* p) {
-  std::vector<int> shown(size_t(p->shown));
-  for (int i = 0; i < p->shown; i++) shown[i] = p->visual_row[p->shown_at ? p->shown_at[i] : i];
-  return shown;
 }
 
 static int32_t check_compress(aircache_context* c, const aircache_compress_params* p) {
@@ -86,15 +81,16 @@ static int32_t check_compress(aircache_context* c, const aircache_compress_param
 static void pack(char* base, const aircache_compress_params* p, const std::vector<int>& text) {
   const CompressRoom host(base, p, int(text.size()));
   const auto put = [](auto* to, const auto* from, size_t n) { memcpy(to, from, n * sizeof(*to)); };
-  memset(base, 0, host.lists);
+  memset(host.fault, 0, size_t(p->layers) * sizeof(int));
   put(host.query, reinterpret_cast<const bf16* const*>(p->query), size_t(p->layers));
   if (p->log_sum) put(host.log_sum, reinterpret_cast<const float* const*>(p->log_sum), size_t(p->layers));
   put(host.page, p->page, size_t(p->pages)), put(host.table, p->table, size_t(p->layers));
   put(host.observe, p->observe, size_t(p->observed)), put(host.visual, p->visual_row, size_t(p->visual));
-  if (p->shown_at) put(host.shown_at, p->shown_at, size_t(p->shown));
   put(host.text, text.data(), text.size()), put(host.fresh, p->fresh_page, size_t(p->fresh));
-  const std::vector<int> shown = shown_rows_of(p), other = rows_but(p->rows, shown);
-  put(host.shown_row, shown.data(), shown.size()), put(host.other, other.data(), other.size());
+  if (!p->shown_at) return;
+  for (int i = 0; i < p->shown; i++) host.shown_row[i] = p->visual_row[p->shown_at[i]];
+  const std::vector<int> other = rows_but(p->rows, host.shown_row, p->shown);
+  put(host.shown_at, p->shown_at, size_t(p->shown)), put(host.other, other.data(), other.size());
 }
 
 // Looks are the windows and columns of a prompt's scores.
@@ -241,8 +237,9 @@ using namespace aircache;
 int32_t aircache_compress(aircache_compress_params* p) {
   AIRCACHE_ENTER(p);
   AIRCACHE_TRY(check_compress(c, p));
-  const std::vector<int> text = text_rows_of(p);
-  const size_t bytes = CompressRoom(nullptr, p, int(text.size())).bytes, lists = CompressRoom(nullptr, p, int(text.size())).lists;
+  const std::vector<int> text = rows_but(p->rows, p->visual_row, p->visual);
+  const CompressRoom measured(nullptr, p, int(text.size()));
+  const size_t bytes = measured.bytes, lists = measured.lists;
   void* room = nullptr;
   AIRCACHE_TRY(scratch(c, bytes, &room));
   Compressed& done = c->compressed[++c->compressions % AIRCACHE_BATCHES];

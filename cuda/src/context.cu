@@ -189,6 +189,9 @@ int32_t aircache_close(aircache_context_params* p) {
     for (cudaEvent_t event : {c->staged[i].copied, c->sampled[i].here, c->compressed[i].here})
       if (event) cudaEventDestroy(event);
   }
+  for (cudaEvent_t event : {c->forked, c->joined})
+    if (event) cudaEventDestroy(event);
+  if (c->beside) cudaStreamDestroy(c->beside);
   cudaStream_t stream = c->stream;
   delete c;
   if (stream) cudaStreamDestroy(stream);

@@ -30,7 +30,7 @@ cudaError_t run_mass(MassParams p, cudaStream_t stream) {
   if (impossible(p.seen) || p.splits < 1 || p.window.most > kMostObserved) return cudaErrorInvalidValue;
   p.scale = scale_of(p.seen);
   const bool wide = p.seen.heads.dim == 128;
-  const size_t shared = 2 * (wide ? MassTile<128>::kBytes : MassTile<64>::kBytes);
+  const size_t shared = wide ? MassTile<128>::kBytes : MassTile<64>::kBytes;
   return launch(wide ? mass<128> : mass<64>, dim3(p.splits, p.seen.heads.kv, p.seen.layers), dim3(kScoreThreads), shared, stream, p);
 }
 

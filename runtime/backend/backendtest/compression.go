@@ -24,7 +24,7 @@ func (s *suite) compression() {
 				switch {
 				case row >= before && row < before+visual:
 					prompt.Visual = append(prompt.Visual, row)
-					if row%29 == 0 {
+					if row%29 == 0 && h.KV == 4 { // and prompts without padding
 						prompt.Padding = append(prompt.Padding, row)
 					}
 				case row >= before+visual:
