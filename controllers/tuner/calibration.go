@@ -17,8 +17,8 @@ const (
 
 // calibrated is s with the recall that agreement is sure to hold at.
 //
-// Worked example: 99.5 % of the next tokens of 500 requests agree at a recall of 0.85, 97 % are asked. No more than 1.28 % disagree
-// (Wilson, 95 %), 3 % may: (0.03/0.0128)^(1/4) = 1.24, so 1.24 * 0.15 = 0.186 may miss and a recall of 0.814 is enough.
+// Worked example: 99.5 % of the next tokens of 500 requests agree at a recall of 0.85, 97 % are asked. No more than 1.35 % disagree
+// (Wilson, 95 %), 3 % may: (0.03/0.0135)^(1/4) = 1.22, so 1.22 * 0.15 = 0.183 may miss and a recall of 0.817 is enough.
 func (s State) calibrated(t Target, m Sample) State {
 	if t.MinAgreementPermille == 0 || s.ComparedRequests < minCompared {
 		return s

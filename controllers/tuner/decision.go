@@ -35,7 +35,8 @@ const (
 	ReasonLowConfidence    Reason = "LowConfidence" // nothing is known yet, and the declared start holds
 	ReasonLatencyBreach    Reason = "LatencyBreach" // a latency objective is broken
 	ReasonReverted         Reason = "TooManyReverted"
-	ReasonQueueing         Reason = "Queueing" // requests wait, though not for KV
+	ReasonQueueing         Reason = "Queueing"  // requests wait, though not for KV
+	ReasonUsual            Reason = "UsualPeak" // over the objective, as this load is now and then
 	ReasonInBand           Reason = "InBand"
 	ReasonStabilizing      Reason = "Stabilizing"
 	ReasonAtMax            Reason = "AtMax"
@@ -81,7 +82,7 @@ func (d Decision) tuningReason() string {
 		return "Recommending"
 	case ReasonWarmingUp, ReasonLowConfidence:
 		return "LowConfidence"
-	case ReasonInBand, ReasonAtMax, ReasonRaiseFailedSoFar:
+	case ReasonInBand, ReasonUsual, ReasonAtMax, ReasonRaiseFailedSoFar:
 		return "Converged"
 	case ReasonSettling, ReasonStabilizing, ReasonBoundsChanged, ReasonQualityFloor, ReasonKVPressure, ReasonHeadroom:
 		return "Adjusting"

@@ -21,11 +21,10 @@
 //	p(r)   = F * e(r)                                            predicted demand at retention r
 //	r*(p)  = 1000 * (p/F - x) / (1-x)                            largest retention whose prediction is p
 //
-// Worked example: pods at 1000 permille have a demand of 0.92, one token of five is text
-// (x = 0.2). F = 0.92 / 1 = 0.92. The objective is 0.85 and the aim is 0.9 * 0.85 = 0.765, so
-// r* = 1000 * (0.765/0.92 - 0.2) / 0.8 = 789. With a step of at most 100 the pool
-// goes to 900 now, where p(900) = 0.92 * (0.2 + 0.9*0.8) = 0.846, and on to 800 and 789
-// in the next windows if the pressure stays.
+// An answer grows while it is in the pool, so half of the generated tokens count. Worked example: pods at 1000 permille have a demand of
+// 0.92; 1500 text, 500 generated and 8000 picture tokens a window make x = (1500+250)/9750 = 0.179. F = 0.92 / 1 = 0.92. The objective
+// is 0.85 and a cut aims at 0.9 * 0.85 = 0.765, so r* = 1000 * (0.765/0.92 - 0.179) / 0.821 = 794. With a step of at most 100 the pool
+// goes to 900 now, where p(900) = 0.92 * (0.179 + 0.9*0.821) = 0.845, and on to 800 and 794 in the next windows if the pressure stays.
 //
 // A change reaches requests only at their admission. The resident retention, what the
 // requests in the pool were admitted with, therefore follows the target with the pool's
@@ -33,14 +32,30 @@
 // f of the way to kept/seen. Worked example: resident 1000, 10 running, 4 finished, kept/seen
 // 0.5: resident = 1000 + 0.4 * (500 - 1000) = 800.
 //
+// # The step model
+//
+//	step seconds = a + b * (KV tokens read)/1000 + c * (sequences)
+//
+// is fitted to the windows' mean steps (steps.go). a is the weights and the launches, b is 1/bandwidth of the cache, c the work of a sequence.
+// At another retention a step reads e(r)/e(resident) as many tokens. Where nobody waits, requests that step faster are fewer at a
+// time, so the whole step becomes a/(a - change) of what it is, and the demand with it. Worked example: a = 18 ms, b = 66 us, 200
+// thousand tokens, c = 0.1 ms and 20 sequences: 18 + 13.2 + 2 = 33.2 ms. At 500 permille with x = 0.2 it reads 0.6 of them, 5.3 ms less
+// at the same batch, and 18/(18+5.3) = 0.77 of the sequences: 25.7 ms. A p95 of the inter-token latency is moved by the same seconds.
+//
+// # What a load usually needs
+//
+// Mean and deviation of F over the last quarter of an hour, under the same rate of offered tokens (usual.go): a raise must leave room
+// for the mean and 1.8 deviations, and a moment above the objective that such a value is known to have moves nothing.
+//
 // # Two guards of quality
 //
 // Recall is known at every retention, from each request's own scores; its guard follows the
-// curve of every window. It is a share of the scores of the policy that the pods run: 85 %
+// curve that nine of ten requests keep. It is a share of the scores of the policy that the pods run: 85 %
 // of one policy's scores is another quality than 85 % of another's. Agreement with the
 // whole cache means the same everywhere, but is measured at the value in force alone, on a
 // sample of the requests: its guard rises when the evidence is sure (agreement.go has the
-// numbers), stands for a time that doubles with each failure, and then gives way slowly.
+// numbers), stands for a time that doubles with each failure, and then gives way slowly. Where agreement is sure to hold, it calibrates
+// recall: the recall there is enough, and a little less is believed to be (calibration.go).
 //
 // # Rules, in order
 //
@@ -48,11 +63,18 @@
 //  2. Missing, stale or partial metrics: hold the last value.
 //  3. Quality: never below the smallest retention whose recall holds the objective, nor below
 //     one at which too few next tokens agreed with the whole cache.
-//  4. KV pressure or admission wait: lower at once, by the model, at most one step.
-//  5. Headroom for the stabilisation time: raise by half a step, if the model agrees.
+//  4. KV pressure or admission wait: lower at once, by the model, at most one step; before a prompt was seen not below the declared start.
+//  5. Latency objectives: lower if the predicted gain is at least 5 % and larger than two deviations of its noise; else say
+//     CompressionCannotHelp. A time to first token counts once it has been late for the stabilisation time with requests that wait.
+//  6. Headroom for the stabilisation time: raise by half a step, doubled with each raise in a row that held, if the model agrees. Three of
+//     the last five changes taken back: nothing is raised for half an hour.
+//  7. Replicas (said, not done): more when pressure stays though retention is at its lower bound or cannot help; fewer when one less could
+//     still run at the maximum.
 //
 // Pressure starts at the objective, a cut aims at 0.9 of it and a raise must stay
-// below that too: the band between is dead. A raise that had to be taken back under the
+// below 0.95: the band between is dead. A raise that had to be taken back under the
 // same load leaves a Caution factor behind, which lasts until the load falls, so a constant
 // load cannot make the value swing.
+//
+// Explain says all of this of one decision: its inputs, the rules that were asked, and the figures predicted for the alternatives.
 package tuner

@@ -26,7 +26,6 @@ type Alternative struct {
 	KVDemand            float64 // share of the fullest pod's pool
 	ITLSeconds          float64 // p95
 	ITLDeviationSeconds float64
-	BusyShare           float64 // of the pods' time
 	Recall              float64 // that nine of ten requests have at least
 	Breaks              string  // the objectives that it would break
 }
@@ -116,7 +115,7 @@ func (in *input) alternatives(d Decision) []Alternative {
 
 func (in *input) alternative(permille int32, name string) Alternative {
 	t, k := in.target, in.model
-	a := Alternative{Permille: permille, Name: name, KVDemand: k.predicted(permille), ITLSeconds: -1, BusyShare: -1, Recall: -1}
+	a := Alternative{Permille: permille, Name: name, KVDemand: k.predicted(permille), ITLSeconds: -1, Recall: -1}
 	var broken []string
 	if a.KVDemand >= t.high() {
 		broken = append(broken, "KV")
@@ -126,9 +125,6 @@ func (in *input) alternative(permille int32, name string) Alternative {
 		if t.ITLP95Seconds > 0 && a.ITLSeconds > t.ITLP95Seconds {
 			broken = append(broken, "inter-token latency")
 		}
-	}
-	if k.busy.known {
-		a.BusyShare = k.busyAt(permille)
 	}
 	if recall, ok := recallAt(in.sample.Recall, permille); ok {
 		a.Recall = recall
@@ -149,9 +145,9 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "  %-24s %s\n", in.Name, in.Value)
 	}
 	for _, a := range e.Alternatives {
-		fmt.Fprintf(&b, "  at %-6s KV %-6s itl %-18s busy %-6s recall %-6s %s\n", percent(a.Permille), share(a.KVDemand),
+		fmt.Fprintf(&b, "  at %-6s KV %-6s itl %-18s recall %-6s %s\n", percent(a.Permille), share(a.KVDemand),
 			unless(a.ITLSeconds < 0, milliseconds(a.ITLSeconds)+" +- "+milliseconds(a.ITLDeviationSeconds)),
-			unless(a.BusyShare < 0, share(a.BusyShare)), unless(a.Recall < 0, share(a.Recall)), a.remark())
+			unless(a.Recall < 0, share(a.Recall)), a.remark())
 	}
 	if e.Decision.Replicas.Recommended > 0 {
 		fmt.Fprintf(&b, "  %s\n", e.Decision.Replicas.Message)

@@ -63,7 +63,7 @@ func judgeObjectives(in *input, metrics Finding) Finding {
 		return Finding{Reason: string(ReasonKVPressure), Message: fmt.Sprintf("KV demand is %s of the pool, the objective is %s", share(k.demand), share(t.high()))}
 	}
 	if b := in.breach(); b.known {
-		if gain, noise := in.latencyGain(b); in.model.canPredictSteps() && (!b.isTTFT || in.model.busy.known && in.sample.Waiting > 0) && (gain < minGain || gain < noise) {
+		if gain, noise := in.latencyGain(b); in.model.canPredictSteps() && (!b.isTTFT || in.model.busy.known && in.state.LateSeconds >= in.lateEnough()) && (gain < minGain || gain < noise) {
 			return Finding{Reason: string(ReasonCompressionCannotHelp), Message: b.message + ", and " + in.latencyCannotHelp(gain, noise)}
 		}
 		return Finding{Reason: string(ReasonLatencyBreach), Message: b.message}
@@ -97,8 +97,11 @@ func (in *input) breach() breach {
 	return breach{}
 }
 
-// milliseconds prints seconds: "55 ms", below ten "3.2 ms".
+// milliseconds prints seconds: "55 ms", below ten "3.2 ms", below one "66 us".
 func milliseconds(seconds float64) string {
+	if seconds > 0 && seconds < 0.000995 {
+		return fmt.Sprintf("%.0f us", 1e6*seconds)
+	}
 	if seconds < 0.00995 {
 		return fmt.Sprintf("%.1f ms", 1000*seconds)
 	}

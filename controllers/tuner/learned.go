@@ -56,17 +56,15 @@ func (s State) WithLearned(l Learned) (State, error) {
 	return s, nil
 }
 
-// rememberedSteps trusts the numbers as three windows with an error of a fifth each.
+// rememberedSteps trusts the numbers as far as one step of their usual size would show an error of a fifth.
 func rememberedSteps(l Learned) StepModel {
 	k := StepModel{Windows: minStepWindows, Noise: square(seconds(l.StepDeviationNanos))}
-	if k.Noise <= 0 {
-		return StepModel{}
-	}
+	var x [3]float64
 	for i, nanos := range [3]int64{l.StepBaseNanos, l.StepPerThousandTokenNanos, l.StepPerSequenceNanos} {
 		k.Theta[i] = seconds(nanos)
-		k.Cov[[3]int{0, 3, 5}[i]] = square(rememberedError*max(k.Theta[i], 1e-9)) / k.Noise
+		x[i] = math.Sqrt(k.Noise) / (rememberedError * max(k.Theta[i], 1e-9))
 	}
-	if !k.isSound() {
+	if k = k.guessing(x, 1); k.Noise <= 0 || !k.isSound() {
 		return StepModel{}
 	}
 	return k

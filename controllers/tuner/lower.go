@@ -3,9 +3,11 @@ package tuner
 import "fmt"
 
 const (
-	// aimOfHigh is where a cut wants to end, below the objective that started it: 10 % of
-	// room absorbs the noise of the next windows.
-	aimOfHigh = 0.9
+	// cutOfHigh is where a cut wants to end, below the objective that started it: 10 % of
+	// room absorbs the noise of the next windows, so that one cut is enough.
+	cutOfHigh = 0.9
+	// aimOfHigh is what a raise must stay below. What it is held against is the highest load of the last minutes, so less room will do.
+	aimOfHigh = 0.95
 	// minChangePermille is the smallest change worth a revision.
 	minChangePermille = 10
 	// minGain is the share of a request, of a step or of the pods' time that the deepest allowed cut must free to be worth it.
@@ -20,6 +22,11 @@ func lowerUnderPressure(in *input) (verdict, bool) {
 	if k.demand < t.high() {
 		return verdict{}, false
 	}
+	if in.isUsual() {
+		in.state = in.state.withoutCalm()
+		return in.hold(ReasonUsual, "holding %s: KV demand is %s of the pool, which this load reaches now and then: it needs %s +- %s of a pool at full retention",
+			percent(in.state.TargetPermille), share(k.demand), share(in.state.Usual.Mean), share(in.state.Usual.deviation())), true
+	}
 	in.noteFailedRaise()
 	in.state = in.state.withoutCalm()
 	pressure := fmt.Sprintf("KV demand is %s of the pool (%.0f running, %.0f waiting in the fullest pod), the objective is %s",
@@ -32,29 +39,31 @@ func lowerUnderPressure(in *input) (verdict, bool) {
 
 // lowerForLatency is rule 4: lower only if the predicted gain is larger than its noise.
 func lowerForLatency(in *input) (verdict, bool) {
-	breach := in.breach()
-	if !breach.known || breach.isTTFT && in.sample.Waiting == 0 {
-		return verdict{}, false // nobody waits any more: the rule of headroom holds
+	breach, s := in.breach(), &in.state
+	if !breach.known || breach.isTTFT && s.LateSeconds < in.lateEnough() {
+		return verdict{}, false // a queue of a moment is gone before a cut could show
 	}
-	in.state = in.state.brokenAt(in.state.TargetPermille, in.sample.prefillRate())
 	gain, noise := in.latencyGain(breach)
 	switch {
 	case !in.model.canPredictSteps() || breach.isTTFT && !in.model.busy.known:
 		return verdict{}, false
 	case gain < minGain || gain < noise:
-		in.state = in.state.withoutCalm()
-		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s, and %s", percent(in.state.TargetPermille), breach.message, in.latencyCannotHelp(gain, noise)), true
+		in.state = s.withoutCalm()
+		if !in.canLower() {
+			return in.hold(ReasonAtFloor, "holding %s: %s, and this is the lowest value allowed: more replicas are needed", percent(s.TargetPermille), breach.message), true
+		}
+		return in.hold(ReasonCompressionCannotHelp, "holding %s: %s, and %s", percent(s.TargetPermille), breach.message, in.latencyCannotHelp(gain, noise)), true
 	}
 	in.noteFailedRaise()
-	in.state = in.state.withoutCalm()
+	in.state = in.state.withoutCalm().brokenAt(s.TargetPermille, in.sample.prefillRate())
 	return in.cut(ReasonLatencyBreach, breach.message, in.wantForLatency(breach), func(r int32) string {
-		if breach.isTTFT {
-			return share(in.model.busyAt(r)) + " of the pods' time would be used"
-		}
 		itl, deviation := in.model.itlAt(r)
-		return fmt.Sprintf("%s +- %s are predicted", milliseconds(itl), milliseconds(deviation))
+		return fmt.Sprintf("an inter-token latency of %s +- %s is predicted", milliseconds(itl), milliseconds(deviation))
 	}), true
 }
+
+// lateEnough is how long the time to first token must be broken, with requests that wait, before retention is lowered for it.
+func (in *input) lateEnough() float64 { return max(in.target.StabilizationSeconds, peakMemorySeconds) }
 
 // cut is the verdict that lowers to a goal by at most one step, or says why it does not: at the bottom, or until an earlier cut has shown.
 func (in *input) cut(reason Reason, pressure string, goal int32, predict func(int32) string) verdict {
@@ -87,24 +96,26 @@ func (in *input) want() int32 {
 	t, k, now := in.target, in.model, in.state.TargetPermille
 	want := now
 	switch {
-	case k.known || k.demand <= t.aim():
+	case k.demand >= t.high() && k.known:
+		want = k.largestWithin(t.cutTo(), k.full)
+	case k.demand < t.high():
 		want = k.largestWithin(t.aim(), k.full)
-	case k.demand >= t.high():
+	default:
 		want = now - t.MaxStepPermille
 	}
-	if b := in.breach(); b.known && k.canPredictSteps() {
-		want = min(want, in.wantForLatency(b))
-	} else if t.ITLP95Seconds > 0 && k.itl > 0 {
-		want = min(want, in.largestWithinITL(0))
+	if t.ITLP95Seconds > 0 && k.itl > 0 && k.canPredictSteps() {
+		if gain, noise := in.latencyGain(breach{}); gain >= max(minGain, noise) || k.itl <= t.ITLP95Seconds {
+			want = min(want, in.largestWithinITL(0))
+		}
 	}
 	return clamp(want, in.lower, t.MaxPermille)
 }
 
-// wantForLatency is the largest retention at which the broken objective is predicted to hold. How long a queue lasts cannot be
-// predicted; there it is where the pods have a tenth of their time left.
+// wantForLatency is the largest retention at which the broken objective is predicted to hold. How long a queue lasts cannot be predicted:
+// there it is one step down.
 func (in *input) wantForLatency(b breach) int32 {
 	if b.isTTFT {
-		return largest(func(r int32) bool { return in.model.busyAt(r) <= aimOfHigh })
+		return in.state.TargetPermille - in.target.MaxStepPermille
 	}
 	return in.largestWithinITL(0)
 }
@@ -118,6 +129,9 @@ func (in *input) largestWithinITL(deviations float64) int32 {
 	})
 }
 
+// prefillBound: from this share of the pods' time on prefills make the queue.
+const prefillBound = 0.5
+
 // aimOfLatency is the room that a predicted latency leaves below its objective.
 const aimOfLatency = 0.95
 
@@ -130,6 +144,9 @@ func (in *input) latencyGain(b breach) (gain, noise float64) {
 	change, deviation := k.stepChange(in.lower)
 	gain, noise = -change/k.step, sureDeviations*deviation/k.step
 	if b.isTTFT && k.busy.known {
+		if k.busy.prefill > prefillBound {
+			return 0, 0 // a shorter step leaves the prefills where they are
+		}
 		part := k.busy.decode / max(k.busy.decode+k.busy.prefill, 0.001)
 		gain, noise = part*gain, part*noise
 	}

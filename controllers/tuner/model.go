@@ -13,6 +13,7 @@ type model struct {
 	steps  StepModel
 	at     [3]float64 // the window's mean step: 1, thousands of KV tokens, sequences
 	step   float64    // and its seconds; 0: there were too few
+	unsure float64    // one standard deviation of what 1000 KV tokens cost, in seconds
 	itl    float64    // p95 of the inter-token latency; 0: not measured
 	waits  bool       // requests wait, so a place that becomes free is taken at once
 	busy   occupancy
@@ -92,6 +93,7 @@ func poolModel(s State, m Sample) model {
 	k.full = k.demand / size
 	if step, x, ok := m.Steps.mean(); ok {
 		k.step, k.at = step, x
+		_, k.unsure = s.Steps.difference([3]float64{0, 1, 0})
 	}
 	if m.ITL.Count >= minLatencies {
 		k.itl = m.ITL.P95Seconds
@@ -125,7 +127,7 @@ func (k model) stepChange(permille int32) (seconds, deviation float64) {
 		return 0, 0
 	}
 	tokens := k.at[1] * (k.size(float64(permille))/k.size(k.resident) - 1)
-	return k.steps.difference([3]float64{0, tokens, 0})
+	return k.steps.Theta[1] * tokens, k.unsure * math.Abs(tokens)
 }
 
 func (k model) canPredictSteps() bool { return k.step > 0 && k.steps.isKnown() }
@@ -167,16 +169,6 @@ func (k model) itlAt(permille int32) (seconds, deviation float64) {
 	}
 	part := clamp(k.itl/k.step, 1, 2)
 	return max(k.itl+part*change, 0), part * deviation
-}
-
-// busyAt is the share of its time that a pod would work, for the same requests.
-func (k model) busyAt(permille int32) float64 {
-	b := k.busy
-	if !b.known || !k.canPredictSteps() {
-		return b.prefill + b.decode
-	}
-	change, _ := k.stepChange(permille)
-	return b.prefill + b.decode*max(1+change/k.step, 0)
 }
 
 // largestWithin is r*(limit) for a load that needs full of the pool at full retention,

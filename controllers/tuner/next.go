@@ -45,7 +45,7 @@ func newInput(t Target, s State, m Sample) (*input, Finding) {
 	s = s.prepared(t, m)
 	metrics := judgeMetrics(t, m)
 	if metrics.OK {
-		s = s.learned(m).guarded(t, m).compared(t, m).calibrated(t, m).mended(m)
+		s = s.offered(m).learned(m).guarded(t, m).compared(t, m).calibrated(t, m).mended(m)
 	}
 	in := &input{target: t, state: s, sample: m}
 	in.lower = clamp(in.guard(), t.FloorPermille, t.MaxPermille)
@@ -54,10 +54,22 @@ func newInput(t Target, s State, m Sample) (*input, Finding) {
 		if !in.model.known {
 			in.lower = max(in.lower, min(s.TargetPermille, t.StartPermille))
 		}
+		in.state.Usual = s.Usual.with(in.carried(), s.Rate, m.elapsed())
+		in.state.LateSeconds = in.late()
 		in.state.WantPermille = in.want()
 		in.state.WaitingBefore = m.Waiting
 	}
 	return in, metrics
+}
+
+// late is for how long the time to first token has been broken with requests that wait.
+func (in *input) late() float64 {
+	if b := in.breach(); in.sample.Waiting == 0 || in.target.TTFTP95Seconds <= 0 || in.sample.TTFT.Count >= minLatencies && !b.known {
+		return 0
+	} else if !b.known || !b.isTTFT {
+		return in.state.LateSeconds // too few first tokens say nothing new
+	}
+	return min(in.state.LateSeconds+in.sample.elapsed(), maxSeconds)
 }
 
 // guard is the retention that the quality guards ask for.

@@ -23,7 +23,7 @@ func holdWithoutHeadroom(in *input) (verdict, bool) {
 	switch {
 	case breach.known:
 		v = in.hold(ReasonLatencyBreach, "holding %s: %s, and KV demand is only %s of the pool", now, breach.message, share(k.demand))
-	case m.Waiting > 0 || m.Preemptions > 0:
+	case in.queues():
 		v = in.hold(ReasonQueueing, "holding %s: %.0f requests wait, %.0f were preempted, though KV demand is only %s of the pool",
 			now, m.Waiting, m.Preemptions, share(k.demand))
 	case k.demand > t.aim():
@@ -35,6 +35,16 @@ func holdWithoutHeadroom(in *input) (verdict, bool) {
 	in.state = in.state.withoutCalm()
 	return v, true
 }
+
+// queues reports whether requests wait for more than their turn: for room, or so many that they cannot all be prefilled soon. A few that
+// wait for the prefill before them are the rule, and say nothing while the time to first token keeps its objective.
+func (in *input) queues() bool {
+	m := in.sample
+	return m.Preemptions > 0 || m.Hottest.Blocked || m.Waiting > manyWaiting*m.Running
+}
+
+// manyWaiting is the share of those that run.
+const manyWaiting = 0.25
 
 // raiseWithHeadroom is rule 5: after the stabilisation time of calm, half a step up, if
 // the highest load of that time would still fit.
@@ -66,7 +76,7 @@ func (in *input) raise() verdict {
 	}
 	goal, bound := in.raiseGoal()
 	to := min(goal, now+t.smallStep()<<min(s.GoodRaises, maxDoublings))
-	if to < now+minChangePermille && to < t.MaxPermille || to <= now {
+	if to < now+max(minChangePermille, t.smallStep()/4) && to < t.MaxPermille || to <= now {
 		return in.hold(ReasonInBand, "holding %s: %s", percent(now), bound)
 	}
 	predicted := in.model.predictedOf(s.calmLoad(), to)
@@ -89,15 +99,13 @@ func (in *input) raiseGoal() (goal int32, bound string) {
 	t, s, k, now := in.target, in.state, in.model, in.state.TargetPermille
 	goal = k.largestWithin(t.aim(), s.calmLoad())
 	bound = fmt.Sprintf("KV demand was up to %s of the pool, more would bring it over %s", share(k.predictedOf(s.calmLoad(), now)), share(t.aim()))
+	if r := k.largestWithin(t.high(), s.Usual.high()); s.Usual.isKnown() && r < goal {
+		goal, bound = r, fmt.Sprintf("this load needs up to %s of a pool at full retention now and then", share(s.Usual.high()))
+	}
 	if t.ITLP95Seconds > 0 && k.itl > 0 && k.canPredictSteps() {
 		if r := in.largestWithinITL(sureDeviations); r < goal {
 			itl, deviation := k.itlAt(min(now+minChangePermille, 1000))
 			goal, bound = r, fmt.Sprintf("p95 inter-token latency is %s, %s +- %s are predicted for more", milliseconds(k.itl), milliseconds(itl), milliseconds(deviation))
-		}
-	}
-	if t.TTFTP95Seconds > 0 && k.busy.known && k.canPredictSteps() {
-		if r := largest(func(r int32) bool { return k.busyAt(r) <= aimOfHigh }); r < goal {
-			goal, bound = r, fmt.Sprintf("%s of the pods' time is used, more would bring it over %s", share(k.busyAt(now)), share(aimOfHigh))
 		}
 	}
 	if s.BrokenPermille > 0 && s.BrokenPermille-minChangePermille < goal {

@@ -14,8 +14,10 @@ type Replicas struct {
 const (
 	// spareFactor: a replica is given up after so many stabilisation times in which it was not needed; getting it back takes minutes.
 	spareFactor = 5
-	// replicasAim is the share of their time that pods should work.
-	replicasAim = 0.85
+	// pressedFactor: pressure is remembered for as many stabilisation times after it, at most.
+	pressedFactor = 3
+	// prefillAim is the share of their time that pods should prefill; in the rest they decode.
+	prefillAim = 0.4
 	// maxGrowth bounds one recommendation: what a queue says about the load is rough.
 	maxGrowth = 2
 )
@@ -30,7 +32,9 @@ func (in *input) replicas(v verdict, metrics Finding) Replicas {
 	}
 	seconds := m.elapsed()
 	if v.reason == ReasonAtFloor || v.reason == ReasonCompressionCannotHelp {
-		s.PressedSeconds, s.SpareSeconds = min(s.PressedSeconds+seconds, maxSeconds), 0
+		// A queue that prefills make was watched before it was called so: that time counts.
+		s.PressedSeconds, s.SpareSeconds = min(max(s.PressedSeconds, s.LateSeconds-seconds), pressedFactor*in.target.StabilizationSeconds), 0
+		s.PressedSeconds, s.SpareSeconds = min(s.PressedSeconds+seconds, pressedFactor*in.target.StabilizationSeconds+seconds), 0
 	} else {
 		s.PressedSeconds = max(0, s.PressedSeconds-seconds) // one window between two of pressure ends nothing
 	}
@@ -53,7 +57,7 @@ func (in *input) replicas(v verdict, metrics Finding) Replicas {
 	return Replicas{n, fmt.Sprintf("replicas: %d, retention does the rest", n)}
 }
 
-// replicasNeeded is how many bring the demand at the lowest value to its aim, or the pods' time to theirs.
+// replicasNeeded is how many bring the demand at the lowest value to its aim, or the share of prefills in the pods' time to theirs.
 //
 // Worked example: 2 pods, 120 % of a pool needed at the floor, 76.5 % the aim: 2 * 1.2/0.765 = 3.1, so 4.
 func (in *input) replicasNeeded(n int32) int32 {
@@ -63,7 +67,7 @@ func (in *input) replicasNeeded(n int32) int32 {
 		need = max(need, k.predicted(min(in.lower, in.state.TargetPermille))/t.aim())
 	}
 	if k.waits && k.busy.known {
-		need = max(need, (k.busy.prefill+k.busy.decode)*k.queued/replicasAim)
+		need = max(need, k.busy.prefill*k.queued/prefillAim)
 	}
 	return max(n+1, int32(math.Ceil(float64(n)*min(need, maxGrowth)-1e-9)))
 }
@@ -88,5 +92,5 @@ func (in *input) couldSpareOne(v verdict, n int32) bool {
 			return false
 		}
 	}
-	return !k.busy.known || (k.busy.prefill+k.busy.decode)*more <= replicasAim
+	return !k.busy.known || k.busy.prefill*more <= prefillAim
 }

@@ -36,6 +36,9 @@ type State struct { // see doc.go for x, F and p
 	BrokenSeconds  float64 // left until it is tried again
 	GoodRaises     int32   // raises in a row that held
 	Reverted       Reverts
+	Rate           float64 // tokens a second that users offer, smoothed
+	Usual          Usual
+	LateSeconds    float64 // the time to first token is broken and requests wait
 	PressedSeconds float64 // pressure that retention cannot take away
 	SpareSeconds   float64 // one replica fewer would do
 	Replicas       int32   // recommended last
@@ -143,7 +146,7 @@ const maxSeconds = 30 * 86400
 
 func (s State) isSound() bool {
 	for _, n := range [...]float64{
-		s.BrokenRate, s.BrokenSeconds, s.PressedSeconds, s.SpareSeconds, s.WaitingBefore, s.CalibratedRecall, s.Reverted.HoldSeconds,
+		s.Rate, s.Usual.Mean, s.Usual.Variance, s.Usual.Seconds, s.Usual.Rate, s.LateSeconds, s.BrokenRate, s.BrokenSeconds, s.PressedSeconds, s.SpareSeconds, s.WaitingBefore, s.CalibratedRecall, s.Reverted.HoldSeconds,
 		s.SinceChangeSeconds, s.SettledSeconds, s.CalmSeconds, s.PeriodSeconds, s.PeriodLoad, s.LastPeriodLoad, s.TextShare, s.ResidentPermille,
 		s.ProbePredicted, s.ProbeLoad, s.ProbeRate, s.Caution, s.CautionLoad, s.ComparedRequests, s.AgreedShare, s.BackoffSeconds, s.Backoff,
 	} {

@@ -64,9 +64,10 @@ func (t Target) normalized() Target {
 	return t
 }
 
-// high is the demand at which pressure starts; aim is where a cut or a raise wants to end.
-func (t Target) high() float64 { return float64(t.KVHighPermille) / 1000 }
-func (t Target) aim() float64  { return aimOfHigh * t.high() }
+// high is the demand at which pressure starts; a cut wants to end at cutTo, a raise below aim.
+func (t Target) high() float64  { return float64(t.KVHighPermille) / 1000 }
+func (t Target) cutTo() float64 { return cutOfHigh * t.high() }
+func (t Target) aim() float64   { return aimOfHigh * t.high() }
 
 // smallStep is the size of a raise.
 func (t Target) smallStep() int32 { return max(t.MaxStepPermille/2, minChangePermille) }

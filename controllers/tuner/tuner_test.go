@@ -91,7 +91,7 @@ func TestNext(t *testing.T) {
 			m.VisualKept = 4000
 		}, Hold, 500, ReasonStabilizing},
 		{"a raise that would not fit is left out", func(_ *Target, s *State, m *Sample) {
-			m.Hottest, s.TargetPermille, s.CalmSeconds = Load{Usage: 0.76, Peak: 0.76, Running: 20}, 500, 110
+			m.Hottest, s.TargetPermille, s.CalmSeconds = Load{Usage: 0.8, Peak: 0.8, Running: 20}, 500, 110
 			m.VisualKept = 4000
 		}, Hold, 500, ReasonInBand},
 		{"a broken latency objective is no headroom", func(t *Target, s *State, m *Sample) {
