@@ -8,18 +8,6 @@ import (
 	"aircache.dev/aircache/runtime/image"
 )
 
-// hostTiles bounds the tower's activations on a host, which is as fast with a few tiles as with many.
-const hostTiles = 4
-
-// tilesPerPass is how many tiles go through the tower at once. A device that works beside the host multiplies thousands of rows
-// at its best; it gets as many as of a prompt.
-func (m *LLaVA) tilesPerPass() int {
-	if !m.ops.Asynchronous() {
-		return hostTiles
-	}
-	return max(1, longestUnit/m.tower.rows())
-}
-
 // EncodeImages runs the vision tower and the projector. The rows of the pictures follow each other. It does not wait for a device
 // that works beside the host, for decode steps may be on their way: errors of the device come with the next Take.
 func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
@@ -39,13 +27,10 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden, backend.Working); err != nil {
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
-	switch {
-	case m.sight != nil:
+	if m.sight != nil {
 		err = m.sight.encode(v.rows, px)
-	case m.packer != nil:
-		err = m.encodePacked(v.rows, px)
-	default:
-		err = m.encodeTiles(v.rows, px)
+	} else {
+		err = m.encodeSquares(v.rows, px)
 	}
 	if err = errors.Join(err, m.ops.Refused()); err != nil {
 		v.Release()
@@ -71,15 +56,27 @@ func (m *LLaVA) accepts(px image.Pixels) error {
 	return nil
 }
 
+// encodeSquares takes tiles of one size, in as few passes as there is room for.
+func (m *LLaVA) encodeSquares(dst backend.Tensor, px []image.Pixels) error {
+	passes, err := m.layVisionOut(tilesOf(px))
+	if err != nil {
+		return err
+	}
+	if m.packer != nil {
+		return m.encodePacked(dst, px, passes)
+	}
+	return m.encodeTiles(dst, px, passes)
+}
+
 // encodePacked encodes all tiles and puts each picture's rows together.
-func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels) error {
+func (m *LLaVA) encodePacked(dst backend.Tensor, px []image.Pixels, passes int) error {
 	perTile := m.config.VisualTokens
 	var space [1]backend.Tensor
 	if err := m.packer.space.top(space[:], 1+tilesOf(px)*perTile); err != nil {
 		return err
 	}
 	all := space[0]
-	if err := m.encodeTiles(all.Slice(1, all.Rows), px); err != nil {
+	if err := m.encodeTiles(all.Slice(1, all.Rows), px, passes); err != nil {
 		return err
 	}
 	to, from := 0, 0
@@ -101,13 +98,12 @@ func tilesOf(px []image.Pixels) (tiles int) {
 }
 
 // encodeTiles writes each tile's rows, in passes of about the same size.
-func (m *LLaVA) encodeTiles(dst backend.Tensor, px []image.Pixels) error {
+func (m *LLaVA) encodeTiles(dst backend.Tensor, px []image.Pixels, passes int) error {
 	patches, err := m.cutter.cut(px)
 	if err != nil {
 		return err
 	}
 	tiles := tilesOf(px)
-	passes := (tiles + m.tilesPerPass() - 1) / m.tilesPerPass()
 	for pass := range passes {
 		from, to := tiles*pass/passes, tiles*(pass+1)/passes
 		if err := m.encodePass(dst.Slice(from*m.config.VisualTokens, to*m.config.VisualTokens), patches.Slice(from*m.tower.patches(), to*m.tower.patches())); err != nil {

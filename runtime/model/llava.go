@@ -78,6 +78,7 @@ func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	m.visionSizes = s.visionSizes()
 	width := working(m.config.Heads * m.config.HeadDim)
 	m.queries, m.selected = workspace{ops: l.ops, columns: append(width, column{m.config.Heads, backend.Exact})}, workspace{ops: l.ops, columns: width}
+	m.placeVision(&arena{ops: l.ops})
 	return m, errors.Join(l.err, l.ops.Sync())
 }
 

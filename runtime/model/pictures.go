@@ -1,7 +1,6 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 
 	"aircache.dev/aircache/runtime/image"
@@ -50,22 +49,4 @@ func (t *tower) largestPicture(grids []image.Size) int {
 		most = max(most, g.Height/t.image*(g.Width/t.image))
 	}
 	return 1 + most
-}
-
-// reserveVision makes room for a whole pass and for the largest picture. More pictures than that in one prompt need more; the room
-// then grows, and stays.
-func (m *LLaVA) reserveVision() error {
-	if m.sight != nil {
-		return m.sight.reserve()
-	}
-	tiles := max(m.tower.largestPicture(m.config.Tower.Grids), m.tilesPerPass())
-	pass := m.tilesPerPass() * m.tower.rows()
-	err := errors.Join(m.cutter.space.reserve(tiles*m.tower.patches()), m.tower.space.reserve(pass), m.projector.inner.reserve(pass))
-	if m.projector.dropCLS {
-		err = errors.Join(err, m.projector.whole.reserve(pass))
-	}
-	if m.packer != nil {
-		err = errors.Join(err, m.packer.space.reserve(1+tiles*m.config.VisualTokens))
-	}
-	return err
 }

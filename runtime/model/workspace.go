@@ -8,6 +8,9 @@ type workspace struct {
 	rows    int
 	columns []column
 	tensors []backend.Tensor
+
+	arena *arena // where the activations lie, all Working; nil: each in memory of its own
+	at    int    // first value of the arena
 }
 
 // column is one activation's width.
@@ -29,14 +32,34 @@ func (w *workspace) top(into []backend.Tensor, rows int) error {
 	if err := w.reserve(rows); err != nil {
 		return err
 	}
+	if w.arena != nil {
+		at := w.at
+		for i, c := range w.columns {
+			into[i] = w.arena.matrix(at, rows, c.width)
+			at += arenaValues(rows, c.width)
+		}
+		return nil
+	}
 	for i, t := range w.tensors {
 		into[i] = t.Top(rows)
 	}
 	return nil
 }
 
+// end is the first value of the arena behind so many rows.
+func (w *workspace) end(rows int) int {
+	at := w.at
+	for _, c := range w.columns {
+		at += arenaValues(rows, c.width)
+	}
+	return at
+}
+
 // reserve makes room for a number of rows. What the activations held is gone where they grow.
 func (w *workspace) reserve(rows int) error {
+	if w.arena != nil {
+		return w.arena.reserve(w.end(rows))
+	}
 	if rows <= w.rows {
 		return nil
 	}
