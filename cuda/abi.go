@@ -85,6 +85,8 @@ type (
 		dst, x, weight, bias matrix
 		eps                  float32
 		add                  int32
+		query, key           int32
+		_                    [2]int32
 	}
 	ground struct {
 		width, height, left, top int32

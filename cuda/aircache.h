@@ -124,10 +124,12 @@ typedef struct {
   aircache_matrix dst, x, weight, bias;
   float eps;
   int32_t add; /* of linear: dst += */
+  int32_t query, key, reserved[2]; /* of norm_heads: the columns of all query heads, and of all key heads */
 } aircache_math_params;
 AIRCACHE_API int32_t aircache_add(aircache_math_params *p);        /* dst += x, x repeats downwards */
 AIRCACHE_API int32_t aircache_layer_norm(aircache_math_params *p); /* dst = norm(x) * weight + bias */
 AIRCACHE_API int32_t aircache_rms_norm(aircache_math_params *p);   /* dst = norm(x) * weight */
+AIRCACHE_API int32_t aircache_norm_heads(aircache_math_params *p); /* dst is qkv: queries normed by weight, keys by bias, in place */
 AIRCACHE_API int32_t aircache_linear(aircache_math_params *p);     /* dst = x weight^T + bias */
 AIRCACHE_API int32_t aircache_activate(aircache_math_params *p);   /* dst = f(dst) */
 AIRCACHE_API int32_t aircache_gated_silu(aircache_math_params *p); /* dst = silu(x[:, :n]) * x[:, n:] */

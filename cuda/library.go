@@ -24,6 +24,7 @@ type library struct {
 	alloc, free, memoryFree, write, read                           uintptr
 	gather, scatter, blend, patches                                uintptr
 	add, layerNorm, rmsNorm, linear, activate, gatedSiLU           uintptr
+	normHeads                                                      uintptr
 	reserve, stageBegin, stageEnd                                  uintptr
 	embed, angles, appendKV, attend, mix, turn, sample, sampled    uintptr
 	captureBegin, captureEnd, graphLaunch, graphFree               uintptr
@@ -58,7 +59,7 @@ func (l *library) symbols() map[string]*uintptr {
 		"aircache_abi": &l.abi, "aircache_open": &l.open, "aircache_close": &l.close, "aircache_sync": &l.sync, "aircache_error": &l.lastError,
 		"aircache_alloc": &l.alloc, "aircache_free": &l.free, "aircache_memory_free": &l.memoryFree, "aircache_write": &l.write, "aircache_read": &l.read,
 		"aircache_gather": &l.gather, "aircache_scatter": &l.scatter, "aircache_blend": &l.blend, "aircache_patches": &l.patches,
-		"aircache_add": &l.add, "aircache_layer_norm": &l.layerNorm, "aircache_rms_norm": &l.rmsNorm, "aircache_linear": &l.linear,
+		"aircache_add": &l.add, "aircache_layer_norm": &l.layerNorm, "aircache_rms_norm": &l.rmsNorm, "aircache_norm_heads": &l.normHeads, "aircache_linear": &l.linear,
 		"aircache_activate": &l.activate, "aircache_gated_silu": &l.gatedSiLU,
 		"aircache_reserve": &l.reserve, "aircache_stage_begin": &l.stageBegin, "aircache_stage_end": &l.stageEnd,
 		"aircache_embed": &l.embed, "aircache_angles": &l.angles, "aircache_append": &l.appendKV, "aircache_attend": &l.attend, "aircache_mix": &l.mix, "aircache_turn": &l.turn,

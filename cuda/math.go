@@ -62,6 +62,10 @@ func (b *Backend) Mix(dst, qkv backend.Tensor, sequences int, h backend.Heads) {
 	b.step(b.library.mix, stepParams{dst: b.matrix(dst), x: b.matrix(qkv), heads: shapeOf(h), sequences: int32(sequences)})
 }
 
+func (b *Backend) NormHeads(qkv, query, key backend.Tensor, eps float32, h backend.Heads) {
+	b.math(b.library.normHeads, mathParams{dst: b.matrix(qkv), weight: b.matrix(query), bias: b.matrix(key), eps: eps, query: int32(h.Query * h.Dim), key: int32(h.KV * h.Dim)})
+}
+
 // Mixes says which head widths there are kernels for.
 func (b *Backend) Mixes(h backend.Heads) error {
 	if !slices.Contains(mixedDims, h.Dim) {

@@ -3,6 +3,7 @@
 #include "context.h"
 #include "elementwise.h"
 #include "norm.h"
+#include "norm_heads.h"
 #include "rows.h"
 
 using namespace aircache;
@@ -65,6 +66,16 @@ int32_t aircache_linear(aircache_math_params* p) {
   const cudaError_t e = c->linear.run(p->dst, p->x, p->weight, p->bias, p->add != 0, !c->capturing, c->stream, &why);
   if (!why.empty()) return fail(c, AIRCACHE_DEVICE, "%s", why.c_str());
   return check(c, e, "multiplying by weights");
+}
+
+int32_t aircache_norm_heads(aircache_math_params* p) {
+  AIRCACHE_ENTER(p);
+  if (p->dst.type != AIRCACHE_BF16 || p->weight.type != AIRCACHE_BF16 || p->bias.type != AIRCACHE_BF16 || p->weight.cols < 1 || p->bias.cols < 1) {
+    return fail(c, AIRCACHE_ARGUMENT, "normalising heads: bfloat16 rows and weights wanted");
+  }
+  const NormHeadsParams norm{values<bf16>(p->dst), values<const bf16>(p->weight), values<const bf16>(p->bias), p->dst.rows, p->dst.cols,
+                             p->query / p->weight.cols, p->weight.cols, p->key / p->bias.cols, p->bias.cols, p->eps};
+  return check(c, run_norm_heads(norm, c->stream), "normalising heads");
 }
 
 int32_t aircache_activate(aircache_math_params* p) {

@@ -11,6 +11,7 @@ runtime/parity/testdata/NAME/:
 Everything is computed in float32 on the CPU, with the PIL image processors. The same seed gives the same folder.
 """
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -136,13 +137,8 @@ def ask(out, model, proc, image_token, number, name, sizes, question):
     inputs = proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
     ids = inputs["input_ids"][0].tolist()
     counts = [len(f) for f in model.get_image_features(**{k: v for k, v in inputs.items() if k in ("pixel_values", "image_sizes", "image_grid_thw")}).pooler_output] if pictures else []
-    if sum(counts) != ids.count(image_token):
-        # a family whose features are one list of tiles: the pictures' shares stand in the prompt
-        runs, counts = [i for i in ids], []
-        while image_token in runs:
-            runs = runs[runs.index(image_token):]
-            n = next((i for i, t in enumerate(runs) if t != image_token), len(runs))
-            counts, runs = counts + [n], runs[n:]
+    if len(counts) != len(pictures) or sum(counts) != ids.count(image_token):  # features by tile: the pictures' shares stand in the prompt
+        counts = [len(list(run)) for token, run in itertools.groupby(ids) if token == image_token]
     made = model.generate(**inputs, do_sample=False, max_new_tokens=STEPS)[0, len(ids):].tolist()
     whole = {**inputs, "input_ids": torch.tensor([ids + made[:-1]])}
     whole["attention_mask"] = torch.ones_like(whole["input_ids"])

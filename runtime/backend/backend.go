@@ -56,6 +56,9 @@ type Math interface {
 	Activate(x Tensor, f Activation)
 	// GatedSiLU: dst = silu(x[:, :n]) * x[:, n:], with n = dst.Cols.
 	GatedSiLU(dst, x Tensor)
+	// NormHeads normalises queries and keys of qkv as RMSNorm, in place; values stay. Weights of Dim values: head by head; of all
+	// heads' values: over all query heads at once, and over all key heads.
+	NormHeads(qkv, query, key Tensor, eps float32, h Heads)
 	// Turn turns queries and keys of qkv by angles, in place, as Append does: values stay. Angles are Exact [rows, Dim].
 	Turn(qkv, angles Tensor, h Heads)
 	// Mix is attention of every row to every row of its own sequence; qkv.Rows is a multiple of sequences.

@@ -125,6 +125,23 @@ func (c *Checked) GatedSiLU(dst, x Tensor) {
 	}
 }
 
+func (c *Checked) NormHeads(qkv, query, key Tensor, eps float32, h Heads) {
+	if c.ok(checkHeads("norm heads", h)) && c.ok(checkShape("norm heads", "qkv", qkv, qkv.Rows, h.Width())) && c.ok(checkHeadNorms(query, key, h)) {
+		c.to.NormHeads(qkv, query, key, eps, h)
+	}
+}
+
+func checkHeadNorms(query, key Tensor, h Heads) error {
+	wantQuery, wantKey := h.Dim, h.Dim
+	if query.Cols != h.Dim {
+		wantQuery, wantKey = h.Query*h.Dim, h.KV*h.Dim
+	}
+	if err := checkShape("norm heads", "the queries' weight", query, 1, wantQuery); err != nil {
+		return err
+	}
+	return checkShape("norm heads", "the keys' weight", key, 1, wantKey)
+}
+
 func (c *Checked) Turn(qkv, angles Tensor, h Heads) {
 	if c.ok(checkHeads("turn", h)) && c.ok(checkShape("turn", "qkv", qkv, qkv.Rows, h.Width())) && c.ok(checkTurn("turn", qkv, angles, h)) {
 		c.to.Turn(qkv, angles, h)

@@ -24,7 +24,8 @@ type Part struct {
 type Template struct {
 	compiled renderer
 	tokens   map[string]string // bos_token, eos_token, ...
-	parts    bool              // takes content as a list of parts; else as one string
+	frame    frame
+	parts    bool // takes content as a list of parts; else as one string
 }
 
 // renderer is all that is used of the template engine.
@@ -56,7 +57,8 @@ func Load(dir string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return t, nil
+	t.frame, err = readFrame(dir)
+	return t, err
 }
 
 func compile(source string, tokens map[string]string) (*Template, error) {
@@ -123,7 +125,7 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string,
 	if err != nil {
 		return "", fmt.Errorf("rendering chat template: %w", err)
 	}
-	return text, nil
+	return t.frame.around(text), nil
 }
 
 func raise(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {

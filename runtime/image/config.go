@@ -27,6 +27,8 @@ type processorConfig struct {
 	CenterCrop  *bool           `json:"do_center_crop"`
 	Pad         *bool           `json:"do_pad"`
 	Grids       *[][]int        `json:"image_grid_pinpoints"`
+	MinTiles    *int            `json:"min_patches"`
+	MaxTiles    *int            `json:"max_patches"`
 	MinPixels   *int            `json:"min_pixels"`
 	MaxPixels   *int            `json:"max_pixels"`
 	PatchSize   *int            `json:"patch_size"`
@@ -56,6 +58,8 @@ var (
 	siglip    = processorType{make: newSiglip}
 	onevision = processorType{make: newOnevision, fields: []string{"image_grid_pinpoints"}}
 	clip      = processorType{make: newCLIP, crops: true}
+	// The reference always cuts InternVL's pictures into tiles, whatever crop_to_patches says.
+	intern    = processorType{make: newIntern, fields: []string{"min_patches", "max_patches", "crop_to_patches"}}
 	qwen      = processorType{make: newQwen, fields: qwenFields}
 	llavaNext = processorType{make: newLlavaNext, crops: true, fields: []string{"image_grid_pinpoints", "aspect_ratio_setting"}}
 )
@@ -64,6 +68,7 @@ var (
 var processorTypes = map[string]processorType{
 	"SiglipImageProcessor": siglip, "SiglipImageProcessorFast": siglip, "SiglipImageProcessorPil": siglip,
 	"CLIPImageProcessor": clip, "CLIPImageProcessorFast": clip, "CLIPImageProcessorPil": clip, "CLIPFeatureExtractor": clip,
+	"GotOcr2ImageProcessor": intern, "GotOcr2ImageProcessorFast": intern, "GotOcr2ImageProcessorPil": intern,
 	"Qwen2VLImageProcessor": qwen, "Qwen2VLImageProcessorFast": qwen, "Qwen2VLImageProcessorPil": qwen,
 	"LlavaNextImageProcessor": llavaNext, "LlavaNextImageProcessorFast": llavaNext, "LlavaNextImageProcessorPil": llavaNext,
 	"LlavaOnevisionImageProcessor": onevision, "LlavaOnevisionImageProcessorFast": onevision, "LlavaOnevisionImageProcessorPil": onevision,

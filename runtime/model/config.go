@@ -36,8 +36,9 @@ type document struct {
 	FeatureLayer   integers `json:"vision_feature_layer"`
 	SelectStrategy *string  `json:"vision_feature_select_strategy"`
 
-	Grids       [][]int `json:"image_grid_pinpoints"`
-	AspectRatio *string `json:"vision_aspect_ratio"`
+	Grids       [][]int  `json:"image_grid_pinpoints"`
+	Downsample  *float64 `json:"downsample_ratio"`
+	AspectRatio *string  `json:"vision_aspect_ratio"`
 
 	Tied bool     `json:"tie_word_embeddings"`
 	EOS  integers `json:"eos_token_id"`

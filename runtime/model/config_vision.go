@@ -46,6 +46,7 @@ type visionDocument struct {
 	Eps          *float64        `json:"layer_norm_eps"`
 
 	qwenVisionDocument
+	internDocument
 }
 
 var activations = map[string]backend.Activation{"gelu": backend.GELU, "gelu_pytorch_tanh": backend.GELUTanh, "gelu_new": backend.GELUTanh,
@@ -55,15 +56,19 @@ var activationNames = slices.Sorted(maps.Keys(activations))
 
 // visionKind is one tower's model_type: the defaults of its configuration class.
 type visionKind struct {
+	hidden, intermediate, layers, heads int
+
 	patch int
+	image int
 	act   string
 	eps   float64
 	class bool
 }
 
 var visionKinds = map[string]visionKind{
-	"siglip_vision_model": {patch: 16, act: "gelu_pytorch_tanh", eps: 1e-6},
-	"clip_vision_model":   {patch: 32, act: "quick_gelu", eps: 1e-5, class: true},
+	"siglip_vision_model": {768, 3072, 12, 12, 16, 224, "gelu_pytorch_tanh", 1e-6, false},
+	"clip_vision_model":   {768, 3072, 12, 12, 32, 224, "quick_gelu", 1e-5, true},
+	"internvl_vision":     {1024, 4096, 24, 16, 14, 448, "gelu", 1e-6, true},
 }
 
 // check fills in the defaults of the tower's configuration class.
@@ -78,8 +83,8 @@ func (d *visionDocument) check(f *findings) visionSettings {
 	f.oneOf(at+"hidden_act", act, activationNames...)
 	f.betweenFloats(at+"layer_norm_eps", eps, 0, 1)
 	v := visionSettings{
-		hidden: value(d.Hidden, 768), intermediate: value(d.Intermediate, 3072), layers: value(d.Layers, 12), heads: value(d.Heads, 12),
-		channels: value(d.Channels, 3), image: f.side(at+"image_size", d.Image, 224), patch: f.side(at+"patch_size", d.Patch, k.patch),
+		hidden: value(d.Hidden, k.hidden), intermediate: value(d.Intermediate, k.intermediate), layers: value(d.Layers, k.layers), heads: value(d.Heads, k.heads),
+		channels: value(d.Channels, 3), image: f.side(at+"image_size", d.Image, k.image), patch: f.side(at+"patch_size", d.Patch, k.patch),
 		act: activations[act], eps: float32(eps), class: k.class,
 	}
 	f.between(at+"hidden_size", v.hidden, 1, maxHidden)

@@ -26,6 +26,7 @@ var families = func() map[string]family {
 		{architecture: architecture},
 		{architecture: "LlavaOnevisionForConditionalGeneration", complete: completeOnevision, anyres: onevisionGrids},
 		{architecture: "LlavaNextForConditionalGeneration", complete: completeNext, anyres: nextGrids},
+		{architecture: "InternVLForConditionalGeneration", complete: completeIntern, sight: seeIntern},
 		{architecture: "Qwen2VLForConditionalGeneration", complete: completeQwen("qwen2_vl_text", 151655), sight: seeQwen2},
 		{architecture: "Qwen2_5_VLForConditionalGeneration", complete: completeQwen("qwen2_5_vl_text", 151655), sight: seeQwen25},
 	} {

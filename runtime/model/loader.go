@@ -110,6 +110,37 @@ func (l *loader) frames(name string, rows, channels, n, side int) []backend.Tens
 	return parts
 }
 
+// scaled is a weight [rows, cols] whose rows are multiplied by a vector; cols 0: a bias of so many values.
+func (l *loader) scaled(name, by string, rows, cols int) backend.Tensor {
+	t, shape := l.alloc(1, rows), []int{rows}
+	if cols > 0 {
+		t, shape = l.alloc(rows, cols), []int{rows, cols}
+	}
+	scale := l.values(by, rows)
+	x := l.values(name, shape...)
+	if l.err != nil {
+		return t
+	}
+	for i := range x {
+		x[i] *= scale[i/max(1, cols)]
+	}
+	l.ops.Write(t, x)
+	l.err = l.ops.Refused()
+	return t
+}
+
+// values are a weight's on the host.
+func (l *loader) values(name string, shape ...int) (values []float32) {
+	if l.err == nil {
+		l.err = l.from.Use(name, func(t weights.Tensor) error {
+			values = make([]float32, t.Values())
+			t.DType.Widen(values, t.Data)
+			return nil
+		}, shape...)
+	}
+	return values
+}
+
 // part is one of several weights that lie below each other, so that one product computes them.
 type part struct {
 	name string

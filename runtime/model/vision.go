@@ -7,7 +7,7 @@ import (
 	"aircache.dev/aircache/runtime/image"
 )
 
-// tower is a SigLIP or CLIP vision tower: patches, learned positions, pre-norm layers whose rows all see each other. The features
+// tower is a SigLIP or CLIP vision tower, or an InternViT: patches, learned positions, pre-norm layers whose rows all see each other. The features
 // that LLaVA takes are hidden states before the closing norm, so that norm is not here.
 type tower struct {
 	visionSettings
@@ -24,6 +24,7 @@ type towerBlock struct {
 	norm1, norm1Bias, norm2, norm2Bias backend.Tensor
 	qkv, qkvBias, out, outBias         backend.Tensor
 	fc1, fc1Bias, fc2, fc2Bias         backend.Tensor
+	queryNorm, keyNorm                 backend.Tensor // of some InternViTs
 }
 
 // towerSpace are the activations of one pass.
@@ -83,16 +84,30 @@ func (t *tower) run(patches backend.Tensor, last int, take func(state int, x bac
 }
 
 func (t *tower) block(b *towerBlock, s *towerSpace, tiles int) {
-	t.ops.LayerNorm(s.normed, s.x, b.norm1, b.norm1Bias, t.eps)
+	t.norm(s.normed, s.x, b.norm1, b.norm1Bias)
 	t.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
+	if !b.queryNorm.None() {
+		t.ops.NormHeads(s.qkv, b.queryNorm, b.keyNorm, headEps, t.shape())
+	}
 	t.ops.Mix(s.attended, s.qkv, tiles, t.shape())
 	t.ops.Linear(s.x, s.attended, b.out, b.outBias, true)
 
-	t.ops.LayerNorm(s.normed, s.x, b.norm2, b.norm2Bias, t.eps)
+	t.norm(s.normed, s.x, b.norm2, b.norm2Bias)
 	t.ops.Linear(s.inner, s.normed, b.fc1, b.fc1Bias, false)
 	t.ops.Activate(s.inner, t.act)
 	t.ops.Linear(s.x, s.inner, b.fc2, b.fc2Bias, true)
 }
+
+// norm is a layer norm, or an RMS norm where there is no bias.
+func (t *tower) norm(dst, x, weight, bias backend.Tensor) {
+	if bias.None() {
+		t.ops.RMSNorm(dst, x, weight, t.eps)
+	} else {
+		t.ops.LayerNorm(dst, x, weight, bias, t.eps)
+	}
+}
+
+const headEps = 1e-6 // of InternViT's norms of queries and keys, in no file
 
 // accepts says why a picture does not fit.
 func (v *visionSettings) accepts(px image.Pixels) error {

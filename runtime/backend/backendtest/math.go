@@ -81,6 +81,26 @@ func (s *suite) norms() {
 	}
 }
 
+// headNorms normalises each head, and all of a kind at once.
+func (s *suite) headNorms() {
+	for _, h := range append(s.shapes.Mix, s.shapes.Cache...) {
+		for _, rows := range []int{1, 31, 33} {
+			for _, sizes := range [][2]int{{h.Dim, h.Dim}, {h.Query * h.Dim, h.KV * h.Dim}} {
+				x, query, key := s.normal(rows*h.Width(), 2), s.normal(sizes[0], 1), s.normal(sizes[1], 1)
+				qkv := s.tensor(rows, h.Width(), x)
+				s.b.NormHeads(qkv, s.tensor(1, sizes[0], query), s.tensor(1, sizes[1], key), 1e-6, h)
+				want := double(x)
+				for r := range rows {
+					row, keys := r*h.Width(), r*h.Width()+h.Query*h.Dim
+					copy(want[row:keys], rmsNorm(x[row:keys], query, 1e-6))
+					copy(want[keys:keys+h.KV*h.Dim], rmsNorm(x[keys:keys+h.KV*h.Dim], key, 1e-6))
+				}
+				s.expect("norms of heads "+shape(rows, h.Query, h.KV, h.Dim, sizes[0]), qkv, want)
+			}
+		}
+	}
+}
+
 func layerNorm(x, w, b []float32, eps float64) []float64 {
 	out, cols := make([]float64, len(x)), len(w)
 	for r := 0; r < len(x); r += cols {

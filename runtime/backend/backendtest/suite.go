@@ -28,6 +28,7 @@ func RunShapes(t *testing.T, shapes Shapes, tolerance float64, open func(testing
 	run(t, shapes, tolerance, open, []group{
 		{"rows move between host and device", (*suite).memory},
 		{"norms", (*suite).norms},
+		{"norms of heads", (*suite).headNorms},
 		{"linear", (*suite).linear},
 		{"activations", (*suite).activations},
 		{"checkpoint rows", (*suite).loads},

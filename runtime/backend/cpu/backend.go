@@ -38,6 +38,7 @@ type Backend struct {
 
 	linear     linearWork
 	norm       normWork
+	heads      headsWork
 	act        activateWork
 	gate       gateWork
 	rotate     rotateWork

@@ -45,6 +45,36 @@ func (n *normWork) part(i, _ int) {
 	}
 }
 
+// headsWork is RMSNorm of parts of rows: queries first, then keys.
+type headsWork struct {
+	x, query, key     []float32
+	rows, step, width int
+	queries, keys     int // norms in a row
+	eps               float32
+}
+
+func (b *Backend) NormHeads(qkv, query, key backend.Tensor, eps float32, h backend.Heads) {
+	n := &b.heads
+	*n = headsWork{x: values(qkv), query: values(query), key: values(key), rows: qkv.Rows, width: h.Width(), queries: h.Query * h.Dim / query.Cols, keys: h.KV * h.Dim / key.Cols, eps: eps}
+	n.step = b.pool.rowsPerPart(n.rows, leastRows)
+	b.pool.run(n, parts(n.rows, n.step))
+}
+
+func (n *headsWork) part(i, _ int) {
+	from, to := cut(i, n.step, n.rows)
+	for r := from; r < to; r++ {
+		x := n.x[r*n.width:][:n.width]
+		for range n.queries {
+			rmsNormRow(x[:len(n.query)], x[:len(n.query)], n.query, n.eps)
+			x = x[len(n.query):]
+		}
+		for range n.keys {
+			rmsNormRow(x[:len(n.key)], x[:len(n.key)], n.key, n.eps)
+			x = x[len(n.key):]
+		}
+	}
+}
+
 func rmsNormRow(dst, x, weight []float32, eps float32) {
 	scale := float32(1 / math.Sqrt(float64(dot(x, x))/float64(len(x))+float64(eps)))
 	for i, v := range x {
