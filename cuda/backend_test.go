@@ -19,11 +19,13 @@ var shapes = backendtest.Shapes{
 	Mix:   []backend.Heads{{Query: 4, KV: 4, Dim: 64}, {Query: 2, KV: 2, Dim: 72}, {Query: 2, KV: 2, Dim: 80}, {Query: 4, KV: 2, Dim: 128}},
 }
 
-// root is the repository's, from a test's working directory.
+// root is the repository's: where this file was compiled, or from a test's working directory where the program was carried off.
 func root() string {
 	_, file, _, _ := runtime.Caller(0)
 	if dir := filepath.Dir(filepath.Dir(file)); filepath.IsAbs(dir) {
-		return dir
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
 	}
 	return ".."
 }

@@ -1,5 +1,5 @@
 // What works on values by themselves. gelu is x times the normal distribution's share below x; its tanh form is Hendrycks and Gimpel's
-// approximation (arXiv:1606.08415), with 0.044715.
+// approximation (arXiv:1606.08415), with 0.044715, and quick_gelu their x * sigmoid(1.702 x).
 #pragma once
 
 #include <cmath>
@@ -14,6 +14,7 @@ inline void add_repeated(std::vector<double>& dst, const std::vector<double>& x)
 
 inline double gelu(double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }
 inline double gelu_tanh(double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+inline double quick_gelu(double x) { return x / (1 + std::exp(-1.702 * x)); }
 inline double silu(double x) { return x / (1 + std::exp(-x)); }
 
 // gated_silu: the row's left half is the gate.

@@ -27,11 +27,13 @@ static void check_activate(Verdict& verdict, Random& random, int rows, int cols,
   std::vector<T> x = random_values<T>(random, size_t(rows) * cols, 3);
   if constexpr (sizeof(T) == 4) x.front() = -40, x.back() = 40;  // far out, where exp overflows
   else x.back() = __float2bfloat16(3);                            // errors are beside it: 1 + erf(-4) has few digits in float32
-  for (int function : {0, 1}) {
-    const std::string name = named(function ? "gelu_tanh" : "gelu", name_of<T>(), rows, cols, skew);
+  double (*const functions[])(double) = {ref::gelu, ref::gelu_tanh, ref::quick_gelu};
+  const char* const names[] = {"gelu", "gelu_tanh", "quick_gelu"};
+  for (int function : {0, 1, 2}) {
+    const std::string name = named(names[function], name_of<T>(), rows, cols, skew);
     const Laid<T> in(rows, cols, x, skew);
     std::vector<double> want = doubles(x);
-    for (double& v : want) v = function ? ref::gelu_tanh(v) : ref::gelu(v);
+    for (double& v : want) v = functions[function](v);
     REQUIRE(run_activate(in.matrix(), function, nullptr));
     finish();
     verdict.near(name, in.read(verdict, name), want, rounding_of<T>());
@@ -121,6 +123,6 @@ int main() {
     check_convert(verdict, random, cols, 1);
   }
   const Laid<bf16> one(1, 8);
-  if (run_activate(one.matrix(), 2, nullptr) != cudaErrorInvalidValue) verdict.fail("an activation that does not exist was taken");
+  if (run_activate(one.matrix(), 3, nullptr) != cudaErrorInvalidValue || run_activate(one.matrix(), -1, nullptr) != cudaErrorInvalidValue) verdict.fail("an activation that does not exist was taken");
   return verdict.report("elementwise");
 }
