@@ -30,7 +30,7 @@ func TestUnsupportedConfigurationsAreRefusedByName(t *testing.T) {
 		change func(map[string]any)
 		want   string
 	}{
-		"another architecture":        {top("architectures", []string{"Qwen2VLForConditionalGeneration"}), `architectures: ["Qwen2VLForConditionalGeneration"] is not supported`},
+		"another architecture":        {top("architectures", []string{"MllamaForConditionalGeneration"}), `architectures: ["MllamaForConditionalGeneration"] is not supported`},
 		"no architecture":             {top("architectures", nil), "architectures: []"},
 		"quantized weights":           {top("quantization_config", map[string]any{"bits": 4}), "quantization_config is not supported"},
 		"quantized text weights":      {text("quantization_config", map[string]any{"bits": 4}), "text_config.quantization_config"},
