@@ -3,7 +3,7 @@
     pip install torch torchvision transformers==5.17 pillow numpy && python hack/parity/internvl.py
 
 internvl/     as InternVL2.5 and 3 up to 14B: layer norms, biases, Qwen2
-internvl-6b/  with a tower as InternViT-6B: RMS norms, of queries and keys too
+internvl-6b/  with a tower as InternViT-6B: RMS norms, of queries and keys too; and Qwen3 as InternVL3.5, whose heads have such norms
 """
 
 from transformers import AutoTokenizer, GotOcr2ImageProcessorPil, InternVLConfig, InternVLForConditionalGeneration, InternVLProcessor, InternVLVideoProcessor
@@ -41,7 +41,7 @@ def published(name):
     return "language_model." + name if name == "lm_head.weight" else name
 
 
-def files(tok, vision):
+def files(tok, vision, text):
     ids = {s: tok.token_to_id(s) for s in SPECIALS}
     size = {"height": SIDE, "width": SIDE}
     names = {"context_image_token": "<IMG_CONTEXT>", "end_image_token": "</img>", "start_image_token": "<img>", "video_token": "<video>"}
@@ -54,7 +54,7 @@ def files(tok, vision):
                 "architectures": ["Qwen2ForCausalLM"], "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "hidden_size": 32,
                 "intermediate_size": 56, "max_position_embeddings": 1024, "max_window_layers": 3, "model_type": "qwen2", "num_attention_heads": 4,
                 "num_hidden_layers": 3, "num_key_value_heads": 2, "rope_scaling": {"factor": 2.0, "rope_type": "linear"}, "rope_theta": 1000000.0,
-                "sliding_window": None, "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_sliding_window": False, "vocab_size": len(tok.get_vocab()) + 9,
+                "sliding_window": None, "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_sliding_window": False, "vocab_size": len(tok.get_vocab()) + 9, **text,
             },
             "vision_config": {
                 "architectures": ["InternVLVisionModel"], "attention_dropout": 0.0, "hidden_act": "gelu", "hidden_size": 32, "image_size": [SIDE, SIDE],
@@ -84,12 +84,12 @@ def processor(folder):
 def main():
     tok = goldens.byte_level(SPECIALS, ["user\n", "assistant\n"])
     image = tok.token_to_id("<IMG_CONTEXT>")
-    for name, vision, cases in (
-        ("internvl", {"attention_bias": True, "norm_type": "layer_norm", "layer_norm_eps": 1e-06, "use_qk_norm": False}, CASES),
+    for name, vision, text, cases in (
+        ("internvl", {"attention_bias": True, "norm_type": "layer_norm", "layer_norm_eps": 1e-06, "use_qk_norm": False}, {}, CASES),
         ("internvl-6b", {"attention_bias": False, "norm_type": "rms_norm", "layer_norm_eps": 1e-06, "use_qk_norm": True},
-         {k: CASES[k] for k in ("a photo's shape", "two pictures")}),
+         {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 12, "attention_bias": False}, {k: CASES[k] for k in ("a photo's shape", "two pictures")}),
     ):
-        goldens.write(name, InternVLForConditionalGeneration, InternVLConfig, files(tok, vision), tok, published, processor, image, cases)
+        goldens.write(name, InternVLForConditionalGeneration, InternVLConfig, files(tok, vision, text), tok, published, processor, image, cases)
 
 
 main()

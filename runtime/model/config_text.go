@@ -14,7 +14,7 @@ type textSettings struct {
 	rope                         rotation
 	eps                          float32
 	tied                         bool
-	qkvBias                      bool
+	qkvBias, qkNorm              bool
 }
 
 type textDocument struct {
@@ -60,7 +60,7 @@ func (d *textDocument) check(f *findings) textSettings {
 	f.betweenFloats(at+"rms_norm_eps", eps, 0, 1)
 	t := textSettings{
 		hidden: value(d.Hidden, k.hidden), intermediate: value(d.Intermediate, k.intermediate), layers: value(d.Layers, k.layers),
-		vocab: value(d.Vocab, k.vocab), positions: value(d.Positions, k.positions), eps: float32(eps), tied: d.Tied, qkvBias: k.qkvBias,
+		vocab: value(d.Vocab, k.vocab), positions: value(d.Positions, k.positions), eps: float32(eps), tied: d.Tied, qkvBias: k.qkvBias, qkNorm: k.qkNorm,
 	}
 	if len(d.EOS) == 0 {
 		d.EOS = k.eos
@@ -112,6 +112,8 @@ func (d *textDocument) shape(f *findings, k textKind, hidden int) backend.Heads 
 	f.divides(at+"num_attention_heads", h.Query, "num_key_value_heads", h.KV)
 	if d.HeadDim != nil {
 		h.Dim = *d.HeadDim
+	} else if k.headDim > 0 {
+		h.Dim = k.headDim
 	} else if h.Query > 0 {
 		f.divides(at+"hidden_size", hidden, "num_attention_heads", h.Query)
 		h.Dim = hidden / h.Query

@@ -6,7 +6,7 @@ import (
 	"aircache.dev/aircache/runtime/backend"
 )
 
-// decoder is a Llama or one of its kind: RMS norms, rotated heads, a gated MLP; some have biases on qkv (text_kinds.go).
+// decoder is a Llama or one of its kind: RMS norms, rotated heads, a gated MLP; some have biases on qkv or norms of heads (text_kinds.go).
 type decoder struct {
 	textSettings
 	ops *backend.Checked
@@ -32,6 +32,7 @@ type decoder struct {
 type decoderBlock struct {
 	norm1, norm2 backend.Tensor
 	qkv, qkvBias backend.Tensor
+	query, key   backend.Tensor // norms of each head, of some
 	out          backend.Tensor
 	gateUp, down backend.Tensor
 }
@@ -75,6 +76,9 @@ func loadDecoder(l *loader, s textSettings) *decoder {
 		b.qkv = l.qkv(p+"self_attn.", h, d)
 		if s.qkvBias {
 			b.qkvBias = l.qkvBias(p+"self_attn.", h)
+		}
+		if s.qkNorm {
+			b.query, b.key = l.vector(p+"self_attn.q_norm.weight", h.Dim), l.vector(p+"self_attn.k_norm.weight", h.Dim)
 		}
 		t.blocks = append(t.blocks, b)
 	}
@@ -120,6 +124,9 @@ func (d *decoder) block(layer int, batch backend.Batch, s *rowSpace) {
 	b := &d.blocks[layer]
 	d.ops.RMSNorm(s.normed, s.x, b.norm1, d.eps)
 	d.ops.Linear(s.qkv, s.normed, b.qkv, b.qkvBias, false)
+	if !b.query.None() {
+		d.ops.NormHeads(s.qkv, b.query, b.key, d.eps, d.heads)
+	}
 	d.ops.Append(s.qkv, s.angles, layer, batch, d.heads)
 	d.ops.Attend(s.attended, s.sums, s.qkv, layer, batch, d.heads)
 	d.ops.Linear(s.x, s.attended, b.out, backend.Tensor{}, true)

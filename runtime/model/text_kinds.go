@@ -9,11 +9,13 @@ import (
 type textKind struct {
 	vocab, hidden, intermediate, layers, heads int
 	kvHeads                                    int // 0: as many as heads
+	headDim                                    int // 0: hidden / heads
 	positions                                  int
 	eps, theta                                 float64
 	eos                                        integers
 
 	qkvBias  bool
+	qkNorm   bool // each query and key head has an RMS norm
 	mrope    bool // positions on three axes
 	windowed bool // sliding_window alone decides; elsewhere use_sliding_window does
 	window   int  // where the file says nothing; 0: none
@@ -25,6 +27,8 @@ var textKinds = map[string]textKind{
 	"llama": {vocab: 32000, hidden: 4096, intermediate: 11008, layers: 32, heads: 32, positions: 2048, eps: 1e-6, theta: 10000, eos: integers{2}},
 	"mistral": {vocab: 32000, hidden: 4096, intermediate: 14336, layers: 32, heads: 32, kvHeads: 8, positions: 4096 * 32, eps: 1e-6, theta: 10000,
 		eos: integers{2}, windowed: true, window: 4096},
+	"qwen3": {vocab: 151936, hidden: 4096, intermediate: 22016, layers: 32, heads: 32, kvHeads: 32, headDim: 128, positions: 32768, eps: 1e-6, theta: 10000,
+		qkNorm: true},
 	"qwen2_vl_text": qwen2VL, "qwen2_5_vl_text": qwen2VL,
 	"qwen2": {vocab: 151936, hidden: 4096, intermediate: 22016, layers: 32, heads: 32, positions: 32768, eps: 1e-6, theta: 10000, qkvBias: true},
 }
