@@ -64,7 +64,7 @@ func TestAGPUThatWillNotDoEndsTheProcessWithNeedAndHave(t *testing.T) {
 		"no room for weights":  {library, "memory=16", tinyModel, []string{"loading model", "GiB are needed, ", "GiB are free on the GPU"}},
 		"no room for a cache":  {library, "memory=12", small, []string{"deriving the KV cache's size", "at least 16777216 are needed: the model needs a larger GPU"}},
 		"no room for a prompt": {library, "memory=96", small, []string{"activations of a prompt of 32768 tokens and a step of", "beside the KV cache of", "GiB are needed, ", "GiB are free on the GPU"}},
-		"small heads":          {library, "", "../../runtime/parity/testdata/llava-onevision/model", []string{"head dims 64 and 128, the model has 8"}},
+		"small heads":          {library, "", "../../runtime/parity/testdata/llava-onevision/model", []string{"2 heads of 16 values: the CUDA backend attends in a picture by heads of [64 72 80 128] values"}},
 		"the decoder's heads":  {library, "", reshaped(t), []string{"the attention kernels have head dims 64 and 128, the model has 32"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ def files(tok, vision, text):
             "text_config": {
                 "architectures": ["Qwen2ForCausalLM"], "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "hidden_size": 32,
                 "intermediate_size": 56, "max_position_embeddings": 1024, "max_window_layers": 3, "model_type": "qwen2", "num_attention_heads": 4,
-                "num_hidden_layers": 3, "num_key_value_heads": 2, "rope_scaling": {"factor": 2.0, "rope_type": "linear"}, "rope_theta": 1000000.0,
+                "num_hidden_layers": 3, "num_key_value_heads": 2, "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"}, "rope_theta": 1000000.0,
                 "sliding_window": None, "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_sliding_window": False, "vocab_size": len(tok.get_vocab()) + 9, **text,
             },
             "vision_config": {
@@ -87,7 +87,8 @@ def main():
     for name, vision, text, cases in (
         ("internvl", {"attention_bias": True, "norm_type": "layer_norm", "layer_norm_eps": 1e-06, "use_qk_norm": False}, {}, CASES),
         ("internvl-6b", {"attention_bias": False, "norm_type": "rms_norm", "layer_norm_eps": 1e-06, "use_qk_norm": True},
-         {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 12, "attention_bias": False}, {k: CASES[k] for k in ("a photo's shape", "two pictures")}),
+         {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 12, "attention_bias": False,
+          "rope_scaling": {"factor": 2.0, "rope_type": "linear"}}, {k: CASES[k] for k in ("a photo's shape", "two pictures")}),
     ):
         goldens.write(name, InternVLForConditionalGeneration, InternVLConfig, files(tok, vision, text), tok, published, processor, image, cases)
 

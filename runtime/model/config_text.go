@@ -36,9 +36,9 @@ type textDocument struct {
 	AttentionBias bool `json:"attention_bias"`
 	MLPBias       bool `json:"mlp_bias"`
 
-	UseWindow  bool     `json:"use_sliding_window"`
-	Window     *int     `json:"sliding_window"`
-	LayerTypes []string `json:"layer_types"`
+	UseWindow  bool            `json:"use_sliding_window"`
+	Window     json.RawMessage `json:"sliding_window"` // null is another thing than nothing
+	LayerTypes []string        `json:"layer_types"`
 
 	Theta          *float64      `json:"rope_theta"`
 	RopeScaling    *ropeDocument `json:"rope_scaling"`    // transformers 4
@@ -81,9 +81,11 @@ func (d *textDocument) check(f *findings) textSettings {
 // refuse names what would change the computation and is not done here.
 func (d *textDocument) refuse(f *findings, k textKind) {
 	const at = "text_config."
-	switch {
-	case k.windowed && value(d.Window, k.window) != 0 && value(d.Window, k.window) < value(d.Positions, k.positions):
-		f.add("%ssliding_window: %d is not supported, null is", at, value(d.Window, k.window))
+	switch written := string(d.Window); {
+	case k.windowed && written == "":
+		f.add("%ssliding_window: it is missing, which means a window; null is supported", at)
+	case k.windowed && written != "null":
+		f.add("%ssliding_window: %s is not supported, null is", at, written)
 	case !k.windowed && d.UseWindow:
 		f.add("%suse_sliding_window: true is not supported", at)
 	}

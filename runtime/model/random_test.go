@@ -126,7 +126,7 @@ func TestRandomModelsAnswerAndOneSeedIsOneModel(t *testing.T) {
 }
 
 func TestUnknownShapesAndWrongConfigurationsAreRefused(t *testing.T) {
-	if _, err := Shape("7b"); err == nil || !strings.Contains(err.Error(), `"7b" is not known, ["llava-onevision-7b" "tiny"] are`) {
+	if _, err := Shape("7b"); err == nil || !strings.Contains(err.Error(), `"7b" is not known, ["internvl3-8b" "llava-1.5-7b"`) {
 		t.Errorf("got %v", err)
 	}
 	for config, want := range map[string]string{`{`: "reading its configuration", `{"architectures":["X"]}`: `architectures: ["X"]`} {

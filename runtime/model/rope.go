@@ -71,8 +71,11 @@ func (d *ropeDocument) check(f *findings, at string, k textKind, r *rotation) {
 			r.scaling = "default"
 		}
 	}
-	f.oneOf(at+".rope_type", r.scaling, "default", "linear", "llama3")
+	f.oneOf(at+".rope_type", r.scaling, "default", "dynamic", "linear", "llama3")
 	f.betweenFloats(at+".partial_rotary_factor", value(d.PartialRotary, 1), 1, 1)
+	if r.scaling == "dynamic" {
+		r.scaling = "default" // up to max_position_embeddings, where our sequences end, it is the plain one
+	}
 	if r.scaling == "default" {
 		return
 	}

@@ -17,8 +17,7 @@ type textKind struct {
 	qkvBias  bool
 	qkNorm   bool // each query and key head has an RMS norm
 	mrope    bool // positions on three axes
-	windowed bool // sliding_window alone decides; elsewhere use_sliding_window does
-	window   int  // where the file says nothing; 0: none
+	windowed bool // sliding_window alone decides, and is not null by default; elsewhere use_sliding_window does
 }
 
 // textKinds has every decoder that can be loaded. Published files leave much of it out: LLaVA-1.5's says that it is a Llama
@@ -26,7 +25,7 @@ type textKind struct {
 var textKinds = map[string]textKind{
 	"llama": {vocab: 32000, hidden: 4096, intermediate: 11008, layers: 32, heads: 32, positions: 2048, eps: 1e-6, theta: 10000, eos: integers{2}},
 	"mistral": {vocab: 32000, hidden: 4096, intermediate: 14336, layers: 32, heads: 32, kvHeads: 8, positions: 4096 * 32, eps: 1e-6, theta: 10000,
-		eos: integers{2}, windowed: true, window: 4096},
+		eos: integers{2}, windowed: true},
 	"qwen3": {vocab: 151936, hidden: 4096, intermediate: 22016, layers: 32, heads: 32, kvHeads: 32, headDim: 128, positions: 32768, eps: 1e-6, theta: 10000,
 		qkNorm: true},
 	"qwen2_vl_text": qwen2VL, "qwen2_5_vl_text": qwen2VL,
