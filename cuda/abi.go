@@ -94,12 +94,14 @@ type (
 	}
 	taps struct {
 		first, start, share unsafe.Pointer
-		count, reserved     int32
+		count               int32
+		_                   int32
 	}
 	frame struct {
-		under, on           ground
-		across, down        taps
-		downFirst, reserved int32
+		under, on    ground
+		across, down taps
+		downFirst    int32
+		_            int32
 	}
 	patchesParams struct {
 		size                  uint32
