@@ -136,6 +136,17 @@ modelhost-image: lab-program
 	@mkdir -p $(IMAGES) && go build -ldflags '$(LDFLAGS)' -o bin/ ./hack/modelhost
 	@$(LAB) image -name $(MODELHOST_IMAGE) -entrypoint /modelhost -file bin/modelhost -o $(IMAGES)/modelhost.tar
 
+GPU_RUNTIME_IMAGE ?= registry.local/aircache-runtime-gpu:dev
+# Folders where the container toolkit puts the driver's libraries, and where ours lie.
+GPU_LIBRARIES := /usr/lib/x86_64-linux-gnu:/usr/lib64:/usr/local/nvidia/lib64:/usr/local/cuda/lib64
+.PHONY: image-gpu
+image-gpu: lab-program native-libraries build-gpu ## Write the runtime for GPUs with cuBLASLt as an OCI tar into bin/images; CUDNN=1 adds cuDNN (0.6 and 1.5 GB)
+	$(STEP) "GPU image"
+	@go run ./hack/cuda runtime $(if $(CUDNN),-cudnn)
+	@mkdir -p $(IMAGES)
+	@$(LAB) image -name $(GPU_RUNTIME_IMAGE) -entrypoint /aircache -ldd bin/aircache $(addprefix -lib ,libstdc++.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libz.so.1) $$(hack/native-flags.sh) \
+		-dir bin/cuda/runtime=/usr/local/cuda/lib64 -env NVIDIA_DRIVER_CAPABILITIES=compute,utility -env LD_LIBRARY_PATH=$(GPU_LIBRARIES) -o $(IMAGES)/runtime-gpu.tar
+
 ## ---- the product on a real cluster
 
 # A cluster of the user's own is used when KUBECONFIG was set in the environment or on the command line.

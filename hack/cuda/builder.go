@@ -14,6 +14,7 @@ type builder struct {
 	dir       string
 	jobs      int
 	gpu, simt *variant
+	cudnn     bool // among the libraries of an image
 }
 
 func newBuilder(dir, arch string, release bool, jobs int) (*builder, error) {

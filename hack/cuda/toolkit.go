@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -47,14 +49,15 @@ func openToolkit(dir string) (toolkit, error) {
 	return t, os.WriteFile(stamp, []byte(want), 0o644)
 }
 
-func fetch(wheel, dir string) error {
+// fetch unpacks a wheel into a folder: what is wanted of a toolkit, or the libraries whose names begin with one of keep, side by side.
+func fetch(wheel, dir string, keep ...string) error {
 	temporary, err := os.MkdirTemp("", "aircache-cuda-")
 	if err != nil {
 		return fmt.Errorf("making room for a wheel: %w", err)
 	}
 	defer os.RemoveAll(temporary)
 	out, err := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-		"--only-binary=:all:", "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2010_x86_64",
+		"--only-binary=:all:", "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux_2_27_x86_64", "--platform", "manylinux2010_x86_64",
 		"--platform", "manylinux_2_12_x86_64", "--dest", temporary, wheel).CombinedOutput()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -64,14 +67,14 @@ func fetch(wheel, dir string) error {
 	if err != nil || len(files) != 1 {
 		return fmt.Errorf("fetching %s: %d files came", wheel, len(files))
 	}
-	if err := unpack(files[0], dir); err != nil {
+	if err := unpack(files[0], dir, keep); err != nil {
 		return fmt.Errorf("unpacking %s: %w", wheel, err)
 	}
 	return nil
 }
 
 // unpack leaves out the parts that our code does not include.
-func unpack(wheel, dir string) error {
+func unpack(wheel, dir string, keep []string) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
 		return err
@@ -81,7 +84,15 @@ func unpack(wheel, dir string) error {
 		if f.FileInfo().IsDir() || !filepath.IsLocal(f.Name) || strings.Contains(f.Name, "/include/cccl/") && !strings.Contains(f.Name, "/cccl/nv/") {
 			continue
 		}
-		if err := unpackFile(f, filepath.Join(dir, f.Name)); err != nil {
+		to := filepath.Join(dir, f.Name)
+		if len(keep) > 0 {
+			name := path.Base(f.Name)
+			if !strings.Contains(f.Name, "/lib/") || !slices.ContainsFunc(keep, func(begins string) bool { return strings.HasPrefix(name, begins) }) {
+				continue
+			}
+			to = filepath.Join(dir, name)
+		}
+		if err := unpackFile(f, to); err != nil {
 			return err
 		}
 	}

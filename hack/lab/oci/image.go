@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 const (
@@ -138,12 +140,17 @@ func describe(s Spec, layer descriptor) ([]document, string, error) {
 }
 
 func environment(s Spec) []string {
-	env := s.Env
+	env := slices.Clone(s.Env)
 	if len(s.Entrypoint) > 0 {
 		env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin:/"}, env...)
 	}
 	if len(s.Binaries)+len(s.Libraries) > 0 {
-		env = append(env, "LD_LIBRARY_PATH="+libraryFolder)
+		const name = "LD_LIBRARY_PATH="
+		if i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, name) }); i >= 0 {
+			env[i] = name + libraryFolder + ":" + strings.TrimPrefix(env[i], name) // behind what the image brings
+		} else {
+			env = append(env, name+libraryFolder)
+		}
 	}
 	return env
 }

@@ -89,3 +89,16 @@ func lddOf(t *testing.T, program string) string {
 	}
 	return string(output)
 }
+
+// What the image brings is found before what its node puts into a folder that was named.
+func TestFoldersOfLibrariesComeBehindTheBundledOnes(t *testing.T) {
+	for want, s := range map[string]Spec{
+		"LD_LIBRARY_PATH=/usr/lib/bundled":                 {Libraries: []string{"libc.so.6"}},
+		"LD_LIBRARY_PATH=/usr/lib/bundled:/usr/local/cuda": {Libraries: []string{"libc.so.6"}, Env: []string{"LD_LIBRARY_PATH=/usr/local/cuda"}},
+		"LD_LIBRARY_PATH=/opt":                             {Env: []string{"LD_LIBRARY_PATH=/opt"}},
+	} {
+		if got := environment(s); len(got) != 1 || got[0] != want {
+			t.Errorf("%+v gives %q, want %q", s, got, want)
+		}
+	}
+}
