@@ -101,7 +101,7 @@ func poolModel(s State, m Sample) model {
 	k.busy = busyOf(m)
 	k.queued = 1
 	if grown := m.Waiting - s.WaitingBefore; m.Finished > 0 && grown > 0 {
-		k.queued = min(1+grown/m.Finished, maxDemand)
+		k.queued = min(1+grown/m.Finished, maxGrowth)
 	}
 	return k
 }

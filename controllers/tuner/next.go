@@ -54,7 +54,7 @@ func newInput(t Target, s State, m Sample) (*input, Finding) {
 		if !in.model.known {
 			in.lower = max(in.lower, min(s.TargetPermille, t.StartPermille))
 		}
-		in.state.Usual = s.Usual.with(in.carried(), s.Rate, m.elapsed())
+		in.state.Usual = s.Usual.with(in.carried(), s.Rate/float64(m.Scraped), m.elapsed())
 		in.state.LateSeconds = in.late()
 		in.state.WantPermille = in.want()
 		in.state.WaitingBefore = m.Waiting

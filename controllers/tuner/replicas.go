@@ -19,7 +19,7 @@ const (
 	// prefillAim is the share of their time that pods should prefill; in the rest they decode.
 	prefillAim = 0.4
 	// maxGrowth bounds one recommendation: what a queue says about the load is rough.
-	maxGrowth = 2
+	maxGrowth = 3
 )
 
 // replicas is rule 6: out when pressure stays though retention is at its floor, or compression cannot help; in only when one replica

@@ -7,7 +7,7 @@ import "math"
 type Usual struct {
 	Mean, Variance float64 // of F, what the load of the fullest pod needs of a pool at full retention
 	Seconds        float64 // that were watched, at most usualSeconds
-	Rate           float64 // of tokens a second that it belongs to
+	Rate           float64 // of tokens a second and pod that it belongs to
 }
 
 const (
@@ -15,8 +15,8 @@ const (
 	usualSeconds = 900
 	// enoughSeconds of one load say what is usual.
 	enoughSeconds = 300
-	// usualDeviations: one window in thirty is higher, were the loads normal.
-	usualDeviations = 1.8
+	// usualDeviations: one window in eighteen is higher, were the loads normal.
+	usualDeviations = 1.6
 	// rateSeconds smooths the offered rate: 300 requests of a pool with one a second, a noise of 6 %.
 	rateSeconds = 300
 	// otherLoad: a rate that differs by so much is another load, of which nothing is known yet.
@@ -54,10 +54,10 @@ func (u Usual) isKnown() bool { return u.Seconds >= enoughSeconds }
 
 func (u Usual) deviation() float64 { return math.Sqrt(u.Variance) }
 
-// high is what the load needs in all but one window of thirty.
+// high is what the load needs in all but one window of eighteen.
 //
-// Worked example: 0.9 +- 0.3 of a pool: 0.9 + 1.8*0.3 = 1.44, so with a text share of 0.1 and an objective of 0.85 the retention for it
-// is (0.85/1.44 - 0.1) / 0.9 = 0.544.
+// Worked example: 0.9 +- 0.3 of a pool: 0.9 + 1.6*0.3 = 1.38, so with a text share of 0.1 and an objective of 0.85 the retention for it
+// is (0.85/1.38 - 0.1) / 0.9 = 0.573.
 func (u Usual) high() float64 { return u.Mean + usualDeviations*u.deviation() }
 
 // isUsual reports whether pressure is a moment that the value in force was chosen to bear: the load is known, the value is no higher than
