@@ -140,7 +140,7 @@ GPU_RUNTIME_IMAGE ?= registry.local/aircache-runtime-gpu:dev
 # Folders where the container toolkit puts the driver's libraries, and where ours lie.
 GPU_LIBRARIES := /usr/lib/x86_64-linux-gnu:/usr/lib64:/usr/local/nvidia/lib64:/usr/local/cuda/lib64
 .PHONY: image-gpu
-image-gpu: lab-program native-libraries build-gpu ## Write the runtime for GPUs with cuBLASLt as an OCI tar into bin/images; CUDNN=1 adds cuDNN (0.6 and 1.5 GB)
+image-gpu: lab-program native-libraries build-gpu ## Write the runtime for GPUs with cuBLASLt as an OCI tar into bin/images; CUDNN=1 adds cuDNN (0.6 and 1.2 GB)
 	$(STEP) "GPU image"
 	@go run ./hack/cuda runtime $(if $(CUDNN),-cudnn)
 	@mkdir -p $(IMAGES)

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$1; shift
 what=${*:-test bench sanitize}
-ops="append attend_decode attend_prefill score budget topk compact sample picture ring"
+ops="append attend_decode attend_prefill score budget topk compact sample picture ring norm elementwise rows page_rows density linear_plain"
 build=$out/build
 mkdir -p "$build" "$out/json"
 arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)

@@ -14,9 +14,9 @@ var runtimeWheels = []struct {
 	keep  []string // beginnings of file names
 	cudnn bool     // wanted with -cudnn only
 }{
-	{"nvidia-cublas==13.0.2.14", []string{"libcublasLt.so"}, false},                    // 0.5 GB
-	{"nvidia-cudnn-cu13==9.19.0.56", []string{"libcudnn"}, true},                       // 0.9 GB
-	{"nvidia-cuda-nvrtc==13.0.88", []string{"libnvrtc.so", "libnvrtc-builtins"}, true}, // 0.1 GB, which cuDNN compiles with
+	{"nvidia-cublas==13.0.2.14", []string{"libcublasLt.so"}, false},                       // 0.5 GB
+	{"nvidia-cudnn-cu13==9.19.0.56", []string{"libcudnn"}, true},                          // 0.5 GB
+	{"nvidia-cuda-nvrtc==13.0.88", []string{"libnvrtc.so", "libnvrtc-builtins.so"}, true}, // 0.1 GB, which cuDNN compiles with
 }
 
 // runtime fetches them into bin/cuda/runtime.
