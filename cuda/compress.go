@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -51,7 +52,7 @@ func (b *Backend) Compress(c backend.Compression) (backend.Ticket, error) {
 	p := &b.call.squeeze
 	*p = compressParams{size: size(p), context: b.context, layers: int32(t.layers), heads: shapeOf(c.Heads), rows: int32(c.Prompt.Rows),
 		observe: pointer(c.Prompt.Observe), observed: int32(len(c.Prompt.Observe)), visualRow: pointer(c.Prompt.Visual), visual: int32(t.visual),
-		shownAt: pointer(t.shown), shown: int32(len(c.Prompt.Shown())), fresh: pointer(c.Pages), freshPages: int32(len(c.Pages)), permille: int32(c.Permille)}
+		shownAt: pointer(t.shown), shown: int32(cmp.Or(len(t.shown), t.visual)), fresh: pointer(c.Pages), freshPages: int32(len(c.Pages)), permille: int32(c.Permille)}
 	o := c.Options
 	p.alpha, p.eliteMin, p.eliteMax, p.reach = o.Alpha, int32(o.EliteMin), int32(o.EliteMax), int32(o.Pool)
 	p.received, p.valueNorm, p.layerBudget = flag(o.RowWeight == compress.Received), flag(o.ValueNorm), int32(slices.Index(layerBudgets, o.LayerBudget))
@@ -83,13 +84,15 @@ func (b *Backend) sources(p *compressParams, c backend.Compression) {
 
 // shownAt is p.Shown as indices into the visual rows; nil: all of them.
 func shownAt(p compress.Prompt) []int32 {
-	shown := len(p.Shown())
-	if shown == len(p.Visual) {
+	if len(p.Padding) == 0 || len(p.Padding) == len(p.Visual) {
 		return nil
 	}
-	at := make([]int32, 0, shown)
+	at, padding := make([]int32, 0, len(p.Visual)-len(p.Padding)), p.Padding
 	for i, row := range p.Visual {
-		if _, padding := slices.BinarySearch(p.Padding, row); !padding {
+		for len(padding) > 0 && padding[0] < row {
+			padding = padding[1:]
+		}
+		if len(padding) == 0 || padding[0] != row {
 			at = append(at, int32(i))
 		}
 	}

@@ -86,7 +86,7 @@ static std::vector<Stage> stages(Case& c) {
   const double text_keys = double(kLayers) * kObserved * kHeads.kv * kHeads.dim * 2, text_pairs = 2.0 * kLayers * kObserved * kObserved * kHeads.query * kHeads.dim;
   const double moved = 2.0 * 2 * kHeads.kv * kHeads.dim * 2 * kLayers * (0.1 * c.visual + kBefore + kObserved);
   const double scores = 4.0 * kLayers * c.visual;
-  BudgetParams shares{c.moments.data, kLayers, c.visual, kMostQuotas, {100, 10, 20, 50, 100, 200, 350, 500}, kBySkewness, c.budget.data, kBefore + kObserved, c.new_rows.data, c.to.data, c.used.data};
+  BudgetParams shares{c.moments.data, kLayers, c.visual, 1, {100}, kBySkewness, c.budget.data, kBefore + kObserved, c.new_rows.data, c.to.data, c.used.data};
   return {
       {"relevance", [=, &c](cudaStream_t s) { REQUIRE(run_relevance({seen, c.relevance_part.data, 0}, s)); }, text_keys, 0},
       {"elite", [=, &c](cudaStream_t s) { REQUIRE(run_elite({c.relevance_part.data, c.relevance.data, c.elite_count.data, c.elite_list.data, c.fault.data, kObserved, kLayers, 1, kMost, kHeads, .1}, s)); }, 0, 0},
@@ -102,7 +102,7 @@ static std::vector<Stage> stages(Case& c) {
       {"collect", [=, &c](cudaStream_t s) { REQUIRE(run_collect({c.sum.data, c.length.data, c.visual_row.data, nullptr, c.score.data, c.order.data, kLayers, kHeads.kv, c.visual, c.visual, 1}, s)); }, 7 * scores, 0},
       {"moments", [=, &c](cudaStream_t s) { REQUIRE(run_moments({c.score.data, nullptr, c.moments.data, c.fault.data, kLayers, c.visual}, s)); }, scores, 0},
       {"budgets", [=](cudaStream_t s) { REQUIRE(run_budgets(shares, s)); }, 0, 0},
-      {"top", [=, &c](cudaStream_t s) { REQUIRE(run_top({c.order.data, c.score.data, c.budget.data, c.kept.data, c.mass.data, kLayers, c.visual, kMostQuotas}, s)); }, 2 * scores, 0},
+      {"top", [=, &c](cudaStream_t s) { REQUIRE(run_top({c.order.data, c.score.data, c.budget.data, c.kept.data, c.mass.data, kLayers, c.visual, 1}, s)); }, 2 * scores, 0},
       {"compact", [=, &c](cudaStream_t s) { REQUIRE(run_compact({c.pool.data, c.steps.pages.data, c.steps.table.data, c.fresh.data, c.to.data, c.visual_row.data, c.text_row.data, c.kept.data, c.budget.data, kLayers, c.visual, kBefore + kObserved, kHeads}, s)); }, moved, 0},
   };
 }

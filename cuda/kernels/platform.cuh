@@ -103,6 +103,16 @@ cudaError_t launch(void (*kernel)(Parameters...), const Work& work, Arguments...
 #endif
 }
 
+// want_shared_memory asks for as much of it as a multiprocessor has, so that several blocks of a kernel fit side by side.
+template <class... Parameters>
+cudaError_t want_shared_memory(void (*kernel)(Parameters...)) {
+#ifdef __CUDACC__
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+#else
+  return cudaSuccess;
+#endif
+}
+
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Arguments... arguments) {
   return launch(kernel, Work{grid, block, shared, stream, false}, arguments...);

@@ -65,6 +65,13 @@ __device__ __forceinline__ bf16* chunk_at(bf16* tile, int row, int chunk) {
   return tile + row * kDim + (chunk ^ (row & 7)) * 8;
 }
 
+// matrix_offset is where a lane's row of an 8 x 8 matrix begins: chunk 0 or 1 of one of 16 rows. That of chunk 2k or 2k + 1, any number of 16
+// rows further, is (offset + rows * kDim) ^ 16k: no more than two instructions.
+template <int kDim>
+__device__ __forceinline__ int matrix_offset(int row, int chunk) {
+  return row * kDim + (chunk ^ (row & 7)) * 8;
+}
+
 // MassTile is where 128 keys of a head come to lie in shared memory: columns first, then, with kAlsoWindow, the window's own rows. They are
 // looked up one tile before they are fetched, and that is one tile before they are used.
 template <int kDim>
@@ -123,9 +130,9 @@ __device__ __forceinline__ void hold_queries(HeldQueries<kDim>& a, At at) {
 
 using Products = float[2][2][4];  // 32 queries x 16 keys
 
+// multiply takes keys from the 16 rows whose offset for this lane is given.
 template <int kDim>
-__device__ __forceinline__ void multiply(Products& s, const HeldQueries<kDim>& a, bf16* keys, int first) {
-  const int lane = threadIdx.x % kWarp;
+__device__ __forceinline__ void multiply(Products& s, const HeldQueries<kDim>& a, const bf16* keys, int offset) {
 #pragma unroll
   for (int m = 0; m < 2; m++)
 #pragma unroll
@@ -135,7 +142,7 @@ __device__ __forceinline__ void multiply(Products& s, const HeldQueries<kDim>& a
 #pragma unroll
   for (int k = 0; k < kDim / 16; k++) {
     uint32_t b[4];
-    load_matrices(b, chunk_at<kDim>(keys, first + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
+    load_matrices(b, keys + (offset ^ k * 16));
 #pragma unroll
     for (int m = 0; m < 2; m++) {
       mma(s[m][0], a[m][k], b[0], b[1]);
@@ -166,6 +173,7 @@ __global__ void __launch_bounds__(kScoreThreads, 2) mass(MassParams p) {
     int teams = 1;
     while (teams < kScoreWarps && teams * kHeldRows < rows - base) teams *= 2;
     const int first = base + warp % teams * kHeldRows, part = warp / teams, parts = kScoreWarps / teams;
+    const int offset = matrix_offset<kDim>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
     HeldQueries<kDim> a;
     int limit[4];
     float2 state[4];
@@ -192,7 +200,7 @@ __global__ void __launch_bounds__(kScoreThreads, 2) mass(MassParams p) {
       const bool plain = !p.columns.past && p.of_window != kNotWindow && (t + 1) * kMassKeys <= p.columns.count;
       for (int key = part * 16; key < kMassKeys; key += parts * 16) {
         Products s;
-        multiply<kDim>(s, a, tile.keys, key);
+        multiply<kDim>(s, a, tile.keys, offset + key * kDim);
         if (!plain) {
 #pragma unroll
           for (int n = 0; n < 2; n++)
@@ -306,11 +314,11 @@ __device__ __forceinline__ void put_query(bf16* tile, int row, int chunk, uint4 
   for (int w = 0; w < 4; w++) reinterpret_cast<uint32_t*>(chunk_at<kDim>(tile, row, chunk / 4 * 4 + w))[chunk % 4] = words[w];
 }
 
-// put_queries brings rows from..from+count to shared memory, zeros behind the last. A thread has four reads under way: one after the other
-// they would take longer than a block's products.
-template <int kDim>
+// put_queries brings rows from..from+count to shared memory, zeros behind the last. A thread has kAtOnce reads under way: one after the
+// other they would take as long as a block's products.
+template <int kDim, int kAtOnce>
 __device__ __forceinline__ void put_queries(bf16* tile, const Observed& seen, const WindowRows& window, int from, int count) {
-  constexpr int kChunks = kDim / 8, kAtOnce = 4;
+  constexpr int kChunks = kDim / 8;
   const bf16* queries = seen.query[window.layer] + window.head * window.group * kDim;
   const int stride = seen.heads.query * kDim, rows = window.rows();
   for (int first = threadIdx.x; first < count * kChunks; first += kAtOnce * kScoreThreads) {
@@ -329,10 +337,9 @@ __device__ __forceinline__ void put_queries(bf16* tile, const Observed& seen, co
   }
 }
 
-// score_keys: 16 queries x 32 keys.
+// score_keys: 32 keys x the 16 queries whose offset for this lane is given.
 template <int kDim>
-__device__ __forceinline__ void score_keys(float (&s)[4][4], const HeldKeys<kDim>& b, bf16* queries, int first) {
-  const int lane = threadIdx.x % kWarp;
+__device__ __forceinline__ void score_keys(float (&s)[4][4], const HeldKeys<kDim>& b, const bf16* queries, int offset) {
 #pragma unroll
   for (int n = 0; n < 4; n++)
 #pragma unroll
@@ -340,7 +347,7 @@ __device__ __forceinline__ void score_keys(float (&s)[4][4], const HeldKeys<kDim
 #pragma unroll
   for (int k = 0; k < kDim / 16; k++) {
     uint32_t a[4];
-    load_matrices(a, chunk_at<kDim>(queries, first + lane % 16, 2 * k + lane / 16));
+    load_matrices(a, queries + (offset ^ k * 16));
 #pragma unroll
     for (int n = 0; n < 4; n++) mma(s[n], a, b[n][k][0], b[n][k][1]);
   }
@@ -357,8 +364,9 @@ __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnPa
   bf16* tile = reinterpret_cast<bf16*>(dynamic_shared_memory());  // [chunk, dim] queries
   const int rows = window.rows(), padded = (rows + 15) / 16 * 16, part = warp % p.sharing, keys = kRoundKeys / p.sharing;
   const auto cached = [&](int c) { return p.columns.row ? p.columns.row[c] : c; };
+  const int offset = matrix_offset<kDim>(lane % 16, lane / 16);
   int held = 0;  // the first of the queries in shared memory
-  put_queries<kDim>(tile, p.seen, window, 0, min(p.chunk, padded));
+  put_queries<kDim, 7>(tile, p.seen, window, 0, min(p.chunk, padded));
   for (int round = 0; round < kColumnRounds; round++) {
     const int block_key = (blockIdx.x * kColumnRounds + round) * keys, first = block_key + warp / p.sharing * kHeldRows;
     if (block_key >= p.columns.count) return;
@@ -374,7 +382,7 @@ __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnPa
         if (from == 0 && round == 0) __syncthreads();
       } else {
         __syncthreads();
-        put_queries<kDim>(tile, p.seen, window, from, there);
+        put_queries<kDim, 2>(tile, p.seen, window, from, there);
         __syncthreads();
         held = from;
       }
@@ -383,7 +391,7 @@ __global__ void __launch_bounds__(kScoreThreads, kPast ? 1 : 2) columns(ColumnPa
         float s[4][4];
         const float* shift = bias + from + row + lane / 4;
         const float shifts[2] = {shift[0], shift[8]};
-        score_keys<kDim>(s, b, tile, row);
+        score_keys<kDim>(s, b, tile, offset + row * kDim);
 #pragma unroll
         for (int n = 0; n < 4; n++)
 #pragma unroll

@@ -58,10 +58,10 @@ struct CompressRoom {
 static std::vector<int> rows_but(int rows, const int* some, int count) {
   std::vector<int> others;
   others.reserve(size_t(rows - count));
-  for (int row = 0, next = 0; row < rows; row++) {
-    if (next < count && some[next] == row) next++;
-    else others.push_back(row);
-  }
+  int row = 0;
+  for (int i = 0; i < count; i++, row++)
+    for (; row < some[i]; row++) others.push_back(row);
+  for (; row < rows; row++) others.push_back(row);
   return others;
 }
 

@@ -51,7 +51,10 @@ cudaError_t run_columns(ColumnParams p, cudaStream_t stream) {
   const int keys = kColumnRounds * kRoundKeys / p.sharing;
   const dim3 grid((p.columns.count + keys - 1) / keys, p.seen.heads.kv, p.seen.layers);
   const size_t bytes = max(p.chunk * row_bytes, kRoundKeys * int(sizeof(float)));
-  const auto by_past = [&](auto* visible, auto* past) { return launch(p.columns.past ? past : visible, grid, dim3(kScoreThreads), bytes, stream, p); };
+  const auto by_past = [&](auto* visible, auto* past) {
+    if (const cudaError_t e = want_shared_memory(visible); e != cudaSuccess) return e;
+    return launch(p.columns.past ? past : visible, grid, dim3(kScoreThreads), bytes, stream, p);
+  };
   return p.seen.heads.dim == 128 ? by_past(columns<128, false>, columns<128, true>) : by_past(columns<64, false>, columns<64, true>);
 }
 
