@@ -93,7 +93,7 @@ def randomise(model, rename, seed):
         noise = torch.randn(p.shape, generator=g)
         norm = "norm" in name or "ln_q" in name or "layrnorm" in name or "lambda" in name
         if p.dim() > 1:
-            wide = "embed_tokens" in name or "position_embedding" in name
+            wide = "embed_tokens" in name or "position_embedding" in name or "pos_embed" in name
             p.data = noise * (0.1 if wide and model.config.tie_word_embeddings else 1.0 if wide else p[0].numel() ** -0.5)  # a tied one would answer what it is asked
         elif norm and not name.endswith("bias"):
             p.data = 1 + 0.2 * noise

@@ -4,11 +4,12 @@
 
 qwen2-vl/     Qwen2VLForConditionalGeneration, as published: the decoder's fields beside vision_config, tied embeddings
 qwen2.5-vl/   Qwen2_5_VLForConditionalGeneration: windows of 3 x 3 visual tokens in all layers but one
+qwen3-vl/     Qwen3VLForConditionalGeneration: stretched places, two layers of the tower added in the decoder
 """
 
 from transformers import (
     AutoTokenizer, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLProcessor,
-    Qwen2VLVideoProcessor,
+    Qwen2VLVideoProcessor, Qwen3VLConfig, Qwen3VLForConditionalGeneration, Qwen3VLProcessor, Qwen3VLVideoProcessor,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -47,6 +48,11 @@ def published(name):
     return name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
 
 
+def as_named(name):
+    """Qwen3-VL was published with the names that transformers has now."""
+    return name
+
+
 def files(tok, architecture, model_type, vision, processor_class, tied):
     ids = {s: tok.token_to_id(s) for s in SPECIALS}
     text = {
@@ -74,6 +80,35 @@ def files(tok, architecture, model_type, vision, processor_class, tied):
     }
 
 
+def third(tok, architecture):
+    """Qwen3-VL's folder: the decoder's fields in text_config, other names of the picture's bounds."""
+    written = files(tok, architecture, "qwen3_vl", {}, "Qwen3VLProcessor", False)
+    config = written["config"]
+    text = {k: config.pop(k) for k in ("attention_dropout", "bos_token_id", "eos_token_id", "hidden_act", "hidden_size", "intermediate_size",
+                                       "max_position_embeddings", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "rms_norm_eps",
+                                       "rope_theta", "torch_dtype", "use_cache", "vocab_size")}
+    for gone in ("max_window_layers", "rope_scaling", "sliding_window", "use_sliding_window", "vision_token_id"):
+        config.pop(gone)
+    config["text_config"] = {**text, "attention_bias": False, "head_dim": 16, "model_type": "qwen3_vl_text",
+                             "rope_scaling": {"mrope_interleaved": True, "mrope_section": [4, 2, 2], "rope_type": "default"}}
+    config["vision_config"] = {
+        "deepstack_visual_indexes": [0, 2], "depth": 4, "hidden_act": "gelu_pytorch_tanh", "hidden_size": 16, "in_channels": 3, "intermediate_size": 28,
+        "model_type": "qwen3_vl", "num_heads": 2, "num_position_embeddings": 49, "out_hidden_size": 48, "patch_size": PATCH,
+        "spatial_merge_size": MERGE, "temporal_patch_size": FRAMES,
+    }
+    written["preprocessor_config"] = {
+        "size": {"longest_edge": MOST, "shortest_edge": LEAST}, "patch_size": PATCH, "temporal_patch_size": FRAMES, "merge_size": MERGE,
+        "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "image_processor_type": "Qwen2VLImageProcessorFast", "processor_class": "Qwen3VLProcessor",
+    }
+    return written
+
+
+def third_processor(folder):
+    images = Qwen2VLImageProcessorPil(size={"longest_edge": MOST, "shortest_edge": LEAST}, patch_size=PATCH, temporal_patch_size=FRAMES, merge_size=MERGE,
+                                      image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5])
+    return Qwen3VLProcessor(images, AutoTokenizer.from_pretrained(folder), Qwen3VLVideoProcessor(), chat_template=TEMPLATE)
+
+
 def processor(cls):
     def make(folder):
         images = Qwen2VLImageProcessorPil(min_pixels=LEAST, max_pixels=MOST, patch_size=PATCH, temporal_patch_size=FRAMES, merge_size=MERGE)
@@ -85,14 +120,16 @@ def main():
     tok = goldens.byte_level(SPECIALS, ["user\n", "assistant\n", "system\nYou are a helpful assistant."])
     image = tok.token_to_id("<|image_pad|>")
     shape = {"depth": 2, "num_heads": 2, "in_chans": 3, "patch_size": PATCH, "spatial_merge_size": MERGE, "spatial_patch_size": PATCH, "temporal_patch_size": FRAMES}
-    vision = {**shape, "embed_dim": 32, "hidden_size": 48, "mlp_ratio": 2}
+    vision = {**shape, "embed_dim": 16, "hidden_size": 48, "mlp_ratio": 2}
     goldens.write("qwen2-vl", Qwen2VLForConditionalGeneration, Qwen2VLConfig,
                   files(tok, "Qwen2VLForConditionalGeneration", "qwen2_vl", vision, "Qwen2VLProcessor", True), tok, published, processor(Qwen2VLProcessor), image, CASES)
-    vision = {**shape, "depth": 3, "hidden_act": "silu", "hidden_size": 32, "intermediate_size": 44, "out_hidden_size": 48, "window_size": 3 * MERGE * PATCH,
+    vision = {**shape, "depth": 3, "hidden_act": "silu", "hidden_size": 16, "intermediate_size": 28, "out_hidden_size": 48, "window_size": 3 * MERGE * PATCH,
               "fullatt_block_indexes": [1], "tokens_per_second": 2, "model_type": "qwen2_5_vl"}
     goldens.write("qwen2.5-vl", Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLConfig,
                   files(tok, "Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", vision, "Qwen2_5_VLProcessor", False), tok, published,
                   processor(Qwen2_5_VLProcessor), image, CASES)
+    goldens.write("qwen3-vl", Qwen3VLForConditionalGeneration, Qwen3VLConfig, third(tok, "Qwen3VLForConditionalGeneration"), tok, as_named,
+                  third_processor, image, CASES)
 
 
 main()

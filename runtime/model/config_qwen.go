@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"slices"
 
 	"aircache.dev/aircache/runtime/backend"
@@ -20,6 +21,8 @@ type qwenVisionDocument struct {
 	OutHidden  *int     `json:"out_hidden_size"`
 	Window     *int     `json:"window_size"`
 	FullBlocks integers `json:"fullatt_block_indexes"`
+	Places     *int     `json:"num_position_embeddings"`
+	Deepstack  integers `json:"deepstack_visual_indexes"`
 }
 
 // qwenSettings is a tower of Qwen2-VL or Qwen2.5-VL.
@@ -32,7 +35,19 @@ type qwenSettings struct {
 	window                              int  // visual tokens along a window's side; 0: all layers see the whole picture
 	whole                               []int
 	rope                                rotation
+	names                               qwenNames
+
+	places int   // Qwen3-VL: learned places along a side of a square that is stretched over each picture; 0: none
+	deep   []int // and layers whose rows are merged too, for the decoder's first layers
 }
+
+// qwenNames are what tensors are called differently.
+type qwenNames struct{ fc1, fc2, mergerNorm, merger1, merger2 string }
+
+var (
+	qwen2Names = qwenNames{"mlp.fc1.", "mlp.fc2.", "ln_q.", "mlp.0.", "mlp.2."}
+	qwen3Names = qwenNames{"mlp.linear_fc1.", "mlp.linear_fc2.", "norm.", "linear_fc1.", "linear_fc2."}
+)
 
 const qwenEps = 1e-6 // of the tower's norms, in no file
 
@@ -44,7 +59,7 @@ func (s *qwenSettings) shape() backend.Heads {
 func seeQwen2(d *document, f *findings) sightSettings {
 	v := &d.Vision
 	ratio := value(v.MLPRatio, 4)
-	s := &qwenSettings{hidden: value(v.EmbedDim, 1280), out: value(v.Hidden, 3584), act: backend.QuickGELU}
+	s := &qwenSettings{hidden: value(v.EmbedDim, 1280), out: value(v.Hidden, 3584), names: qwen2Names}
 	f.betweenFloats("vision_config.mlp_ratio", ratio, 1e-3, 1e3)
 	s.intermediate = int(float64(s.hidden) * ratio)
 	act := value(v.Act, "quick_gelu")
@@ -58,7 +73,7 @@ func seeQwen2(d *document, f *findings) sightSettings {
 func seeQwen25(d *document, f *findings) sightSettings {
 	const at = "vision_config."
 	v := &d.Vision
-	s := &qwenSettings{hidden: value(v.Hidden, 3584), out: value(v.OutHidden, 3584), intermediate: value(v.Intermediate, 3420), gated: true, whole: v.FullBlocks}
+	s := &qwenSettings{hidden: value(v.Hidden, 3584), out: value(v.OutHidden, 3584), intermediate: value(v.Intermediate, 3420), gated: true, whole: v.FullBlocks, names: qwen2Names}
 	f.oneOf(at+"hidden_act", value(v.Act, "silu"), "silu")
 	s.check(d, f)
 	if s.whole == nil {
@@ -71,6 +86,43 @@ func seeQwen25(d *document, f *findings) sightSettings {
 	}
 	return s
 }
+
+// seeQwen3 fills in the defaults of Qwen3VLVisionConfig.
+func seeQwen3(d *document, f *findings) sightSettings {
+	const at = "vision_config."
+	v := &d.Vision
+	if v.Depth == nil {
+		v.Depth = new(int)
+		*v.Depth = 27
+	}
+	if len(v.Patch) == 0 {
+		v.Patch = integers{16}
+	}
+	s := &qwenSettings{hidden: value(v.Hidden, 1152), out: value(v.OutHidden, 3584), intermediate: value(v.Intermediate, 4304), names: qwen3Names, deep: v.Deepstack}
+	if s.deep == nil {
+		s.deep = []int{8, 16, 24}
+	}
+	act := value(v.Act, "gelu_pytorch_tanh")
+	f.oneOf(at+"hidden_act", act, activationNames...)
+	s.act = activations[act]
+	s.check(d, f)
+	places := value(v.Places, 2304)
+	f.between(at+"num_position_embeddings", places, 1, maxImageSize*maxImageSize)
+	s.places = int(math.Sqrt(float64(places)))
+	if s.places*s.places != places {
+		f.add("%snum_position_embeddings: %d is no square", at, places)
+	}
+	for i, layer := range s.deep {
+		f.between(at+"deepstack_visual_indexes", layer, 0, s.layers-1)
+		if slices.Index(s.deep, layer) != i {
+			f.add("%sdeepstack_visual_indexes: layer %d is there twice", at, layer)
+		}
+	}
+	f.between("layers of vision_config.deepstack_visual_indexes", len(s.deep), 0, value(d.Text.Layers, textKinds[d.Text.ModelType].layers))
+	return s
+}
+
+func (s *qwenSettings) depth() int { return len(s.deep) }
 
 func (s *qwenSettings) check(d *document, f *findings) {
 	const at = "vision_config."

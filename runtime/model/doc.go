@@ -5,7 +5,8 @@
 // (text_kinds.go): LlavaForConditionalGeneration, whose pictures are one tile each, and LlavaNextForConditionalGeneration and
 // LlavaOnevisionForConditionalGeneration, whose pictures are laid out in tiles (pack.go). Qwen2VLForConditionalGeneration and
 // Qwen2_5_VLForConditionalGeneration take pictures of any size (qwen_vision.go), and their positions follow the pictures
-// (positions.go). InternVLForConditionalGeneration merges the patches of each tile (internvl.go).
+// (positions.go); so does Qwen3VLForConditionalGeneration, whose pictures also add rows behind the decoder's first layers
+// (deepstack.go). InternVLForConditionalGeneration merges the patches of each tile (internvl.go).
 // Random makes a model of either up from a config.json.
 //
 //	EncodeImages: [C, H, W] pixels -> patches [576, C*P*P] -> tower [576, vision hidden] -> projector [576, hidden]

@@ -24,7 +24,7 @@ func (m *LLaVA) EncodeImages(px []image.Pixels) (Visual, error) {
 		v.Tokens += m.config.Rows(p)
 	}
 	var err error
-	if v.rows, err = m.ops.Alloc(v.Tokens, m.config.Hidden, backend.Working); err != nil {
+	if v.rows, err = m.ops.Alloc((1+m.depth)*v.Tokens, m.config.Hidden, backend.Working); err != nil {
 		return Visual{}, fmt.Errorf("encoding pictures: %w", err)
 	}
 	if m.sight != nil {

@@ -29,6 +29,7 @@ var families = func() map[string]family {
 		{architecture: "InternVLForConditionalGeneration", complete: completeIntern, sight: seeIntern},
 		{architecture: "Qwen2VLForConditionalGeneration", complete: completeQwen("qwen2_vl_text", 151655), sight: seeQwen2},
 		{architecture: "Qwen2_5_VLForConditionalGeneration", complete: completeQwen("qwen2_5_vl_text", 151655), sight: seeQwen25},
+		{architecture: "Qwen3VLForConditionalGeneration", complete: completeQwen("qwen3_vl_text", 151655), sight: seeQwen3},
 	} {
 		all[f.architecture] = f
 	}

@@ -71,6 +71,8 @@ func (s *internSettings) loadBlock(l *loader, p string) towerBlock {
 	return b
 }
 
+func (s *internSettings) depth() int { return 0 }
+
 // accepts tiles of the tower's size.
 func (v *internVision) accepts(px image.Pixels) error {
 	if err := v.tower.accepts(px); err != nil {

@@ -18,14 +18,16 @@ type LLaVA struct {
 	tower     *tower
 	projector *projector
 	packer    *packer // of families whose pictures come in tiles; nil otherwise
+	depth     int     // layers of the decoder behind which rows of pictures are added
 	sight     sight   // of families whose tower is not LLaVA's; nil otherwise, and then the three above are there
 	decoder   *decoder
 
 	visionSizes VisionSizes
 
-	queries  workspace // of the observed rows of a layer; and the sums of their attention
-	selected workspace // of some of them
-	prompt   prefill   // on its way
+	deepSpace workspace // see deepstack.go
+	queries   workspace // of the observed rows of a layer; and the sums of their attention
+	selected  workspace // of some of them
+	prompt    prefill   // on its way
 
 	sequences []backend.Sequence // of the decode step staged last
 	ids       []int32            // scratch of one step
@@ -66,7 +68,7 @@ func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	if s.sight != nil {
 		side, channels := s.sight.patch()
 		m.cutter = newCutter(l.ops, channels, side)
-		m.sight = s.sight.load(l, &m.cutter, s.text.hidden)
+		m.sight, m.depth = s.sight.load(l, &m.cutter, s.text.hidden), s.sight.depth()
 	} else {
 		m.cutter = newCutter(l.ops, s.vision.channels, s.vision.patch)
 		m.tower, m.projector = loadTower(l, s.vision), loadProjector(l, s.projector, s.vision.hidden, s.text.hidden)
@@ -77,6 +79,7 @@ func build(s *settings, from source, b backend.Backend) (*LLaVA, error) {
 	m.decoder = loadDecoder(l, s.text)
 	m.visionSizes = s.visionSizes()
 	width := working(m.config.Heads * m.config.HeadDim)
+	m.deepSpace = workspace{ops: l.ops, columns: working(m.config.Hidden)}
 	m.queries, m.selected = workspace{ops: l.ops, columns: append(width, column{m.config.Heads, backend.Exact})}, workspace{ops: l.ops, columns: width}
 	m.placeVision(&arena{ops: l.ops})
 	return m, errors.Join(l.err, l.ops.Sync())

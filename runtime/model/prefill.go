@@ -35,6 +35,7 @@ type prefill struct {
 	sums        backend.Tensor     // [len(Observe), Heads]: see backend.Attention; only where they are saved
 	table       []backend.LayerKV  // a unit's: of the present layer alone
 	sequence    []backend.Sequence // the unit's
+	deep        deepRows
 }
 
 // saved is what the observed rows leave for Compress, by layer.
@@ -84,7 +85,10 @@ func (m *LLaVA) begin(p Prompt, images []int32) error {
 		m.ops.Angles(f.angles, m.decoder.inverse, batch)
 	}
 	if len(images) > 0 {
-		m.ops.Scatter(f.x, p.Visual.rows, images)
+		m.ops.Scatter(f.x, p.Visual.rows.Top(len(images)), images)
+		if err := m.keepDeep(p.Visual, images); err != nil {
+			return err
+		}
 	}
 	m.note("text", 0, f.x)
 	return m.ops.Refused()
@@ -130,6 +134,7 @@ func (m *LLaVA) advance(most int) error {
 	if to < len(f.Tokens) {
 		return m.ops.Refused()
 	}
+	m.addDeep(f.layer)
 	m.note("text", f.layer+1, f.x)
 	if err := m.show(); err != nil {
 		return err

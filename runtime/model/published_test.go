@@ -32,7 +32,7 @@ func (c *counter) Use(_ string, use func(weights.Tensor) error, shape ...int) er
 	return use(weights.Tensor{DType: weights.BF16, Shape: shape, Data: c.zeros[:2*n]})
 }
 
-// The published parameter counts, in billions, and what a picture of 1920 x 1080 pixels takes.
+// The published parameter counts, in billions.
 func TestPublishedConfigurationsLoadWithAllTheirParameters(t *testing.T) {
 	for name, want := range map[string]struct {
 		billions float64
@@ -44,6 +44,7 @@ func TestPublishedConfigurationsLoadWithAllTheirParameters(t *testing.T) {
 		"llava-next-mistral-7b": {7.57, backend.Heads{Query: 32, KV: 8, Dim: 128}, backend.Heads{Query: 16, KV: 16, Dim: 64}, 2},
 		"qwen2-vl-7b":           {8.29, backend.Heads{Query: 28, KV: 4, Dim: 128}, backend.Heads{Query: 16, KV: 16, Dim: 80}, 151645},
 		"qwen2.5-vl-7b":         {8.29, backend.Heads{Query: 28, KV: 4, Dim: 128}, backend.Heads{Query: 16, KV: 16, Dim: 80}, 151645},
+		"qwen3-vl-8b":           {8.77, backend.Heads{Query: 32, KV: 8, Dim: 128}, backend.Heads{Query: 16, KV: 16, Dim: 72}, 151645},
 		"internvl3-8b":          {7.94, backend.Heads{Query: 28, KV: 4, Dim: 128}, backend.Heads{Query: 16, KV: 16, Dim: 64}, 151645},
 	} {
 		text, err := Shape(name)
@@ -83,6 +84,7 @@ func TestTowersOfPublishedConfigurations(t *testing.T) {
 		"qwen2-vl-7b":   {Patch: 14, Merge: 2, Frames: 2, Rows: 1},
 		"internvl3-8b":  {Side: 448, Patch: 14, Rows: 256},
 		"qwen2.5-vl-7b": {Patch: 14, Merge: 2, Frames: 2, Rows: 1},
+		"qwen3-vl-8b":   {Patch: 16, Merge: 2, Frames: 2, Rows: 1},
 	} {
 		text, err := Shape(name)
 		if err != nil {

@@ -52,6 +52,28 @@ func TestEveryPatchIsArrangedOnce(t *testing.T) {
 	}
 }
 
+func TestAxesOfPairsTakeTurns(t *testing.T) {
+	r := rotation{sections: []int{4, 2, 2}, interleaved: true}
+	if got, want := r.axisOf(), []uint8{0, 1, 2, 0, 1, 2, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("the pairs follow %v, want %v", got, want)
+	}
+	r.interleaved = false
+	if got, want := r.axisOf(), []uint8{0, 0, 0, 0, 1, 1, 2, 2}; !slices.Equal(got, want) {
+		t.Errorf("in runs the pairs follow %v, want %v", got, want)
+	}
+}
+
+// 4 x 4 places over a line of 3 patches: corners on corners, the one in the middle halfway between.
+func TestPlacesAreStretchedFromCornerToCorner(t *testing.T) {
+	rows, shares := stretched([]int32{0, 1, 2}, image.Size{Height: 1, Width: 3}, 4)
+	if want := []int32{0, 1, 4, 5, 1, 2, 5, 6, 3, 3, 7, 7}; !slices.Equal(rows, want) {
+		t.Errorf("places %v, want %v", rows, want)
+	}
+	if want := []float32{1, 0, 0, 0, .5, .5, 0, 0, 1, 0, 0, 0}; !slices.Equal(shares, want) {
+		t.Errorf("shares %v, want %v", shares, want)
+	}
+}
+
 func TestPositionsFollowPictures(t *testing.T) {
 	got := follow(8, []int32{1, 2, 3, 4, 6}, []image.Size{{Height: 2, Width: 2}, {Height: 1, Width: 1}}, 10)
 	want := [axes][]int32{{10, 11, 11, 11, 11, 13, 14, 15}, {10, 11, 11, 12, 12, 13, 14, 15}, {10, 11, 12, 11, 12, 13, 14, 15}}
@@ -73,7 +95,15 @@ func TestAPictureSpansItsLongerSide(t *testing.T) {
 }
 
 func TestUnsupportedQwenConfigurationsAreRefusedByName(t *testing.T) {
-	for want, change := range map[string]func(map[string]any){
+	refuse(t, "qwen3-vl", map[string]func(map[string]any){
+		"vision_config.num_position_embeddings: 50 is no square":              vision("num_position_embeddings", 50),
+		"vision_config.deepstack_visual_indexes: 4 is outside 0..3":           vision("deepstack_visual_indexes", []int{4}),
+		"vision_config.deepstack_visual_indexes: layer 1 is there twice":      vision("deepstack_visual_indexes", []int{1, 1}),
+		"layers of vision_config.deepstack_visual_indexes: 2 is outside 0..1": text("num_hidden_layers", 1),
+		"text_config.model_type: \"qwen3_vl_moe_text\" is not supported":      text("model_type", "qwen3_vl_moe_text"),
+		"mrope_section: [4 2 1] are not the 8 pairs of a head on 3 axes":      text("rope_scaling", map[string]any{"mrope_section": []int{4, 2, 1}}),
+	})
+	refuse(t, "qwen2.5-vl", map[string]func(map[string]any){
 		"vision_config.spatial_merge_size: 0 is outside 1..16":                     vision("spatial_merge_size", 0),
 		"vision_config.in_channels: 1 is outside 3..3":                             vision("in_chans", 1),
 		"vision_config.width of a visual token: 47 differs":                        vision("out_hidden_size", 47),
@@ -83,11 +113,17 @@ func TestUnsupportedQwenConfigurationsAreRefusedByName(t *testing.T) {
 		"mrope_section: [] are not the 6 pairs":                                    top("rope_scaling", nil),
 		`text_config.rope_scaling.rope_type: "yarn" is not supported`:              top("rope_scaling", map[string]any{"type": "yarn", "mrope_section": []int{2, 2, 2}}),
 		"text_config.use_sliding_window: true is not supported":                    top("use_sliding_window", true),
-		"vision_config.head width: 6 is not a multiple of the pairs of two axes 4": func(c map[string]any) { vision("hidden_size", 12)(c) },
+		"vision_config.head width: 6 is not a multiple of the pairs of two axes 4": vision("hidden_size", 12),
 		"vision_config.quantization_config is not supported":                       vision("quantization_config", map[string]any{"bits": 4}),
-	} {
+	})
+}
+
+// refuse changes the small model's configuration.
+func refuse(t *testing.T, family string, changes map[string]func(map[string]any)) {
+	t.Helper()
+	for want, change := range changes {
 		dir, config := t.TempDir(), map[string]any{}
-		if err := readJSON("../parity/testdata/qwen2.5-vl/model/config.json", &config); err != nil {
+		if err := readJSON("../parity/testdata/"+family+"/model/config.json", &config); err != nil {
 			t.Fatal(err)
 		}
 		change(config)

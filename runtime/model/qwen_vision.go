@@ -8,9 +8,9 @@ import (
 	"aircache.dev/aircache/runtime/image"
 )
 
-// qwenTower is the vision tower of Qwen2-VL (arXiv 2409.12191) and Qwen2.5-VL (2502.13923) with its merger: pictures of any size,
-// heads turned by the line and column of each patch, and merge x merge patches merged into one row. In Qwen2.5-VL most layers
-// see windows only.
+// qwenTower is the vision tower of Qwen2-VL (arXiv 2409.12191), Qwen2.5-VL (2502.13923) and Qwen3-VL with its merger: pictures of
+// any size, heads turned by the line and column of each patch, and merge x merge patches merged into one row. In Qwen2.5-VL most
+// layers see windows only. Qwen3-VL has learned places too, and merges the rows of some layers for the decoder's first ones.
 //
 //	picture [3, 14*h, 14*w] -> patches [h*w, 588] -> layers [h*w, 1280] -> merged [h*w/4, 5120] -> rows [h*w/4, hidden]
 type qwenTower struct {
@@ -18,10 +18,13 @@ type qwenTower struct {
 	ops    *backend.Checked
 	cutter *cutter
 
-	embed  []backend.Tensor // of each frame: a picture is as many equal ones
-	blocks []qwenBlock
-	merger qwenMerger
-	turns  turns
+	embed     []backend.Tensor // of each frame: a picture is as many equal ones
+	embedBias backend.Tensor   // Qwen3-VL's
+	place     backend.Tensor   // [places * places, hidden], Qwen3-VL's
+	blocks    []qwenBlock
+	merger    qwenMerger
+	deepMerge []qwenMerger // of the layers in deep
+	turns     turns
 
 	space  workspace // of patches
 	merged workspace // of rows
@@ -34,7 +37,7 @@ type qwenBlock struct {
 	up, upBias, down, downBias         backend.Tensor // up is gate and up, where it is gated
 }
 
-type qwenMerger struct{ norm, normBias, fc1, fc1Bias, fc2, fc2Bias backend.Tensor }
+type qwenMerger struct{ norm, normBias, fc1, fc1Bias, fc2, fc2Bias backend.Tensor } // norm is of a patch's width, or of a row's
 
 func (s *qwenSettings) load(l *loader, c *cutter, hidden int) sight {
 	at := l.prefix("vision tower", "patch_embed.proj.weight", "model.visual.", "visual.")
@@ -44,20 +47,33 @@ func (s *qwenSettings) load(l *loader, c *cutter, hidden int) sight {
 		up *= 2
 	}
 	t := &qwenTower{qwenSettings: *s, ops: l.ops, cutter: c, turns: turns{inverse: s.rope.inverse(h.Dim / 2)},
-		embed: l.frames(at+"patch_embed.proj.weight", d, s.channels, s.frames, s.side),
-		merger: qwenMerger{norm: l.vector(at+"merger.ln_q.weight", d),
-			fc1: l.matrix(at+"merger.mlp.0.weight", wide, wide), fc1Bias: l.vector(at+"merger.mlp.0.bias", wide),
-			fc2: l.matrix(at+"merger.mlp.2.weight", hidden, wide), fc2Bias: l.vector(at+"merger.mlp.2.bias", hidden)},
+		embed:  l.frames(at+"patch_embed.proj.weight", d, s.channels, s.frames, s.side),
+		merger: s.loadMerger(l, at+"merger.", d, hidden),
 		space:  workspace{ops: l.ops, columns: append(working(d, d, h.Width(), d, up, s.intermediate), column{h.Dim, backend.Exact})},
 		merged: workspace{ops: l.ops, columns: working(wide, hidden)},
 	}
-	if !s.gated {
-		t.merger.normBias = l.vector(at+"merger.ln_q.bias", d)
+	for i := range s.deep {
+		t.deepMerge = append(t.deepMerge, s.loadMerger(l, fmt.Sprintf("%sdeepstack_merger_list.%d.", at, i), wide, hidden))
+	}
+	if s.places > 0 {
+		t.embedBias, t.place = l.vector(at+"patch_embed.proj.bias", d), l.matrix(at+"pos_embed.weight", s.places*s.places, d)
 	}
 	for i := range s.layers {
 		t.blocks = append(t.blocks, s.loadBlock(l, fmt.Sprintf("%sblocks.%d.", at, i)))
 	}
 	return t
+}
+
+// loadMerger loads one whose norm sees so many values at once.
+func (s *qwenSettings) loadMerger(l *loader, p string, normed, hidden int) qwenMerger {
+	wide, n := s.hidden*s.merge*s.merge, s.names
+	m := qwenMerger{norm: l.vector(p+n.mergerNorm+"weight", normed),
+		fc1: l.matrix(p+n.merger1+"weight", wide, wide), fc1Bias: l.vector(p+n.merger1+"bias", wide),
+		fc2: l.matrix(p+n.merger2+"weight", hidden, wide), fc2Bias: l.vector(p+n.merger2+"bias", hidden)}
+	if !s.gated {
+		m.normBias = l.vector(p+n.mergerNorm+"bias", normed)
+	}
+	return m
 }
 
 func (s *qwenSettings) loadBlock(l *loader, p string) qwenBlock {
@@ -73,8 +89,8 @@ func (s *qwenSettings) loadBlock(l *loader, p string) qwenBlock {
 		return b
 	}
 	b.norm1Bias, b.norm2Bias = l.vector(p+"norm1.bias", d), l.vector(p+"norm2.bias", d)
-	b.up, b.upBias = l.matrix(p+"mlp.fc1.weight", s.intermediate, d), l.vector(p+"mlp.fc1.bias", s.intermediate)
-	b.down, b.downBias = l.matrix(p+"mlp.fc2.weight", d, s.intermediate), l.vector(p+"mlp.fc2.bias", d)
+	b.up, b.upBias = l.matrix(p+s.names.fc1+"weight", s.intermediate, d), l.vector(p+s.names.fc1+"bias", s.intermediate)
+	b.down, b.downBias = l.matrix(p+s.names.fc2+"weight", d, s.intermediate), l.vector(p+s.names.fc2+"bias", d)
 	return b
 }
 
@@ -106,14 +122,16 @@ func (t *qwenTower) encode(dst backend.Tensor, px []image.Pixels) error {
 	if err != nil {
 		return err
 	}
-	to, from, area := 0, 0, t.merge*t.merge
+	to, from, all := 0, 0, dst.Rows/(1+len(t.deep))
 	for _, p := range px {
 		n := p.Patches(t.side)
+		rows := n / (t.merge * t.merge)
 		grid := image.Size{Height: p.H / t.side / t.merge, Width: p.W / t.side / t.merge}
-		if err := t.run(dst.Slice(to, to+n/area), patches.Slice(from, from+n), grid); err != nil {
+		place := func(list int) backend.Tensor { return dst.Slice(list*all+to, list*all+to+rows) }
+		if err := t.run(place, patches.Slice(from, from+n), grid); err != nil {
 			return err
 		}
-		to, from = to+n/area, from+n
+		to, from = to+rows, from+n
 	}
 	return t.ops.Refused()
 }
@@ -121,8 +139,9 @@ func (t *qwenTower) encode(dst backend.Tensor, px []image.Pixels) error {
 // qwenSpace are the activations of one picture.
 type qwenSpace struct{ x, normed, qkv, attended, up, gated, angles backend.Tensor }
 
-// run takes one picture's patches through the tower and the merger.
-func (t *qwenTower) run(dst, patches backend.Tensor, grid image.Size) error {
+// run takes one picture's patches through the tower and the mergers. list 0 of its rows is what the decoder starts with, list i
+// is added behind layer i-1.
+func (t *qwenTower) run(list func(int) backend.Tensor, patches backend.Tensor, grid image.Size) error {
 	var v [7]backend.Tensor
 	if err := t.space.top(v[:], patches.Rows); err != nil {
 		return err
@@ -130,9 +149,18 @@ func (t *qwenTower) run(dst, patches backend.Tensor, grid image.Size) error {
 	s := qwenSpace{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
 	a := arrange(grid, t.merge, t.window)
 	for i, frame := range t.embed {
-		t.ops.Linear(s.normed, patches, frame, backend.Tensor{}, i > 0)
+		bias := t.embedBias
+		if i > 0 {
+			bias = backend.Tensor{}
+		}
+		t.ops.Linear(s.normed, patches, frame, bias, i > 0)
 	}
 	t.ops.Gather(s.x, s.normed, a.patches)
+	if t.places > 0 {
+		rows, shares := stretched(a.patches, image.Size{Height: grid.Height * t.merge, Width: grid.Width * t.merge}, t.places)
+		t.ops.Blend(s.normed, t.place, rows, shares)
+		t.ops.Add(s.x, s.normed)
+	}
 	t.ops.Write(s.angles, t.angles(a.patches, grid.Width*t.merge))
 	whole := []span{{0, patches.Rows, 1}}
 	for i := range t.blocks {
@@ -141,8 +169,13 @@ func (t *qwenTower) run(dst, patches backend.Tensor, grid image.Size) error {
 		} else {
 			t.block(&t.blocks[i], &s, a.spans)
 		}
+		if deep := slices.Index(t.deep, i); deep >= 0 {
+			if err := t.mergeInto(list(1+deep), &s, a.tokens, &t.deepMerge[deep]); err != nil {
+				return err
+			}
+		}
 	}
-	return t.mergeInto(dst, &s, a.tokens)
+	return t.mergeInto(list(0), &s, a.tokens, &t.merger)
 }
 
 func (t *qwenTower) block(b *qwenBlock, s *qwenSpace, spans []span) {
@@ -176,14 +209,18 @@ func (t *qwenTower) norm(dst, x, weight, bias backend.Tensor) {
 }
 
 // mergeInto makes rows of groups of patches, which lie one after the other, and puts them in the picture's order.
-func (t *qwenTower) mergeInto(dst backend.Tensor, s *qwenSpace, tokens []int32) error {
+func (t *qwenTower) mergeInto(dst backend.Tensor, s *qwenSpace, tokens []int32, m *qwenMerger) error {
 	var v [2]backend.Tensor
 	if err := t.merged.top(v[:], len(tokens)); err != nil {
 		return err
 	}
-	m := &t.merger
-	t.norm(s.normed, s.x, m.norm, m.normBias)
-	t.ops.Linear(v[0], s.normed.Fold(t.merge*t.merge), m.fc1, m.fc1Bias, false)
+	area := t.merge * t.merge
+	if m.norm.Cols == t.hidden {
+		t.norm(s.normed, s.x, m.norm, m.normBias)
+	} else {
+		t.norm(s.normed.Fold(area), s.x.Fold(area), m.norm, m.normBias)
+	}
+	t.ops.Linear(v[0], s.normed.Fold(area), m.fc1, m.fc1Bias, false)
 	t.ops.Activate(v[0], backend.GELU)
 	t.ops.Linear(v[1], v[0], m.fc2, m.fc2Bias, false)
 	t.ops.Gather(dst, v[1], tokens)

@@ -11,7 +11,8 @@ type rotation struct {
 	// llama3: pairs that turn fewer than low times in the first context are slowed down, those of more than high are not.
 	low, high, context float64
 
-	sections []int // M-RoPE: so many pairs follow time, height and width; nil: all follow one position
+	sections    []int // M-RoPE: so many pairs follow time, height and width; nil: all follow one position
+	interleaved bool  // and take turns: time, height, width, time, ..; what is left follows time
 }
 
 type ropeDocument struct {
@@ -51,6 +52,17 @@ func (r *rotation) checkSections(f *findings, dim int) {
 
 // axisOf is the axis that each pair follows.
 func (r *rotation) axisOf() (list []uint8) {
+	if r.interleaved {
+		list = make([]uint8, r.sections[0]+r.sections[1]+r.sections[2])
+		for axis := 1; axis < axes; axis++ {
+			for i := range r.sections[axis] {
+				if pair := axes*i + axis; pair < len(list) {
+					list[pair] = uint8(axis)
+				}
+			}
+		}
+		return list
+	}
 	for axis, n := range r.sections {
 		for range n {
 			list = append(list, uint8(axis))
@@ -66,7 +78,7 @@ func (d *ropeDocument) check(f *findings, at string, k textKind, r *rotation) {
 	r.theta = value(d.Theta, r.theta)
 	r.scaling = value(d.Type, value(d.OldType, "default"))
 	if k.mrope {
-		r.sections = d.Sections
+		r.sections, r.interleaved = d.Sections, k.interleaved
 		if r.scaling == "mrope" {
 			r.scaling = "default"
 		}

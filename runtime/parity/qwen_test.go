@@ -11,3 +11,8 @@ func TestQwen25VLEqualsTransformers(t *testing.T) {
 	const folder = "testdata/qwen2.5-vl"
 	journey{model: folder + "/model", goldens: folder, cases: 8}.run(t)
 }
+
+func TestQwen3VLEqualsTransformers(t *testing.T) {
+	const folder = "testdata/qwen3-vl"
+	journey{model: folder + "/model", goldens: folder, cases: 8}.run(t)
+}
