@@ -33,8 +33,8 @@ func (in *input) replicas(v verdict, metrics Finding) Replicas {
 	seconds := m.elapsed()
 	if v.reason == ReasonAtFloor || v.reason == ReasonCompressionCannotHelp {
 		// A queue that prefills make was watched before it was called so: that time counts.
-		s.PressedSeconds, s.SpareSeconds = min(max(s.PressedSeconds, s.LateSeconds-seconds), pressedFactor*in.target.StabilizationSeconds), 0
-		s.PressedSeconds, s.SpareSeconds = min(s.PressedSeconds+seconds, pressedFactor*in.target.StabilizationSeconds+seconds), 0
+		before := max(s.PressedSeconds, s.LateSeconds-seconds)
+		s.PressedSeconds, s.SpareSeconds = min(before, pressedFactor*in.target.StabilizationSeconds)+seconds, 0
 	} else {
 		s.PressedSeconds = max(0, s.PressedSeconds-seconds) // one window between two of pressure ends nothing
 	}
