@@ -24,6 +24,7 @@ import (
 	"aircache.dev/aircache/runtime/bench"
 	"aircache.dev/aircache/runtime/bench/chart"
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/plan"
 )
 
 // benchRun is one run of `aircache bench`.
@@ -119,8 +120,8 @@ func (r *benchRun) pool(device backend.Backend) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("sizing the page pool: %w", err)
 	}
-	plan, err := planGPUCache(r.flags.poolBytes, free, total, math.MaxInt64)
-	return plan.bytes, err
+	cache, err := planGPUCache(r.flags.poolBytes, free, total/plan.FreeShare, math.MaxInt64)
+	return cache.bytes, err
 }
 
 // took prints a figure and writes the report: what was measured before an error or an interruption stays.

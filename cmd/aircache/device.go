@@ -8,6 +8,7 @@ import (
 	"aircache.dev/aircache/cuda"
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/backend/cpu"
+	"aircache.dev/aircache/runtime/plan"
 )
 
 // openDevice opens the backend that was asked for. "auto" takes the GPU where there is one and the library that drives it, the
@@ -40,25 +41,22 @@ func blasOf(b backend.Backend) (kind, blas, gpu string) {
 	return "cpu", b.Name(), "none"
 }
 
-// gpuShare of a GPU's memory stays free beside the KV cache, for activations of long prompts: a sixteenth.
-const gpuShare = 16
-
-// planGPUCache takes what the loaded weights have left free on the GPU, less a sixteenth of it all, and never more than the
-// running requests can fill. 80 GiB with 15 GiB of weights give 80 - 15 - 5 = 60 GiB.
-func planGPUCache(asked, free, total, most int64) (cachePlan, error) {
+// planGPUCache takes what is left of the GPU's free memory (without the weights) and never more than the running requests can fill.
+// 80 GiB with 15 GiB of weights and a sixteenth left for activations give 80 - 15 - 5 = 60 GiB.
+func planGPUCache(asked, free, leave, most int64) (cachePlan, error) {
 	if asked > 0 {
 		if asked > free {
-			return cachePlan{}, fmt.Errorf("--kv-cache-bytes is %d, the GPU has %d bytes free", asked, free)
+			return cachePlan{}, fmt.Errorf("%w: --kv-cache-bytes is %d, the GPU has %d bytes free beside the weights", plan.ErrTooLarge, asked, free)
 		}
 		return cachePlan{asked, "--kv-cache-bytes"}, nil
 	}
-	bytes := free - total/gpuShare
-	reason := fmt.Sprintf("the GPU's free memory (%d bytes) less a %dth of all (%d bytes)", free, gpuShare, total)
+	bytes := free - leave
+	reason := fmt.Sprintf("what the weights leave of the GPU (%d bytes) less what activations take and what stays free (%d bytes)", free, leave)
 	if bytes > most {
 		return cachePlan{most, reason + ", at most what --max-running requests of full length fill"}, nil
 	}
 	if bytes < min(minCacheBytes, most) {
-		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %s leaves %d bytes, at least %d are needed: the model needs a larger GPU", reason, bytes, minCacheBytes)
+		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %w: %s leaves %d bytes, at least %d are needed: the model needs a larger GPU", plan.ErrTooLarge, reason, bytes, minCacheBytes)
 	}
 	return cachePlan{bytes, reason}, nil
 }

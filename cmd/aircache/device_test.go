@@ -27,16 +27,16 @@ func TestAGPUThatIsNotThereIsSaidSo(t *testing.T) {
 func TestTheGPUsCacheLeavesRoomForActivations(t *testing.T) {
 	const gib = 1 << 30
 	for name, c := range map[string]struct {
-		asked, free, total, most, want int64
+		asked, free, leave, most, want int64
 		says                           string
 	}{
-		"what the weights leave":    {free: 65 * gib, total: 80 * gib, most: 1 << 50, want: 60 * gib},
-		"no more than can be used":  {free: 65 * gib, total: 80 * gib, most: gib, want: gib},
-		"what was asked for":        {asked: gib, free: 2 * gib, total: 80 * gib, most: 1 << 50, want: gib},
-		"more than is free":         {asked: 3 * gib, free: 2 * gib, total: 80 * gib, most: 1 << 50, says: "the GPU has 2147483648 bytes free"},
-		"weights that fill the GPU": {free: gib, total: 80 * gib, most: 1 << 50, says: "needs a larger GPU"},
+		"what the weights leave":    {free: 65 * gib, leave: 5 * gib, most: 1 << 50, want: 60 * gib},
+		"no more than can be used":  {free: 65 * gib, leave: 5 * gib, most: gib, want: gib},
+		"what was asked for":        {asked: gib, free: 2 * gib, leave: 5 * gib, most: 1 << 50, want: gib},
+		"more than is free":         {asked: 3 * gib, free: 2 * gib, leave: 5 * gib, most: 1 << 50, says: "the GPU has 2147483648 bytes free beside the weights"},
+		"weights that fill the GPU": {free: gib, leave: 5 * gib, most: 1 << 50, says: "needs a larger GPU"},
 	} {
-		plan, err := planGPUCache(c.asked, c.free, c.total, c.most)
+		plan, err := planGPUCache(c.asked, c.free, c.leave, c.most)
 		if c.says != "" {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: %v, the error should say %q", name, err, c.says)

@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"aircache.dev/aircache/cuda"
 	"aircache.dev/aircache/runtime/backend"
 	"aircache.dev/aircache/runtime/chat"
 	"aircache.dev/aircache/runtime/control"
@@ -20,6 +19,7 @@ import (
 	"aircache.dev/aircache/runtime/hub"
 	"aircache.dev/aircache/runtime/image"
 	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/plan"
 	"aircache.dev/aircache/runtime/server"
 	"aircache.dev/aircache/runtime/tokenizer"
 )
@@ -30,7 +30,8 @@ type loader struct {
 	folder   string // of the model, once it is fetched
 	bounds   control.Bounds
 	recorder engine.Recorder
-	lost     chan error // has room for why an engine ended by itself; nil: nobody asks
+	planned  func(plan.Memory) // hears how the device's memory is divided; nil: nobody asks
+	lost     chan error        // has room for why an engine ended by itself; nil: nobody asks
 	log      *slog.Logger
 }
 
@@ -62,6 +63,10 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if err != nil {
 		return nil, err
 	}
+	cache, err := l.planMemory(device)
+	if err != nil {
+		return nil, err
+	}
 	network, err := model.Load(l.folder, device)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if err := errors.Join(m.Check(), tryPicture(network, f.processor, tower.Side)); err != nil {
 		return nil, err
 	}
-	e, err := l.startEngine(ctx, device, network, m.MaxModelLen)
+	e, err := l.startEngine(ctx, network, m.MaxModelLen, cache.bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -125,20 +130,15 @@ func tryPicture(network *model.LLaVA, p image.Processor, side int) error {
 	return nil
 }
 
-func (l *loader) startEngine(ctx context.Context, device backend.Backend, network *model.LLaVA, maxModelLen int) (*engine.Engine, error) {
+func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModelLen int, cacheBytes int64) (*engine.Engine, error) {
 	policy, _, err := l.flags.cachePolicy()
 	if err != nil {
 		return nil, err
 	}
-	plan, err := l.planCache(device, network.Config(), maxModelLen)
-	if err != nil {
-		return nil, err
-	}
-	l.log.Info("KV cache sized", "bytes", plan.bytes, "from", plan.reason)
-	l.limitHeap(plan.bytes)
+	l.limitHeap(cacheBytes)
 	e, err := engine.New(network, engine.Options{
 		Policy: policy, RetentionPermille: l.flags.retention, Bounds: l.bounds,
-		KVBytes: plan.bytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning, PrefillChunk: l.flags.prefillChunk,
+		KVBytes: cacheBytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning, PrefillChunk: l.flags.prefillChunk,
 		ShadowPermille: int32(l.flags.shadow),
 		Clock:          time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,
 	})
@@ -151,28 +151,6 @@ func (l *loader) startEngine(ctx context.Context, device backend.Backend, networ
 		}
 	}()
 	return e, nil
-}
-
-// planCache never takes more than --max-running requests of the greatest length fill with all that they have in whole pages, and
-// one more whole prompt where a share of the requests is compared with it.
-func (l *loader) planCache(device backend.Backend, c model.Config, maxModelLen int) (cachePlan, error) {
-	weights, err := weightBytes(l.folder)
-	if err != nil {
-		return cachePlan{}, err
-	}
-	sequences := int64(l.flags.maxRunning)
-	if l.flags.shadow > 0 {
-		sequences++ // there is one such comparison at a time
-	}
-	most := sequences * int64(backend.Pages(maxModelLen)) * int64(c.Layers) * int64(backend.PageTokens) * int64(c.KVBytesPerTokenLayer)
-	if gpu, ok := device.(*cuda.Backend); ok {
-		free, total, err := gpu.FreeMemory()
-		if err != nil {
-			return cachePlan{}, err
-		}
-		return planGPUCache(l.flags.kvCacheBytes, free, total, most)
-	}
-	return planCache(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), weights, most)
 }
 
 // limitHeap leaves a GOMEMLIMIT of the user's own alone.

@@ -31,7 +31,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.SetFlagErrorFunc(explainFlag)
-	cmd.AddCommand(serveCommand(), generateCommand(), pullCommand(), evalCommand(), lensCommand(), benchCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), generateCommand(), pullCommand(), planCommand(), evalCommand(), lensCommand(), benchCommand(), versionCommand())
 	return cmd
 }
 

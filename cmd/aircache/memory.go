@@ -7,6 +7,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"aircache.dev/aircache/runtime/plan"
 )
 
 // memory is what bounds this process.
@@ -24,17 +26,23 @@ type cachePlan struct {
 // minCacheBytes is the least that is derived; a smaller machine must say --kv-cache-bytes.
 const minCacheBytes = 16 << 20
 
+// limit is what the process may use before it has loaded anything, and who says so; 0: unknown.
+func (m memory) limit() (bytes int64, source string) {
+	if m.cgroup == 0 || m.available > 0 && m.available < m.cgroup {
+		return m.available, "the machine's available memory"
+	}
+	return m.cgroup, "the cgroup's limit"
+}
+
 // planCache derives the cache's size: half of the memory that the process may use,
-// less the weights, and never more than all running requests at full length can fill.
-// A container of 1 GiB with 44 MiB of weights gets 512 - 44 = 468 MiB.
+// less the weights that will be loaded, and never more than all running requests at
+// full length can fill. A container of 1 GiB with 44 MiB of weights gets
+// 512 - 44 = 468 MiB.
 func planCache(asked int64, m memory, weights, most int64) (cachePlan, error) {
 	if asked > 0 {
 		return cachePlan{asked, "--kv-cache-bytes"}, nil
 	}
-	limit, source := m.cgroup, "the cgroup's limit"
-	if limit == 0 || m.available > 0 && m.available+weights < limit {
-		limit, source = m.available+weights, "the machine's available memory" // the weights are loaded, hence no longer available
-	}
+	limit, source := m.limit()
 	if limit <= 0 {
 		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: neither a cgroup limit nor the available memory is known; set --kv-cache-bytes")
 	}
@@ -44,7 +52,7 @@ func planCache(asked int64, m memory, weights, most int64) (cachePlan, error) {
 		return cachePlan{most, reason + ", at most what --max-running requests of full length fill"}, nil
 	}
 	if bytes < min(minCacheBytes, most) {
-		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %s leaves %d bytes, at least %d are needed; set --kv-cache-bytes or give more memory", reason, bytes, minCacheBytes)
+		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %w: %s leaves %d bytes, at least %d are needed; set --kv-cache-bytes or give more memory", plan.ErrTooLarge, reason, bytes, minCacheBytes)
 	}
 	return cachePlan{bytes, reason}, nil
 }

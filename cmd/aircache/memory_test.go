@@ -19,8 +19,8 @@ func TestPlanCache(t *testing.T) {
 	}{
 		{"what is asked for is taken", 7 * mib, memory{}, 0, 1 << 40, 7 * mib, "--kv-cache-bytes"},
 		{"half of the container's limit less the weights", 0, memory{cgroup: 1024 * mib, available: 8192 * mib}, 44 * mib, 1 << 40, 468 * mib, "the cgroup's limit"},
-		{"a machine that has less than the limit decides", 0, memory{cgroup: 8192 * mib, available: 956 * mib}, 44 * mib, 1 << 40, 456 * mib, "available memory"},
-		{"without a limit the machine decides", 0, memory{available: 956 * mib}, 44 * mib, 1 << 40, 456 * mib, "available memory"},
+		{"a machine that has less than the limit decides", 0, memory{cgroup: 8192 * mib, available: 1000 * mib}, 44 * mib, 1 << 40, 456 * mib, "available memory"},
+		{"without a limit the machine decides", 0, memory{available: 1000 * mib}, 44 * mib, 1 << 40, 456 * mib, "available memory"},
 		{"never more than the requests can fill", 0, memory{available: 64 << 30}, 44 * mib, 2048 * mib, 2048 * mib, "at most"},
 		{"too little is an error", 0, memory{cgroup: 100 * mib}, 44 * mib, 1 << 40, 0, "at least 16777216 are needed"},
 		{"nothing known is an error", 0, memory{}, 0, 1 << 40, 0, "set --kv-cache-bytes"},

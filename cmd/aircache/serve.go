@@ -16,6 +16,7 @@ import (
 
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/hub"
+	"aircache.dev/aircache/runtime/plan"
 	"aircache.dev/aircache/runtime/server"
 )
 
@@ -80,6 +81,9 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	state := server.NewState("getting the model")
 	load := &loader{flags: f.modelFlags, recorder: metrics, log: log, lost: make(chan error, 1),
 		bounds: control.Bounds{UID: f.deploymentUID, Pool: f.pool, FloorPermille: f.floor, CeilingPermille: f.ceiling}}
+	load.planned = func(m plan.Memory) {
+		metrics.Plan(map[string]int64{"device": m.Device, "overhead": m.Overhead, "weights": m.Weights, "activations": m.Activations, "vision": m.Vision, "spare": m.Spare, "kv_cache": m.KV})
+	}
 	progress := &hub.Progress{}
 	metrics.Fetching(progress.Bytes)
 	var fetching sync.Mutex

@@ -16,6 +16,7 @@ import (
 
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/hub"
+	"aircache.dev/aircache/runtime/plan"
 )
 
 // sourceFlags say where a model comes from. Credentials and addresses are environment variables, by the names that other tools of
@@ -133,6 +134,8 @@ func (e *fetchError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	var fetch *fetchError
 	switch {
+	case errors.Is(err, plan.ErrTooLarge):
+		return control.ExitModelTooLarge
 	case !errors.As(err, &fetch):
 		return 1
 	case errors.Is(err, hub.ErrNotFound), errors.Is(err, hub.ErrDenied):

@@ -85,7 +85,7 @@ var rules = []rule{
 	{folder: "controllers/tuner", only: []string{}},
 	{folder: "controllers/render", never: []string{"sigs.k8s.io/controller-runtime/pkg/client", "k8s.io/client-go/kubernetes"}},
 	{folder: "controllers/placement", never: []string{"sigs.k8s.io/controller-runtime", "k8s.io/client-go"}},
-	{folder: "controllers", never: []string{module + "runtime/engine", module + "runtime/server", module + "runtime/model", module + "runtime/backend"}},
+	{folder: "controllers", never: []string{module + "runtime/engine", module + "runtime/server", module + "runtime/model", module + "runtime/backend", module + "runtime/hub", module + "runtime/plan"}},
 
 	{folder: "runtime/compress", only: []string{}},
 	{folder: "runtime/kv", only: []string{}},
@@ -95,6 +95,8 @@ var rules = []rule{
 	{folder: "runtime/backend", never: []string{module + "runtime/model", module + "runtime/engine", module + "runtime/server"}},
 	{folder: "runtime/model", never: []string{module + "runtime/backend/cpu", module + "runtime/engine", module + "runtime/server", module + "cuda"}},
 	{folder: "runtime/engine", never: []string{module + "runtime/backend/cpu", module + "runtime/server", module + "cuda", "github.com/prometheus/"}},
+	{folder: "runtime/hub", never: []string{module + "runtime/model", module + "runtime/engine", module + "runtime/server", module + "runtime/backend"}},
+	{folder: "runtime/plan", never: []string{module + "runtime/engine", module + "runtime/server", module + "runtime/hub", module + "cuda"}},
 	{folder: "runtime/server", never: []string{module + "runtime/backend/cpu", module + "cuda"}},
 }
 

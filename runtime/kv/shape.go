@@ -65,6 +65,18 @@ func (s Shape) Admission(d Demand) int {
 	return min(whole, max(prefill, answer))
 }
 
+// Hold is how many equal sequences the pool holds at once, where each is admitted after those before it have shrunk to what they
+// keep: kept are the rows that stay in each layer of a prompt.
+//
+//	1000 pages, a prompt that passes through 94 and then needs 72: (1000 - 94) / 72 = 12 and the one that comes last
+func (s Shape) Hold(d Demand, kept []int) int {
+	first, each := s.Admission(d), s.Remaining(kept, d.Answer)
+	if first > s.Pages {
+		return 0
+	}
+	return 1 + (s.Pages-first)/max(1, each)
+}
+
 // Fresh is how many pages take the kept rows of a prompt, however they are spread.
 func (s Shape) Fresh(d Demand) int { return s.spread(s.Layers, d.Rows-d.Visual, d.Kept) }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
@@ -44,11 +43,7 @@ func Shape(name string) ([]byte, error) {
 // is Random of Shape("llava-onevision-7b"). Values are spread so that activations neither vanish nor overflow. The same seed
 // gives the same model. It needs host memory for one tensor at a time: 1.1 GB for that model's embeddings.
 func Random(config []byte, b backend.Backend, seed uint64) (*LLaVA, error) {
-	var d document
-	if err := json.Unmarshal(config, &d); err != nil {
-		return nil, fmt.Errorf("making a random model: reading its configuration: %w", err)
-	}
-	s, err := d.settings(nil)
+	s, err := settingsOf(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a random model: %w", err)
 	}

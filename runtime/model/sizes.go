@@ -25,15 +25,20 @@ type VisionSizes struct {
 
 // SizesOf reads them from a config.json, such as Shape's.
 func SizesOf(config []byte) (Sizes, error) {
-	var d document
-	if err := json.Unmarshal(config, &d); err != nil {
-		return Sizes{}, fmt.Errorf("reading a model's sizes: %w", err)
-	}
-	s, err := d.settings(nil)
+	s, err := settingsOf(config)
 	if err != nil {
 		return Sizes{}, fmt.Errorf("reading a model's sizes: %w", err)
 	}
 	return sizes(&s.text, s.visionSizes()), nil
+}
+
+// settingsOf checks the text of a config.json alone.
+func settingsOf(config []byte) (*settings, error) {
+	var d document
+	if err := json.Unmarshal(config, &d); err != nil {
+		return nil, fmt.Errorf("reading its configuration: %w", err)
+	}
+	return d.settings(nil)
 }
 
 // Sizes of the loaded model.

@@ -92,6 +92,14 @@ func (m *Metrics) Fetching(progress func() (done, total int64)) {
 	own.gauge("aircache_model_fetch_total_bytes", "Bytes of the model's files in all.", func() float64 { _, total := progress(); return float64(total) })
 }
 
+// Plan publishes how the device's memory is divided, in bytes by part.
+func (m *Metrics) Plan(parts map[string]int64) {
+	gauges := maker{m.registry, nil}.gauges("aircache_memory_plan_bytes", "The device's memory as it was divided before loading, by part; part device is all of it.", "part")
+	for part, bytes := range parts {
+		gauges.WithLabelValues(part).Set(float64(bytes))
+	}
+}
+
 // maker registers metrics that share constant labels.
 type maker struct {
 	registry *prometheus.Registry

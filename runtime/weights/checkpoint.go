@@ -18,6 +18,9 @@ const (
 	IndexFile  = "model.safetensors.index.json"
 )
 
+// ErrNone: a folder has no weights.
+var ErrNone = errors.New("has no weights")
+
 const maxIndexBytes = 64 << 20
 
 // Checkpoint is the weights of one model folder.
@@ -41,7 +44,7 @@ func (c *Checkpoint) open() error {
 	where, err := readIndex(filepath.Join(c.dir, IndexFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(c.dir, SingleFile)); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("opening weights: %s has neither %s nor %s", c.dir, SingleFile, IndexFile)
+			return fmt.Errorf("opening weights: %s %w: neither %s nor %s", c.dir, ErrNone, SingleFile, IndexFile)
 		}
 		return c.add(SingleFile, nil)
 	}
