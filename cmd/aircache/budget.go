@@ -30,7 +30,7 @@ func (l *loader) planMemory(device backend.Backend) (cachePlan, error) {
 			return cachePlan{}, fmt.Errorf("planning the memory: %w", err)
 		}
 		m = plan.OnGPU(total, total-free, f)
-		cache, err = planGPUCache(l.flags.kvCacheBytes, m.KV+m.Spare+m.Activations+m.Vision, m.Activations+m.Vision+m.Spare, l.mostCache(f))
+		cache, err = planGPUCache(l.flags.kvCacheBytes, m.KV+m.Spare+m.Activations, m.Activations+m.Spare, l.mostCache(f))
 		if err != nil {
 			return cachePlan{}, fmt.Errorf("planning the memory: %w (%s)", err, m)
 		}

@@ -140,8 +140,7 @@ func (f *planFlags) print(out io.Writer, g plan.GPU, footprint model.Footprint, 
 	row("device", m.Device, fmt.Sprintf("%d MiB", g.Memory>>20))
 	row("overhead", m.Overhead, "driver, context, libraries")
 	row("weights", m.Weights, "")
-	row("activations", m.Activations, fmt.Sprintf("a prompt of %d tokens, a step of %d sequences", f.longest(footprint), f.maxRunning))
-	row("vision", m.Vision, "")
+	row("activations", m.Activations, fmt.Sprintf("a prompt of %d tokens, a step of %d sequences; a picture needs %.2f GB of them", f.longest(footprint), f.maxRunning, float64(m.Vision)/1e9))
 	row("spare", m.Spare, "")
 	row("KV cache", m.KV, fmt.Sprintf("%d tokens of %d bytes", max(0, m.KV)/perToken, perToken))
 	if err := table.Flush(); err != nil {

@@ -18,13 +18,13 @@ type Counter interface {
 type Footprint struct {
 	Config      Config
 	Weights     int64
-	Activations int64 // of the longest prompt and the widest step, saved queries included
-	Vision      int64 // activations of a pass of the vision tower and of the largest picture
+	Activations int64 // of the longest prompt, the widest step and the largest picture, which shares memory with prompts where it can
+	Vision      int64 // what the largest picture alone would take
 }
 
 // Measure goes through loading a folder and reserving its activations on a backend that only counts, so that what it says is
-// what [Load] and [LLaVA.Reserve] will ask for. The weight files' headers are read and their shapes checked; a folder without
-// weights is measured by its configuration alone.
+// what [Load] and [LLaVA.Reserve] will ask for. The weights' shapes are checked and none of their values is read; a folder
+// without weights is measured by its configuration alone.
 func Measure(dir string, b Counter, c Capacity) (Footprint, error) {
 	s, err := readSettings(dir)
 	if err != nil {
@@ -51,37 +51,37 @@ func MeasureShape(config []byte, b Counter, c Capacity) (Footprint, error) {
 }
 
 func measure(s *settings, from source, b Counter, c Capacity) (f Footprint, err error) {
-	before := b.Allocated()
+	begun := b.Allocated()
 	m, err := build(s, from, b)
 	if err != nil {
 		return f, fmt.Errorf("measuring a model: %w", err)
 	}
-	f.Config, f.Weights = m.config, b.Allocated()-before
-	rows := min(c.Rows, m.config.MaxPosition)
-	if c.Rows == 0 {
-		rows = m.config.MaxPosition
+	loaded := b.Allocated()
+	f.Config, f.Weights = m.config, loaded-begun
+	rows := m.config.MaxPosition
+	if c.Rows > 0 {
+		rows = min(rows, c.Rows)
 	}
-	before = b.Allocated()
 	err = m.reserveVision()
-	f.Vision = b.Allocated() - before
-	before = b.Allocated()
+	f.Vision = b.Allocated() - loaded
 	err = errors.Join(err, m.reserveActivations(rows, m.ops.Bucket(max(1, c.Sequences))))
-	f.Activations = b.Allocated() - before
+	f.Activations = b.Allocated() - loaded
 	if err != nil {
 		return f, fmt.Errorf("measuring a model: %w", err)
 	}
 	return f, nil
 }
 
-// unread is a checkpoint whose headers are read and whose values are not.
+// unread is a checkpoint whose shapes are checked and whose values are not looked at.
 type unread struct{ source }
 
 func (u unread) Use(name string, _ func(weights.Tensor) error, wantShape ...int) error {
 	return u.source.Use(name, func(weights.Tensor) error { return nil }, wantShape...)
 }
 
-// nothing has every tensor, without values.
+// nothing has every tensor, and no values.
 type nothing struct{}
 
-func (nothing) Has(string) bool                                      { return true }
+func (nothing) Has(string) bool { return true }
+
 func (nothing) Use(string, func(weights.Tensor) error, ...int) error { return nil }

@@ -118,7 +118,7 @@ func (l *loader) scaled(name, by string, rows, cols int) backend.Tensor {
 	}
 	scale := l.values(by, rows)
 	x := l.values(name, shape...)
-	if l.err != nil {
+	if l.err != nil || x == nil { // none where weights are only measured
 		return t
 	}
 	for i := range x {

@@ -24,8 +24,8 @@ type Memory struct {
 	Device      int64 // what there is for all of it
 	Overhead    int64 // gone before anything is loaded
 	Weights     int64
-	Activations int64
-	Vision      int64
+	Activations int64 // of the longest prompt, the widest step and the largest picture
+	Vision      int64 // what of them the largest picture needs, in the memory of prompts where it can: no part of the sum
 	Spare       int64 // for pictures whose prompts wait, and for what is rounded; on a host for the heap, activations included
 	KV          int64 // the rest; negative: that much is missing
 }
@@ -40,7 +40,7 @@ const (
 // OnGPU divides a GPU's memory; total is all of it, overhead what is not free before the weights come.
 func OnGPU(total, overhead int64, f model.Footprint) Memory {
 	m := Memory{Device: total, Overhead: overhead, Weights: f.Weights, Activations: f.Activations, Vision: f.Vision}
-	m.Spare = max(total/SpareShare, total/FreeShare-f.Activations-f.Vision)
+	m.Spare = max(total/SpareShare, total/FreeShare-f.Activations)
 	m.KV = m.rest()
 	return m
 }
@@ -54,7 +54,7 @@ func OnHost(limit int64, f model.Footprint) Memory {
 }
 
 func (m Memory) rest() int64 {
-	return m.Device - m.Overhead - m.Weights - m.Activations - m.Vision - m.Spare
+	return m.Device - m.Overhead - m.Weights - m.Activations - m.Spare
 }
 
 // Take gives the cache its size; what that leaves, or lacks, is spare memory's.
@@ -69,7 +69,7 @@ var ErrTooLarge = errors.New("the model does not fit")
 // Check refuses a model that leaves less than a KV cache of least bytes. Spare memory is given up for that.
 func (m Memory) Check(least int64) error {
 	if missing := least - m.KV - m.Spare; missing > 0 {
-		return fmt.Errorf("%w: %s are missing: of %s are taken already %s, needed are weights %s, activations %s, vision %s, KV cache %s", ErrTooLarge, gigabytes(missing),
+		return fmt.Errorf("%w: %s are missing: of %s are taken already %s, needed are weights %s, activations %s (a picture %s of them), KV cache %s", ErrTooLarge, gigabytes(missing),
 			gigabytes(m.Device), gigabytes(m.Overhead), gigabytes(m.Weights), gigabytes(m.Activations), gigabytes(m.Vision), gigabytes(least))
 	}
 	return nil
@@ -77,7 +77,7 @@ func (m Memory) Check(least int64) error {
 
 // String says how the memory is divided.
 func (m Memory) String() string {
-	return fmt.Sprintf("of %s are taken already %s, weights %s, activations %s, vision %s, spare %s, KV cache %s", gigabytes(m.Device),
+	return fmt.Sprintf("of %s are taken already %s, weights %s, activations %s (a picture %s of them), spare %s, KV cache %s", gigabytes(m.Device),
 		gigabytes(m.Overhead), gigabytes(m.Weights), gigabytes(m.Activations), gigabytes(m.Vision), gigabytes(m.Spare), gigabytes(m.KV))
 }
 
