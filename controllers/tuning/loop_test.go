@@ -374,3 +374,59 @@ func TestObjectsThatExistAtTheStartAreSpreadOverTheirInterval(t *testing.T) {
 		t.Errorf("%d of 40 objects were looked at in 2 s, %d at once", all, most)
 	}
 }
+
+func TestWhatWasLearnedOutlivesARestart(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs")
+	p := s.pod(d, "cpu", "docs-1")
+	s.look(3)
+	p.set(busy)
+	s.look(1)
+	was := s.tuning(d, "cpu").Learned
+	if was == nil || was.Version != 1 || was.TextSharePermille != 200 {
+		t.Fatalf("status would keep %+v", was)
+	}
+	s.report(d)
+	s.startOperator()
+	s.look(1)
+	if got := s.loop.objects[d.UID].pools["cpu"].state.Learned(); got.TextSharePermille != was.TextSharePermille {
+		t.Errorf("after the restart the tuner knows %+v", got)
+	}
+}
+
+func TestWhatAnotherVersionLearnedIsLearnedAnewAndTold(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs")
+	s.pod(d, "cpu", "docs-1").set(busy)
+	s.look(2)
+	s.report(d)
+	d.Status.Pools[0].Tuning.Learned.Version = 7
+	s.do(s.client.Status().Update(context.Background(), d))
+	was := s.tuning(d, "cpu")
+	s.startOperator()
+	s.look(1)
+	got := s.tuning(d, "cpu")
+	if got.TargetPermille != was.TargetPermille || got.Revision < was.Revision {
+		t.Errorf("status said %+v, would say %+v", was, got)
+	}
+	result, _ := s.loop.Get(d.UID)
+	if told := result.Pools["cpu"].Decisions; len(told) == 0 || told[0].Reason != "LearnsAnew" || !strings.Contains(told[0].Message, "schema version 7") {
+		t.Errorf("decisions are %+v", told)
+	}
+}
+
+func TestReplicasAreRecommendedWhenRetentionIsAtItsFloor(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache.Retention.MinPercent = 90 })
+	s.pod(d, "cpu", "docs-1").set(busy)
+	s.look(20)
+	if got := s.tuning(d, "cpu"); got.TargetPermille != 900 || got.RecommendedReplicas != 2 {
+		t.Errorf("status would say %+v", got)
+	}
+	if n := testutil.CollectAndCount(s.loop.Metrics.replicas); n != 1 {
+		t.Errorf("%d series of recommended replicas", n)
+	}
+	if changes := s.look(50); changes != 0 {
+		t.Errorf("the same recommendation woke the reconciler %d times", changes)
+	}
+}

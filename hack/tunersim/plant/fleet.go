@@ -252,6 +252,7 @@ func one(yes bool) float64 {
 // Result is how it went until now. Requests that still wait count as late.
 func (f *Fleet) Result(policy string) Result {
 	s := f.score
+	s.ttfts = slices.Clone(s.ttfts)
 	for _, p := range f.pods {
 		for _, r := range p.queue {
 			if late := f.now - r.arrive; late > f.trace.Target.TTFTP95Seconds && r.first == 0 {
@@ -280,6 +281,7 @@ func quantile(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
 	}
+	values = slices.Clone(values)
 	slices.Sort(values)
 	return values[int(0.95*float64(len(values)-1))]
 }
