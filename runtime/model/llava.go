@@ -137,6 +137,11 @@ func (m *LLaVA) reserveActivations(rows, sequences int) error {
 			return err
 		}
 	}
+	if m.depth > 0 {
+		if err := m.deepSpace.reserve((1 + m.depth) * rows); err != nil {
+			return err
+		}
+	}
 	return m.reserveVision()
 }
 
