@@ -43,6 +43,7 @@ type (
 		driver          int32
 		multiprocessors int32
 		cublaslt        int32
+		cudnn, reserved int32
 		free, total     int64
 	}
 	contextParams struct {

@@ -59,6 +59,8 @@ typedef struct {
   int32_t driver;                   /* CUDA version that the driver offers, 13000 for 13.0 */
   int32_t multiprocessors;
   int32_t cublaslt;                 /* version of cuBLASLt, 0 without it */
+  int32_t cudnn;                    /* version of cuDNN, 0 without it: attention of prompts and pictures is ours then */
+  int32_t reserved;
   int64_t memory_free, memory_total; /* bytes */
 } aircache_open_params;
 AIRCACHE_API int32_t aircache_open(aircache_open_params *p);

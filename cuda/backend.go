@@ -73,7 +73,7 @@ func Open(o Options) (*Backend, error) {
 	return b, nil
 }
 
-// Name tells the GPU and the libraries, such as "cuda (NVIDIA H100 80GB HBM3, cublasLt 130002)".
+// Name tells the GPU and the libraries, such as "cuda (NVIDIA H100 80GB HBM3, cublasLt 130002, cudnn 91900)".
 func (b *Backend) Name() string { return fmt.Sprintf("cuda (%s, %s)", b.Product(), b.Libraries()) }
 
 // Library is the file that was opened.
@@ -85,12 +85,16 @@ func (b *Backend) Product() string {
 	return string(name)
 }
 
-// Libraries are what multiplies, such as "cublasLt 130002".
+// Libraries are what multiplies and attends where our own kernels do not, such as "cublasLt 130002, cudnn 91900".
 func (b *Backend) Libraries() string {
 	if b.about.cublaslt == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("cublasLt %d", b.about.cublaslt)
+	text := fmt.Sprintf("cublasLt %d", b.about.cublaslt)
+	if b.about.cudnn != 0 {
+		text += fmt.Sprintf(", cudnn %d", b.about.cudnn)
+	}
+	return text
 }
 
 // FreeMemory is the GPU's memory in bytes, for whoever sizes the page pool: what is free now, and all.

@@ -12,9 +12,9 @@ log=${OUT:-/tmp}/device.log; : >"$log"; table=()
 export AIRCACHE_CUDA_LIBRARY=$bundle/libaircache_cuda.so
 export AIRCACHE_PARITY_ANSWERS=$bundle/answers.json
 
-# cuBLASLt comes with the toolkit, or with PyTorch's wheels.
-for dir in /usr/local/cuda/lib64 $(python3 -c 'import nvidia.cu13 as p; print(list(p.__path__)[0]+"/lib")' 2>/dev/null); do
-  [ -e "$dir/libcublasLt.so.13" ] && export AIRCACHE_LIBRARY_PATH=$dir${AIRCACHE_LIBRARY_PATH:+:$AIRCACHE_LIBRARY_PATH}
+# cuBLASLt comes with the toolkit, or with PyTorch's wheels, and cuDNN with those.
+for dir in /usr/local/cuda/lib64 $(python3 -c 'import nvidia as p; print(*(d + "/" + w + "/lib" for d in p.__path__ for w in ("cu13", "cudnn")))' 2>/dev/null); do
+  [ -e "$dir/libcublasLt.so.13" ] || [ -e "$dir/libcudnn.so.9" ] && export AIRCACHE_LIBRARY_PATH=$dir${AIRCACHE_LIBRARY_PATH:+:$AIRCACHE_LIBRARY_PATH}
 done
 
 # step LIMIT NAME COMMAND...: prints the end of what failed, all of it goes to the log.
@@ -37,7 +37,8 @@ for part in $parts; do
   cd cuda
   case $part in
     tests) each tests 60 "" ;;
-    conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
+    conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v
+      AIRCACHE_CUDNN=always step 90 "conformance with cuDNN" "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
     parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers' -test.v ;;
     midsize) # transformers writes a random model of middle size and its logits, and ours are compared
       for family in llava-onevision; do
@@ -48,7 +49,7 @@ for part in $parts; do
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9
       step 90 "memcheck conformance" compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/cuda.test" -test.run 'AgainstNaive/gpu/(norms|activations|rows|checkpoint|staged|rotation|choices|prompts|compact|compression)' ;;
-    racecheck) AIRCACHE_FEW=1 each tests 60 "racecheck " compute-sanitizer --tool racecheck --error-exitcode 9 ;;
+    racecheck) AIRCACHE_CUDNN=0 AIRCACHE_FEW=1 each tests 60 "racecheck " compute-sanitizer --tool racecheck --error-exitcode 9 ;;
     bench) each bench 60 "bench " ;;
     *) echo "device.sh: $part is no part" >&2; exit 2 ;;
   esac

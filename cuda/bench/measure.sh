@@ -7,23 +7,24 @@ cd "$(dirname "$0")/.."
 out=$1; shift
 what=${*:-test bench sanitize}
 ops="append attend_decode attend_prefill score budget topk compact sample picture ring norm elementwise rows page_rows density linear_plain"
+cudnn="cudnn_fused cudnn_attention cudnn_graph cudnn library"
 build=$out/build
 mkdir -p "$build" "$out/json"
 arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
 failed=0
 
 sources() { # of a bench, which may use several launchers
-  case $1 in score) echo score budget topk compact ;; attend_decode) echo attend_decode append ;; *) echo "$1" ;; esac
+  case $1 in attend_prefill) echo attend_prefill $cudnn ;; score) echo score budget topk compact ;; attend_decode) echo attend_decode append ;; *) echo "$1" ;; esac
 }
 compile() {
   nvcc -std=c++17 -O3 -lineinfo -arch="$arch" -Xptxas --warn-on-spills "$@" 2>&1 | grep -v "^$" || true
 }
-for op in $ops; do compile -c "src/$op.cu" -o "$build/$op.o" & done
+for op in $ops $cudnn; do compile -c "src/$op.cu" -o "$build/$op.o" & done
 for op in $ops; do compile -c "tests/${op}_test.cu" -o "$build/${op}_test.o" & done
 for op in append attend_decode attend_prefill sample score picture; do compile -c "bench/${op}_bench.cu" -o "$build/${op}_bench.o" & done
 wait
-link() { nvcc -arch="$arch" "$build/$1.o" $(for o in $2; do echo "$build/$o.o"; done) -o "$build/$1"; }
-for op in $ops; do link "${op}_test" "$op" & done
+link() { nvcc -arch="$arch" "$build/$1.o" $(for o in $2; do echo "$build/$o.o"; done) -ldl -o "$build/$1"; }
+for op in $ops; do link "${op}_test" "$([ $op = attend_prefill ] && sources $op || echo $op)" & done
 for op in append attend_decode attend_prefill sample score picture; do link "${op}_bench" "$(sources $op)" & done
 wait
 
@@ -41,7 +42,7 @@ fi
 if [[ $what == *sanitize* ]]; then
   for op in $ops; do
     for tool in memcheck racecheck; do
-      (AIRCACHE_FEW=1 timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 "$build/${op}_test" >"$out/${op}_$tool.log" 2>&1; echo "status $?" >>"$out/${op}_$tool.log") &
+      (export AIRCACHE_FEW=1; [ $tool = racecheck ] && export AIRCACHE_CUDNN=0; timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 "$build/${op}_test" >"$out/${op}_$tool.log" 2>&1; echo "status $?" >>"$out/${op}_$tool.log") &
     done
   done
   wait

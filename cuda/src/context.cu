@@ -147,7 +147,9 @@ static int32_t open_context(aircache_context* c, aircache_open_params* p) {
 #ifdef __CUDACC__
   std::string missing;
   if (!c->linear.open(&missing)) return fail(c, AIRCACHE_MISSING, "%s", missing.c_str());
+  c->fused.open(&missing);  // without it, attention is ours
 #endif
+  p->cudnn = c->fused.version();
   p->cublaslt = c->linear.version();
   size_t free = 0, total = 0;
   AIRCACHE_TRY(check(c, cudaMemGetInfo(&free, &total), "asking for the memory"));

@@ -8,6 +8,7 @@
 
 #include "../kernels/pages.cuh"
 #include "attend_decode.h"
+#include "cudnn_fused.h"
 #include "linear.h"
 #include "ring.h"
 
@@ -44,6 +45,8 @@ struct Step {
   const int* slot = nullptr;
   const aircache_draw* draw = nullptr;
   int most_rows = 0;  // of a sequence
+  const int* host_cached = nullptr;  // cached and table on the host, until the step's place is staged anew
+  const int* host_table = nullptr;
 };
 
 // Compressed is a compression on its way, or what it decided.
@@ -70,6 +73,7 @@ struct aircache_context {
   cudaEvent_t forked = nullptr, joined = nullptr;
   cudaDeviceProp properties = {};
   aircache::Linear linear;
+  aircache::FusedAttention fused;
 
   std::string error;
   bool broken = false;

@@ -103,6 +103,7 @@ int32_t aircache_reserve(aircache_reserve_params* p) {
   Pool pool;
   pool.count = p->pages, pool.layers = p->layers, pool.sequences = p->sequences, pool.rows = p->rows, pool.heads = heads_of(p->heads);
   AIRCACHE_TRY(reserve_work(c, p, &pool.work, &pool.work_memory));
+  AIRCACHE_TRY(check(c, c->fused.reserve(pool.heads, p->pages, p->rows), "preparing the attention of prompts"));
   const size_t old = c->pool.pages ? size_t(c->pool.count) * 2 * c->pool.heads.kv * kPageTokens * c->pool.heads.dim * sizeof(bf16) : 0;
   cudaFree(c->pool.pages);
   cudaError_t e = cudaMalloc(reinterpret_cast<void**>(&pool.pages), pool_bytes(p));
@@ -157,7 +158,7 @@ int32_t aircache_stage_end(aircache_stage_params* p) {
   c->step.batch = {p->rows, p->sequences, p->layers, ints(at.first_row), ints(at.row_sequence), ints(at.cached), ints(at.table), ints(at.page)};
   c->step.token = ints(at.token), c->step.position = ints(at.position), c->step.slot = ints(at.slot);
   c->step.draw = reinterpret_cast<const aircache_draw*>(base + at.draw);
-  c->step.most_rows = most;
+  c->step.most_rows = most, c->step.host_cached = p->cached, c->step.host_table = p->table;
   if (most > 1 || p->layers == 0 || !c->pool.pages) return AIRCACHE_OK;
   if (p->sequences > c->pool.sequences || p->layers > c->pool.layers) {
     return fail(c, AIRCACHE_ARGUMENT, "staging %d sequences of %d layers, the pool was reserved for %d of %d", p->sequences, p->layers, c->pool.sequences, c->pool.layers);
@@ -204,13 +205,22 @@ int32_t aircache_attend(aircache_step_params* p) {
   if (c->step.most_rows == 1 && !sums) {
     return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, c->properties.major >= 9, 0}, c->stream), "attending");
   }
-  return check(c, run_attend_prefill({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, sums, 0}, c->stream), "attending");
+  const PrefillParams prompt{values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, sums, 0};
+  bool taken = false;
+  if (c->step.batch.sequences == 1 && !c->capturing && c->step.host_table[p->layer] != kNoPages) {
+    AIRCACHE_TRY(check(c, c->fused.attend(prompt, c->step.host_cached[p->layer], c->step.batch.pages + c->step.host_table[p->layer], c->pool.count, c->stream, &taken), "attending"));
+  }
+  return taken ? int32_t(AIRCACHE_OK) : check(c, run_attend_prefill(prompt, c->stream), "attending");
 }
 
 int32_t aircache_mix(aircache_step_params* p) {
   AIRCACHE_ENTER(p);
   if (p->x.type != AIRCACHE_BF16 || p->dst.type != AIRCACHE_BF16 || p->sequences < 1) return fail(c, AIRCACHE_ARGUMENT, "mixing %d sequences of float32 rows: bfloat16 only", p->sequences);
-  const cudaError_t e = run_mix({values<bf16>(p->dst), values<const bf16>(p->x), p->sequences, p->x.rows / p->sequences, heads_of(p->heads), 0}, c->stream);
+  const MixParams mix{values<bf16>(p->dst), values<const bf16>(p->x), p->sequences, p->x.rows / p->sequences, heads_of(p->heads), 0};
+  bool taken = false;
+  if (!c->capturing) AIRCACHE_TRY(check(c, c->fused.mix(mix, c->stream, &taken), "mixing rows"));
+  if (taken) return AIRCACHE_OK;
+  const cudaError_t e = run_mix(mix, c->stream);
   if (e == cudaErrorInvalidValue) return fail(c, AIRCACHE_ARGUMENT, "the vision attention has head dims 64, 72, 80 and 128, the model has %d", p->heads.dim);
   return check(c, e, "mixing rows");
 }

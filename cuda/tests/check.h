@@ -109,6 +109,14 @@ struct Verdict {
     if (!(error <= tolerance)) fail(what + ": relative error " + std::to_string(error) + ", allowed " + std::to_string(tolerance));
   }
 
+  // unwritten: everything from first on is as a Buffer is made.
+  template <class T>
+  void unwritten(const std::string& what, const std::vector<T>& got, size_t first) {
+    checks++;
+    for (size_t i = first; i < got.size(); i++)
+      if (!std::isnan(value_of(got[i]))) return fail(what + ": value " + std::to_string(i) + " was written, " + std::to_string(first) + " were wanted");
+  }
+
   template <class T>
   void same(const std::string& what, const std::vector<T>& got, const std::vector<T>& want) {
     checks++;

@@ -15,9 +15,9 @@ log=$out/bench.log; : >"$log"; failed=0
 export PYTHONUNBUFFERED=1 PYTORCH_ALLOC_CONF=expandable_segments:False
 [ -e "$bundle/libaircache_cuda.so" ] && export AIRCACHE_CUDA_LIBRARY=$bundle/libaircache_cuda.so
 
-# cuBLASLt comes with the toolkit, or with PyTorch's wheels.
-for dir in /usr/local/cuda/lib64 $(python3 -c 'import nvidia.cu13 as p; print(list(p.__path__)[0]+"/lib")' 2>/dev/null); do
-  [ -e "$dir/libcublasLt.so.13" ] && export AIRCACHE_LIBRARY_PATH=$dir${AIRCACHE_LIBRARY_PATH:+:$AIRCACHE_LIBRARY_PATH}
+# cuBLASLt comes with the toolkit, or with PyTorch's wheels, and cuDNN with those.
+for dir in /usr/local/cuda/lib64 $(python3 -c 'import nvidia as p; print(*(d + "/" + w + "/lib" for d in p.__path__ for w in ("cu13", "cudnn")))' 2>/dev/null); do
+  [ -e "$dir/libcublasLt.so.13" ] || [ -e "$dir/libcudnn.so.9" ] && export AIRCACHE_LIBRARY_PATH=$dir${AIRCACHE_LIBRARY_PATH:+:$AIRCACHE_LIBRARY_PATH}
 done
 
 # part LIMIT NAME COMMAND...: the output goes to the log and, without warnings, here.
