@@ -179,7 +179,7 @@ type TuningSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	StabilizationSeconds *int32 `json:"stabilizationSeconds,omitempty"`
-	// Largest cut of one decision, in points of percent; a raise takes at most half of it.
+	// Largest cut of one decision, in points of percent; a raise starts at half of it and doubles while raises hold, to four times it.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1

@@ -31,8 +31,7 @@ func (r Report) draw(dir string) error {
 	} {
 		p := plot.New()
 		p.Title.Text = figure.title
-		p.Legend.Top, p.Legend.Left = false, false
-		p.Legend.XOffs = vg.Points(-4)
+		p.Legend.Top = true
 		p.X.Tick.Label.Rotation, p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = 0.6, draw.XRight, draw.YTop
 		p.NominalX(r.Traces...)
 		p.Add(plotter.NewGrid())
@@ -47,6 +46,7 @@ func (r Report) draw(dir string) error {
 				return err
 			}
 		}
+		p.X.Max += 3 // room for the legend
 		if err := save(p, dir, figure.name); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func drawStory(dir string) error {
 		p := plot.New()
 		p.Title.Text = "trace step: the load doubles after half an hour and falls back an hour later"
 		p.X.Label.Text, p.Y.Label.Text = "minutes", "retention, KV use of the fullest pod (%)"
-		p.Y.Min, p.Y.Max = 0, 105
+		p.Y.Min, p.Y.Max = 0, 125 // room for the legend
 		p.Legend.Top = true
 		p.Add(plotter.NewGrid())
 		var use plotter.XYs
