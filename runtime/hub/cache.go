@@ -67,7 +67,7 @@ func (c *cache) pull(ctx context.Context) (Model, error) {
 		return Model{}, err
 	}
 	var l listing
-	err = c.options.try(ctx, "asking for the files", func() (_ bool, err error) { l, err = source.list(ctx); return false, err })
+	err = c.options.ask(ctx, "asking for the files", func(ctx context.Context) (err error) { l, err = source.list(ctx); return err })
 	if err != nil {
 		if _, reachable := temporary(err); reachable { // refused is refused; unreachable may be served by what is there
 			if m, lastErr := c.last(err); lastErr == nil {
@@ -161,7 +161,7 @@ func (c *cache) fetch(ctx context.Context, s source, l listing, number int) erro
 func (t *transfer) described(ctx context.Context, files []file) ([]file, error) {
 	all := make([]file, len(files))
 	for i, f := range files {
-		err := t.options.try(ctx, "asking about "+f.name, func() (_ bool, err error) { all[i], err = t.source.describe(ctx, f); return false, err })
+		err := t.options.ask(ctx, "asking about "+f.name, func(ctx context.Context) (err error) { all[i], err = t.source.describe(ctx, f); return err })
 		if err != nil {
 			return nil, err
 		}

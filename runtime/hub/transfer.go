@@ -196,4 +196,16 @@ func (o Options) try(ctx context.Context, what string, once func() (moved bool, 
 	}
 }
 
+// answerTime is for an answer that is no file: one that stalls is asked for again.
+const answerTime = 2 * time.Minute
+
+// ask repeats a question that may be answered later.
+func (o Options) ask(ctx context.Context, what string, question func(context.Context) error) error {
+	return o.try(ctx, what, func() (bool, error) {
+		ctx, end := context.WithTimeout(ctx, answerTime)
+		defer end()
+		return false, question(ctx)
+	})
+}
+
 func named(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }
