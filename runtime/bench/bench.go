@@ -110,12 +110,18 @@ func (b *Bench) measure(ctx context.Context, kind string) error {
 	return fmt.Errorf("%q is not known, %q are", kind, Kinds)
 }
 
+// withPictures are the kinds that show the model pictures.
+var withPictures = []string{"vision", "compress", "serve", "memory"}
+
 // check names the option that is outside its limits.
 func (b *Bench) check() error {
 	o := &b.Options
 	for _, kind := range o.What {
 		if !slices.Contains(Kinds, kind) {
 			return fmt.Errorf("what: %q is not known, %q are", kind, Kinds)
+		}
+		if b.config.Tower.Side < 1 && slices.Contains(withPictures, kind) {
+			return fmt.Errorf("what: %q shows pictures of one size, this model takes any: %q can be measured", kind, slices.DeleteFunc(slices.Clone(Kinds), func(k string) bool { return slices.Contains(withPictures, k) }))
 		}
 	}
 	if o.Clock == nil || o.Wait == nil || o.MemoryUsed == nil {

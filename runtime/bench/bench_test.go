@@ -216,3 +216,23 @@ func TestAnInterruptedCountOfMemoryTellsWhatWasDone(t *testing.T) {
 		t.Errorf("%v, %+v: an error and a figure of 6 requests wanted", err, figures)
 	}
 }
+
+// anySize is a small Qwen2-VL, whose pictures have no tiles.
+const anySize = `{"architectures": ["Qwen2VLForConditionalGeneration"], "image_token_id": 99, "eos_token_id": 1,
+ "vocab_size": 100, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+ "max_position_embeddings": 600, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
+ "vision_config": {"depth": 1, "embed_dim": 16, "hidden_size": 32, "mlp_ratio": 2, "num_heads": 2}}`
+
+func TestModelsForPicturesOfAnySizeAreMeasuredWithoutPictures(t *testing.T) {
+	b := newBench(t, "decode", "prefill")
+	m, err := model.Random([]byte(anySize), b.Device, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Model = m
+	run(t, b)
+	b.Options.What = []string{"vision"}
+	if _, err := b.Run(t.Context()); err == nil || !strings.Contains(err.Error(), `what: "vision" shows pictures of one size, this model takes any: ["decode" "ragged" "prefill" "capacity"] can be measured`) {
+		t.Errorf("the error is %v", err)
+	}
+}
