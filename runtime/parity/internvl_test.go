@@ -5,6 +5,7 @@ import "testing"
 func TestInternVLEqualsTransformers(t *testing.T) {
 	const folder = "testdata/internvl"
 	journey{model: folder + "/model", goldens: folder, cases: 9}.run(t)
+	journey{model: renamed(t, folder+"/model"), goldens: folder, cases: 9}.run(t)
 }
 
 func TestInternVLWithNormsOfQueriesAndKeysEqualsTransformers(t *testing.T) {

@@ -23,11 +23,13 @@ func renamed(t *testing.T, folder string) string {
 		}
 		text["rope_parameters"] = map[string]any{"rope_type": "default", "rope_theta": theta}
 		delete(text, "rope_theta")
-		config["image_token_id"] = config["image_token_index"]
-		delete(config, "image_token_index")
+		if token, named := config["image_token_index"]; named {
+			config["image_token_id"] = token
+			delete(config, "image_token_index")
+		}
 	})
 	names := strings.NewReplacer("language_model.lm_head.", "lm_head.", "language_model.model.", "model.language_model.",
-		"vision_tower.vision_model.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector.", "image_newline", "model.image_newline")
+		"vision_tower.vision_model.", "model.vision_tower.", "vision_tower.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector.", "image_newline", "model.image_newline")
 	path := filepath.Join(to, "model.safetensors")
 	b, err := os.ReadFile(path)
 	must(t, err)
