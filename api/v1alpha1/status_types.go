@@ -141,6 +141,9 @@ type PoolTuning struct {
 type LearnedTuning struct {
 	// Of these fields. An operator that does not know the version learns anew.
 	Version int32 `json:"version"`
+	// Number of the model and the cache's policy that it was learned of.
+	// +optional
+	Subject int64 `json:"subject,omitempty"`
 	// Share of text among the KV tokens at full retention.
 	// +optional
 	TextSharePermille int32 `json:"textSharePermille,omitempty"`

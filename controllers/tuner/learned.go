@@ -12,6 +12,7 @@ const SchemaVersion = 1
 // force, covariances) is learned again within minutes.
 type Learned struct {
 	Version                   int32
+	Subject                   int64 // of Target
 	TextSharePermille         int32 // x
 	StepBaseNanos             int64 // a
 	StepPerThousandTokenNanos int64 // b, for 1000 KV tokens
@@ -26,7 +27,7 @@ type Learned struct {
 func (s State) Learned() Learned {
 	nanos := func(seconds float64) int64 { return int64(math.Round(1e9 * min(seconds, 1e6))) }
 	l := Learned{
-		Version: SchemaVersion, TextSharePermille: int32(math.Round(1000 * s.TextShare)),
+		Version: SchemaVersion, Subject: int64(s.Subject), TextSharePermille: int32(math.Round(1000 * s.TextShare)),
 		CalibratedRecallPermille: int32(math.Ceil(1000 * s.CalibratedRecall)),
 		BackoffSeconds:           int32(min(s.BackoffSeconds, maxSeconds)), Backoff: int32(s.Backoff),
 	}
@@ -46,6 +47,7 @@ func (s State) WithLearned(l Learned) (State, error) {
 	if l.Version != SchemaVersion {
 		return s, fmt.Errorf("what was learned has schema version %d, this tuner knows %d: it learns anew", l.Version, SchemaVersion)
 	}
+	s.Subject = uint32(l.Subject)
 	s.TextShare = float64(clamp(l.TextSharePermille, 0, 1000)) / 1000
 	s.CalibratedRecall = float64(clamp(l.CalibratedRecallPermille, 0, 1000)) / 1000
 	if s.AgreementGuardPermille > 0 {

@@ -37,7 +37,7 @@ func TestAnotherSchemaIsLearnedAnew(t *testing.T) {
 func FuzzLearned(f *testing.F) {
 	f.Add(int32(1), int32(200), int64(18e6), int64(66e3), int64(1e5), int64(1e6), int32(400), int32(60), int32(2))
 	f.Fuzz(func(t *testing.T, version, text int32, base, token, sequence, deviation int64, recall, backoff, power int32) {
-		l := Learned{version, text, base, token, sequence, deviation, recall, backoff, power}
+		l := Learned{version, 7, text, base, token, sequence, deviation, recall, backoff, power}
 		s, _ := Seed(Applied{1, 4, 300}, 0).WithAgreementGuard(200).WithLearned(l)
 		if !s.isSound() {
 			t.Fatalf("%+v makes an unsound state: %+v", l, s)
@@ -169,5 +169,26 @@ func BenchmarkNext(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s, _ = Next(target, s, m)
+	}
+}
+
+func TestAnotherPolicyIsLearnedAnew(t *testing.T) {
+	target, s, m := slow()
+	target.Subject, target.ITLP95Seconds, target.MinAgreementPermille = 1, 0, 970
+	s.CalibratedRecall, s.AgreementGuardPermille, s.BackoffSeconds, s.Backoff = 0.3, 400, 600, 1
+	s, _ = Next(target, s, m)
+	if s.CalibratedRecall != 0.3 || s.AgreementGuardPermille != 400 {
+		t.Errorf("the first subject that is heard of cost what was learned: %+v", s.Learned())
+	}
+	again, err := Seed(s.Applied(), 0).WithAgreementGuard(400).WithLearned(s.Learned())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Subject = 2
+	for name, s := range map[string]State{"at once": s, "after a restart": again} {
+		s, _ = Next(target, s, m)
+		if s.CalibratedRecall != 0 || s.AgreementGuardPermille != 0 || s.Steps.Windows > 1 || s.TextShare == 0 || s.Subject != 2 {
+			t.Errorf("%s: of another policy the tuner believes %+v", name, s.Learned())
+		}
 	}
 }

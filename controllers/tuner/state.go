@@ -29,6 +29,7 @@ type State struct { // see doc.go for x, F and p
 	BackoffSeconds         float64 // left until it gives way
 	Backoff                float64 // how often it failed, as a power of 2
 
+	Subject          uint32  // what the following, the agreement guard and Steps were learned of; 0 = not known
 	CalibratedRecall float64 // smallest recall that agreement is sure to hold at; 0 = not known
 
 	BrokenPermille int32   // a latency objective broke there; 0 = nowhere
@@ -85,7 +86,7 @@ func (s State) prepared(t Target, m Sample) State {
 		s = Seed(s.Applied(), s.LastGoodPermille)
 	}
 	s.Epoch, s.Revision = clampOrder(s.Epoch), clampOrder(s.Revision)
-	s = s.adopted(m.Applied)
+	s = s.adopted(m.Applied).about(t.Subject)
 	if s.TargetPermille <= 0 {
 		s.TargetPermille = t.StartPermille
 		s.Revision = max(s.Revision, 1)
@@ -95,6 +96,17 @@ func (s State) prepared(t Target, m Sample) State {
 		s.ResidentPermille = float64(s.TargetPermille)
 	}
 	s.SinceChangeSeconds = min(s.SinceChangeSeconds+m.elapsed(), maxSeconds)
+	return s
+}
+
+// about is s without what was learned of another model or policy: recall is a share of one policy's scores.
+func (s State) about(subject uint32) State {
+	if s.Subject != 0 && s.Subject != subject {
+		s.CalibratedRecall, s.GuardPermille, s.Steps, s.Usual = 0, 0, StepModel{}, Usual{}
+		s.AgreementGuardPermille, s.Backoff, s.BackoffSeconds = 0, 0, 0
+		s = s.withoutEvidence()
+	}
+	s.Subject = subject
 	return s
 }
 

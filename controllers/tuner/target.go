@@ -23,6 +23,9 @@ type Target struct {
 	MinRecallPermille    int32 // 0 = no recall guard
 	MinAgreementPermille int32 // 0 = no agreement guard
 
+	// Subject tells one model and policy from another: what was learned of answers and steps holds for one of them only.
+	Subject uint32
+
 	IntervalSeconds      float64
 	StabilizationSeconds float64
 }

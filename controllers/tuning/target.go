@@ -2,6 +2,8 @@ package tuning
 
 import (
 	"cmp"
+	"encoding/json"
+	"hash/fnv"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -39,6 +41,7 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 		MaxStepPermille: 10 * spec.Tuning.MaxStepPercent,
 
 		MinRecallPermille:    10 * ptr.Deref(spec.Quality.MinRecallPercent, defaultMinRecall),
+		Subject:              subject(spec),
 		IntervalSeconds:      interval(d).Seconds(),
 		StabilizationSeconds: float64(ptr.Deref(spec.Tuning.StabilizationSeconds, defaultStabilization)),
 	}
@@ -54,6 +57,14 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 		t.ITLP95Seconds = float64(ptr.Deref(o.ITLP95Milliseconds, 0)) / 1000
 	}
 	return t
+}
+
+// subject is a number of the model and of how its cache is compressed: never 0, and another one when either is changed.
+func subject(spec *v1alpha1.AirCacheDeploymentSpec) uint32 {
+	about, _ := json.Marshal([]any{spec.Model, spec.Cache.Policy, spec.Cache.LayerBudget, spec.Cache.Options}) // API types always can be written
+	h := fnv.New32a()
+	_, _ = h.Write(about)
+	return max(h.Sum32(), 1)
 }
 
 // seed is a pool's State from what status says was in force. The error says what of it was not understood; the State is usable.

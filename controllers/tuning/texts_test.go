@@ -3,7 +3,9 @@ package tuning
 import (
 	"testing"
 
+	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/deployment"
+	"aircache.dev/aircache/controllers/testkit"
 	"aircache.dev/aircache/controllers/tuner"
 )
 
@@ -58,5 +60,26 @@ func TestSteadyChangesWithADecisionOrAfterTwoRounds(t *testing.T) {
 		if c.shown.Reason != step.show {
 			t.Errorf("step %d: shows %q, want %q", i, c.shown.Reason, step.show)
 		}
+	}
+}
+
+func TestSubjectTellsModelsAndPoliciesApart(t *testing.T) {
+	spec := func(edit func(*v1alpha1.AirCacheDeploymentSpec)) uint32 {
+		d := testkit.Deployment("default", "docs")
+		edit(&d.Spec)
+		return subject(&d.Spec)
+	}
+	same := spec(func(*v1alpha1.AirCacheDeploymentSpec) {})
+	for name, edit := range map[string]func(*v1alpha1.AirCacheDeploymentSpec){
+		"policy":  func(s *v1alpha1.AirCacheDeploymentSpec) { s.Cache.Policy = v1alpha1.PolicyTGV },
+		"options": func(s *v1alpha1.AirCacheDeploymentSpec) { s.Cache.Options = &v1alpha1.CacheOptions{Window: "Last32"} },
+		"model":   func(s *v1alpha1.AirCacheDeploymentSpec) { s.Model.ServedName = "other" },
+	} {
+		if got := spec(edit); got == same || got == 0 {
+			t.Errorf("another %s has the number %d", name, got)
+		}
+	}
+	if got := spec(func(s *v1alpha1.AirCacheDeploymentSpec) { s.Tuning.IntervalSeconds = 30 }); got != same {
+		t.Error("another interval is another subject")
 	}
 }
