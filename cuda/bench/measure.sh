@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 out=$1; shift
 what=${*:-test bench sanitize}
 ops="append attend_decode attend_prefill score budget topk compact sample picture ring norm elementwise rows page_rows density linear_plain"
-cudnn="cudnn_fused cudnn_attention cudnn_graph cudnn library"
+cudnn="cudnn_fused packed_prompt cudnn_attention cudnn_graph cudnn library"
 build=$out/build
 mkdir -p "$build" "$out/json"
 arch=sm_$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)

@@ -5,23 +5,11 @@
 // its rows behind the last key are cleared.
 #pragma once
 
-#include "../src/cudnn_attention.h"
-#include "platform.cuh"
-#include "pages.cuh"
+#include "../src/packed_prompt.h"
 
 namespace aircache {
 
 constexpr int kPackedThreads = 256;
-
-// PackedPrompt is where a prompt's lengths and table go, and where its pages are found.
-struct PackedPrompt {
-  PackedLengths* lengths;
-  int32_t* table;  // [entries]
-  int entries;
-  const int32_t* pages;  // [pages_for(keys)], or null: keys are not in pages
-  bf16* pool;
-  Heads heads;
-};
 
 __global__ void __launch_bounds__(kPackedThreads) pack_prompt(PackedPrompt p, PackedLengths lengths) {
   const int i = blockIdx.x * kPackedThreads + threadIdx.x, keys = lengths.keys[0];

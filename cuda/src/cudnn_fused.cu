@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "../kernels/packed_prompt.cuh"
+#include "packed_prompt.h"
 
 namespace aircache {
 
@@ -129,7 +129,7 @@ cudaError_t FusedAttention::attend(const PrefillParams& p, int cached, const int
   int32_t* packed_table = reinterpret_cast<int32_t*>(lengths_ + 1);
   if (pages || memcmp(&lengths, &sent_, sizeof lengths) != 0) {
     const PackedPrompt prompt{lengths_, packed_table, kMostPages, pages ? table : nullptr, const_cast<bf16*>(p.pool), h};
-    if (const cudaError_t e = launch(pack_prompt, dim3(pages ? 32 : 1), dim3(kPackedThreads), 0, stream, prompt, lengths); e != cudaSuccess) return e;
+    if (const cudaError_t e = run_pack_prompt(prompt, lengths, stream); e != cudaSuccess) return e;
     sent_ = lengths;
   }
   const bf16* key = pages ? p.pool : p.qkv + h.query * h.dim;

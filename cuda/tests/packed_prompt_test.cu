@@ -1,5 +1,5 @@
 // pack_prompt: the table is filled to its end, the last page is cleared behind the last key, and nothing else changes.
-#include "../kernels/packed_prompt.cuh"
+#include "../src/packed_prompt.h"
 
 #include "check.h"
 
@@ -14,7 +14,7 @@ static void check(Verdict& verdict, Random& random, Heads h, int keys, int entri
   Buffer<bf16> pool(values);
   Buffer<PackedLengths> lengths(1);
   const PackedLengths sent = {{5}, {keys}, {0, 1}, {0, 2}, {0, 3}, {0, 4}};
-  REQUIRE(launch(pack_prompt, dim3(2), dim3(kPackedThreads), 0, nullptr, PackedPrompt{lengths.data, table.data, entries, list.data, pool.data, h}, sent));
+  REQUIRE(run_pack_prompt({lengths.data, table.data, entries, list.data, pool.data, h}, sent, nullptr));
   finish();
   std::vector<int> want_table(entries);
   for (int i = 0; i < entries; i++) want_table[i] = pages[std::min(i, pages_for(keys) - 1)];
