@@ -12,7 +12,7 @@ const staleIntervals = 2
 // minLatencies is how many observations a p95 needs to be believed.
 const minLatencies = 5
 
-// judgeMetrics is the finding for the MetricsAvailable condition (rule 1).
+// judgeMetrics is the finding for the MetricsAvailable condition (rule 2).
 func judgeMetrics(t Target, m Sample) Finding {
 	limit := staleIntervals * t.IntervalSeconds
 	switch {

@@ -16,7 +16,7 @@ const (
 	sureDeviations = 2
 )
 
-// lowerUnderPressure is rule 3: at once, by the model where it knows the text share. Where it does not, the declared start bounds the cut.
+// lowerUnderPressure is rule 4: at once, by the model where it knows the text share. Where it does not, the declared start bounds the cut.
 func lowerUnderPressure(in *input) (verdict, bool) {
 	t, k := in.target, in.model
 	if k.demand < t.high() {
@@ -37,7 +37,7 @@ func lowerUnderPressure(in *input) (verdict, bool) {
 	return in.cut(ReasonKVPressure, pressure, in.want(), func(r int32) string { return share(k.predicted(r)) + " are predicted" }), true
 }
 
-// lowerForLatency is rule 4: lower only if the predicted gain is larger than its noise.
+// lowerForLatency is rule 5: lower only if the predicted gain is larger than its noise.
 func lowerForLatency(in *input) (verdict, bool) {
 	breach, s := in.breach(), &in.state
 	if !breach.known || breach.isTTFT && s.LateSeconds < in.lateEnough() {

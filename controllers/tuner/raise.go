@@ -46,7 +46,7 @@ func (in *input) queues() bool {
 // manyWaiting is the share of those that run.
 const manyWaiting = 0.25
 
-// raiseWithHeadroom is rule 5: after the stabilisation time of calm, half a step up, if
+// raiseWithHeadroom is rule 6: after the stabilisation time of calm, half a step up, if
 // the highest load of that time would still fit.
 func raiseWithHeadroom(in *input) (verdict, bool) {
 	t, s, now := in.target, &in.state, in.state.TargetPermille

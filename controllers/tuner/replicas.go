@@ -22,7 +22,7 @@ const (
 	maxGrowth = 3
 )
 
-// replicas is rule 6: out when pressure stays though retention is at its floor, or compression cannot help; in only when one replica
+// replicas is rule 7: out when pressure stays though retention is at its floor, or compression cannot help; in only when one replica
 // fewer could still run at the maximum.
 func (in *input) replicas(v verdict, metrics Finding) Replicas {
 	s, m := &in.state, in.sample

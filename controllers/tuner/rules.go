@@ -24,7 +24,7 @@ func followBounds(in *input) (verdict, bool) {
 		percent(now), percent(inside), percent(t.FloorPermille), percent(t.MaxPermille))}, true
 }
 
-// holdWithoutMetrics is rule 1: what cannot be seen is not changed (fail static).
+// holdWithoutMetrics is rule 2: what cannot be seen is not changed (fail static).
 func holdWithoutMetrics(in *input) (verdict, bool) {
 	metrics := judgeMetrics(in.target, in.sample)
 	now := percent(in.state.TargetPermille)
@@ -42,7 +42,7 @@ func holdWithoutMetrics(in *input) (verdict, bool) {
 // value: the value rises when the guard is so far above it, and follows it down by no less.
 const guardBandPermille = 20
 
-// raiseToQualityFloor is rule 2: raise at once to the smallest retention that the recall
+// raiseToQualityFloor is rule 3: raise at once to the smallest retention that the recall
 // curve calls good, or that agreement is believed to need.
 func raiseToQualityFloor(in *input) (verdict, bool) {
 	now := in.state.TargetPermille
