@@ -68,7 +68,7 @@ func TestCutsGoOnWhereTheyWere(t *testing.T) {
 	w.options.Segment = 1 << 20 // one segment a file, so that a cut is inside of it
 	var bytes atomic.Int64
 	var ranges atomic.Int64
-	w.hub.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.hub.SetFault(func(rw http.ResponseWriter, r *http.Request) bool {
 		content := w.files["model-2.safetensors"]
 		if r.URL.Path != "/"+hubtest.SHA256(content) {
 			return false
@@ -90,7 +90,7 @@ func TestCutsGoOnWhereTheyWere(t *testing.T) {
 		bytes.Add(int64(n))
 		_, _ = rw.Write(content[from:][:n])
 		return true
-	}
+	})
 	w.mustPull(model)
 	if ranges.Load() != 8 || bytes.Load() != 2500 {
 		t.Errorf("2500 bytes with a cut every 300 took %d ranges and %d bytes; more cuts than tries, since each brought something", ranges.Load(), bytes.Load())
@@ -101,15 +101,15 @@ func TestAKilledFetchLeavesItsSegments(t *testing.T) {
 	w := newWorld(t)
 	w.options.Workers, w.options.Tries = 1, 1
 	blob := hubtest.SHA256(w.files["model-3.safetensors"])
-	w.hub.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.hub.SetFault(func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.Contains(r.URL.Path, blob) || !strings.HasPrefix(r.Header.Get("Range"), "bytes=2000-") {
 			return false
 		}
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		return true
-	}
+	})
 	w.isRefused(model, nil, "model-3.safetensors", "503")
-	w.hub.Fault = nil
+	w.hub.SetFault(nil)
 	before := w.hub.Served.Load()
 	w.mustPull(model)
 	if n := w.hub.Served.Load() - before; n != 1 {
@@ -120,7 +120,7 @@ func TestAKilledFetchLeavesItsSegments(t *testing.T) {
 func TestSegmentsThatTheDiskLostAreFetchedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.options.Workers, w.options.Tries = 1, 1
-	w.hub.Fault = always(hubtest.SHA256(w.files["model-3.safetensors"]), status(http.StatusServiceUnavailable))
+	w.hub.SetFault(always(hubtest.SHA256(w.files["model-3.safetensors"]), status(http.StatusServiceUnavailable)))
 	w.isRefused(model, nil, "model-3.safetensors")
 	damaged, _ := filepath.Glob(filepath.Join(w.options.Cache, "huggingface/org/model/.partial-*/model/model-1.safetensors"))
 	if len(damaged) != 1 {
@@ -129,7 +129,7 @@ func TestSegmentsThatTheDiskLostAreFetchedAgain(t *testing.T) {
 	if err := os.WriteFile(damaged[0], make([]byte, 2500), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.hub.Fault = nil
+	w.hub.SetFault(nil)
 	w.mustPull(model)
 }
 
@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.hub.Fault = c.fault
+			w.hub.SetFault(c.fault)
 			w.isRefused(c.reference, c.kind, c.words...)
 		})
 	}
@@ -176,7 +176,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range []string{"/api", "tokenizer.json", hubtest.SHA256(modelFiles(3)["model-1.safetensors"])} {
 				w := newWorld(t)
-				w.hub.Fault = once(3, part, fault)
+				w.hub.SetFault(once(3, part, fault))
 				w.mustPull(model)
 			}
 		})
@@ -185,7 +185,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 
 func TestRetryAfterIsHeeded(t *testing.T) {
 	w := newWorld(t)
-	w.hub.Fault = once(1, "/api", status(429, "Retry-After", "7"))
+	w.hub.SetFault(once(1, "/api", status(429, "Retry-After", "7")))
 	var waited []time.Duration
 	w.options.After = func(d time.Duration) <-chan time.Time {
 		if d != w.options.Beat {
@@ -207,23 +207,23 @@ func TestWrongContent(t *testing.T) {
 	large := hubtest.SHA256(modelFiles(3)["model-2.safetensors"])
 	w := newWorld(t)
 	w.options.Segment = 1 << 20
-	w.hub.Fault = always(large, func(rw http.ResponseWriter, _ *http.Request) { rw.Write(make([]byte, 2500)) })
+	w.hub.SetFault(always(large, func(rw http.ResponseWriter, _ *http.Request) { rw.Write(make([]byte, 2500)) }))
 	w.isRefused(model, nil, "model-2.safetensors", "sha256", large)
 
-	w.hub.Fault = nil
+	w.hub.SetFault(nil)
 	w.mustPull(model) // nothing of it stayed
 
 	w = newWorld(t)
-	w.hub.Fault = always("tokenizer.json", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(`[]`)) })
+	w.hub.SetFault(always("tokenizer.json", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(`[]`)) }))
 	w.isRefused(model, nil, "tokenizer.json", "git-sha1")
 
-	w.hub.Fault = always("tokenizer.json", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(`{"too":"long"}`)) })
+	w.hub.SetFault(always("tokenizer.json", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(`{"too":"long"}`)) }))
 	w.isRefused(model, nil, "tokenizer.json", "announced 2 bytes, the server sends 14")
 }
 
 func TestAServerThatIgnoresRange(t *testing.T) {
 	w := newWorld(t)
-	w.hub.Fault = always(hubtest.SHA256(w.files["model-2.safetensors"]), func(rw http.ResponseWriter, _ *http.Request) { rw.Write(w.files["model-2.safetensors"]) })
+	w.hub.SetFault(always(hubtest.SHA256(w.files["model-2.safetensors"]), func(rw http.ResponseWriter, _ *http.Request) { rw.Write(w.files["model-2.safetensors"]) }))
 	w.isRefused(model, nil, "model-2.safetensors", "ignores Range")
 	w.options.Segment = 1 << 20
 	w.mustPull(model)
@@ -231,11 +231,11 @@ func TestAServerThatIgnoresRange(t *testing.T) {
 
 func TestAPartThatIsNotTheOneAskedFor(t *testing.T) {
 	w := newWorld(t)
-	w.hub.Fault = always(hubtest.SHA256(w.files["model-2.safetensors"]), func(rw http.ResponseWriter, _ *http.Request) {
+	w.hub.SetFault(always(hubtest.SHA256(w.files["model-2.safetensors"]), func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Range", "bytes 0-9/2500")
 		rw.WriteHeader(http.StatusPartialContent)
 		rw.Write(make([]byte, 10))
-	})
+	}))
 	w.isRefused(model, nil, "model-2.safetensors", `"bytes 0-9/2500"`)
 }
 
@@ -275,12 +275,12 @@ func TestNoWayBackFromEncryption(t *testing.T) {
 func TestAStalledConnectionIsCut(t *testing.T) {
 	w := newWorld(t)
 	w.options.Stall = 50 * time.Millisecond
-	w.hub.Fault = once(1, hubtest.SHA256(w.files["model-1.safetensors"]), func(rw http.ResponseWriter, r *http.Request) {
+	w.hub.SetFault(once(1, hubtest.SHA256(w.files["model-1.safetensors"]), func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Length", "2500")
 		rw.WriteHeader(http.StatusOK)
 		rw.(http.Flusher).Flush()
 		<-r.Context().Done()
-	})
+	}))
 	w.options.Segment = 1 << 20
 	w.mustPull(model)
 }
@@ -344,10 +344,10 @@ func TestVerifyReadsWhatIsThere(t *testing.T) {
 func TestACancelledFetchFreesItsLease(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	w.hub.Fault = once(1, hubtest.SHA256(w.files["model-1.safetensors"]), func(_ http.ResponseWriter, r *http.Request) {
+	w.hub.SetFault(once(1, hubtest.SHA256(w.files["model-1.safetensors"]), func(_ http.ResponseWriter, r *http.Request) {
 		cancel()
 		<-r.Context().Done()
-	})
+	}))
 	if _, err := Pull(ctx, model, w.options); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -157,14 +157,14 @@ func TestTwoProcesses(t *testing.T) {
 func TestAKilledProcessIsReplacedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	reached := make(chan struct{}, 100)
-	w.hub.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
+	w.hub.SetFault(func(_ http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.Header.Get("Range"), "bytes=2000-") {
 			return false
 		}
 		reached <- struct{}{}
 		<-r.Context().Done()
 		return true
-	}
+	})
 	victim := w.child()
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestAKilledProcessIsReplacedAtOnce(t *testing.T) {
 	<-reached
 	_ = victim.Process.Kill()
 	_ = victim.Wait()
-	w.hub.Fault = nil
+	w.hub.SetFault(nil)
 	w.options.Stale = time.Hour // it is the kernel that tells
 	w.mustPull(model)
 }

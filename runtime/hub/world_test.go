@@ -34,10 +34,11 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, hub: &hubtest.Hub{}, files: modelFiles(3)}
 	w.hub.AddRepo("org/model", commit, w.files)
-	cdn, main := httptest.NewServer(w.hub.CDNHandler()), httptest.NewServer(w.hub)
+	cdn := httptest.NewServer(w.hub.CDNHandler())
 	t.Cleanup(cdn.Close)
-	t.Cleanup(main.Close)
 	w.hub.CDN = cdn.URL
+	main := httptest.NewServer(w.hub)
+	t.Cleanup(main.Close)
 	w.options = quick(t.TempDir())
 	w.options.Endpoint = main.URL
 	return w

@@ -16,18 +16,35 @@ import (
 	"time"
 )
 
-// Hub is an http.Handler. Its fields are set before it is used; AddRepo may be called at any time.
+// Hub is an http.Handler. Its fields are set before it is used; its methods may be called at any time.
 type Hub struct {
 	Token string // that every question must bring; empty: none
 	CDN   string // address that large files are redirected to, of a server with CDNHandler; empty: files come directly
-	Fault func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	mu    sync.Mutex
+	fault Fault
 	repos map[string]*repo // by owner/name
 	blobs map[string][]byte
 
 	Leaked atomic.Int64 // requests that showed the token to the CDN
 	Served atomic.Int64 // answers with bytes of files
+}
+
+// Fault stands in front of the hub and its CDN. It tells whether it has answered.
+type Fault func(w http.ResponseWriter, r *http.Request) (answered bool)
+
+// SetFault puts a fault in front, in place of the one before; nil: none.
+func (h *Hub) SetFault(f Fault) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fault = f
+}
+
+func (h *Hub) isFaulty(w http.ResponseWriter, r *http.Request) bool {
+	h.mu.Lock()
+	f := h.fault
+	h.mu.Unlock()
+	return f != nil && f(w, r)
 }
 
 type repo struct {
@@ -64,7 +81,7 @@ func isLarge(name string) bool { return strings.HasSuffix(name, ".safetensors") 
 
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case h.Fault != nil && h.Fault(w, r):
+	case h.isFaulty(w, r):
 	case h.Token != "" && r.Header.Get("Authorization") != "Bearer "+h.Token:
 		refuse(w, http.StatusUnauthorized, "GatedRepo", "Access to this model is restricted.")
 	case strings.HasPrefix(r.URL.Path, "/api/models/"):
@@ -160,7 +177,7 @@ func (h *Hub) CDNHandler() http.Handler {
 		if r.Header.Get("Authorization") != "" {
 			h.Leaked.Add(1)
 		}
-		if h.Fault != nil && h.Fault(w, r) {
+		if h.isFaulty(w, r) {
 			return
 		}
 		h.mu.Lock()
