@@ -25,29 +25,16 @@ func (l *loader) planMemory(device backend.Backend) (cachePlan, error) {
 	var m plan.Memory
 	var cache cachePlan
 	if onGPU {
-		free, total, err := gpu.FreeMemory()
-		if err != nil {
-			return cachePlan{}, fmt.Errorf("planning the memory: %w", err)
-		}
-		m = plan.OnGPU(total, total-free, f)
-		cache, err = planGPUCache(l.flags.kvCacheBytes, m.KV+m.Spare+m.Activations, m.Activations+m.Spare, l.mostCache(f))
-		if err != nil {
-			return cachePlan{}, fmt.Errorf("planning the memory: %w (%s)", err, m)
+		var free, total int64
+		if free, total, err = gpu.FreeMemory(); err == nil {
+			m, cache, err = planGPU(l.flags.kvCacheBytes, free, total, f, l.mostCache(f))
 		}
 	} else {
-		host := readMemory(os.DirFS("/"))
-		if cache, err = planCache(l.flags.kvCacheBytes, host, f.Weights, l.mostCache(f)); err != nil {
-			return cachePlan{}, fmt.Errorf("planning the memory: %w", err)
-		}
-		limit, _ := host.limit()
-		if m = plan.OnHost(limit, f); limit <= 0 { // unknown, and the cache's size was told
-			m = plan.Memory{Weights: f.Weights, KV: cache.bytes}
-		}
+		m, cache, err = planHost(l.flags.kvCacheBytes, readMemory(os.DirFS("/")), f, l.mostCache(f))
 	}
-	if err := m.Check(cache.bytes); err != nil && m.Device > 0 {
+	if err != nil {
 		return cachePlan{}, fmt.Errorf("planning the memory: %w", err)
 	}
-	m = m.Take(cache.bytes)
 	l.log.Info("memory planned", "device", m.Device, "overhead", m.Overhead, "weights", m.Weights, "activations", m.Activations, "vision", m.Vision,
 		"spare", m.Spare, "kvCache", m.KV, "kvBytesPerToken", plan.BytesPerToken(f))
 	l.log.Info("KV cache sized", "bytes", cache.bytes, "from", cache.reason)
@@ -55,6 +42,32 @@ func (l *loader) planMemory(device backend.Backend) (cachePlan, error) {
 		l.planned(m)
 	}
 	return cache, nil
+}
+
+// planGPU divides a GPU's memory; what is not free of it yet is overhead.
+func planGPU(asked, free, total int64, f model.Footprint, most int64) (plan.Memory, cachePlan, error) {
+	m := plan.OnGPU(total, total-free, f)
+	cache, err := planGPUCache(asked, free-m.Weights, m.Activations+m.Spare, most)
+	if err != nil {
+		return m, cache, fmt.Errorf("%w (%s)", err, m)
+	}
+	return m.Take(cache.bytes), cache, m.Check(cache.bytes)
+}
+
+// planHost divides what the process may use. Only a container's limit holds a cache that was asked for back: available memory
+// comes and goes, and the cache takes it page by page.
+func planHost(asked int64, host memory, f model.Footprint, most int64) (plan.Memory, cachePlan, error) {
+	cache, err := planCache(asked, host, f.Weights, most)
+	limit, _ := host.limit()
+	m := plan.OnHost(limit, f)
+	if err != nil || limit <= 0 {
+		return plan.Memory{Weights: f.Weights, KV: cache.bytes}, cache, err
+	}
+	least := cache.bytes
+	if limit != host.cgroup {
+		least = min(least, minCacheBytes)
+	}
+	return m.Take(cache.bytes), cache, m.Check(least)
 }
 
 // mostCache is what --max-running requests of the greatest length fill with all that they have in whole pages, and one more whole

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"aircache.dev/aircache/runtime/control"
+	"aircache.dev/aircache/runtime/model"
+	"aircache.dev/aircache/runtime/plan"
 )
 
 func TestPlanPrintsWhatFits(t *testing.T) {
@@ -55,10 +58,38 @@ func TestBadPlansNameTheFieldAndTheLimit(t *testing.T) {
 	}
 }
 
-func TestServeRefusesEarlyWhatDoesNotFit(t *testing.T) {
-	_, err := execute("serve", "--model", tinyModel, "--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0", "--backend", "cpu", "--kv-cache-bytes", "1125899906842624")
-	if err == nil || exitCode(err) != control.ExitModelTooLarge || !strings.Contains(err.Error(), "KV cache 1125899.91 GB") {
-		t.Errorf("code %d, %v", exitCode(err), err)
+func TestWhatDoesNotFitIsRefusedBeforeItIsLoaded(t *testing.T) {
+	const gib = 1 << 30
+	seven := model.Footprint{Weights: 16 * gib, Activations: 2 * gib}
+	for name, c := range map[string]struct {
+		asked int64
+		host  memory
+		says  string
+	}{
+		"weights beyond the container":                 {0, memory{cgroup: 8 * gib, available: 100 * gib}, "leaves -12884901888 bytes"},
+		"a cache beyond the container":                 {12 * gib, memory{cgroup: 24 * gib, available: 100 * gib}, "4.29 GB are missing: of 25.77 GB"},
+		"weights beyond the machine":                   {gib, memory{available: 12 * gib}, "4.31 GB are missing"},
+		"a cache beyond what is available just now":    {12 * gib, memory{available: 20 * gib}, ""},
+		"a cache that was told where nothing is known": {gib, memory{}, ""},
+		"half of the container":                        {0, memory{cgroup: 40 * gib, available: 100 * gib}, ""},
+	} {
+		m, cache, err := planHost(c.asked, c.host, seven, 1<<50)
+		if c.says == "" && (err != nil || m.KV != cache.bytes || cache.bytes <= 0) {
+			t.Errorf("%s: %+v, %+v, %v", name, m, cache, err)
+		}
+		if c.says != "" && (!errors.Is(err, plan.ErrTooLarge) || exitCode(err) != control.ExitModelTooLarge || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, the error should say %q", name, err, c.says)
+		}
+	}
+
+	m, cache, err := planGPU(0, 79*gib, 80*gib, seven, 1<<50)
+	if err != nil || cache.bytes != 58*gib || m.Spare != 3*gib || m.Overhead != gib {
+		t.Errorf("80 GiB, 1 of them taken: 79 - 16 - 5 = 58 for the cache: %+v, %+v, %v", m, cache, err)
+	}
+	for _, asked := range []int64{0, gib} {
+		if _, _, err := planGPU(asked, 15*gib, 16*gib, seven, 1<<50); !errors.Is(err, plan.ErrTooLarge) {
+			t.Errorf("16 GiB of weights on 16 GiB: %v", err)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type lease struct {
 	dir     string
 	prefix  string // of the files' names
 	number  int
-	host    *os.File      // the file, held with flock as long as this process lives
+	file    *os.File      // held with flock as long as this process lives
 	end     func()        // of the beats and of the context that a holder works under
 	beaten  chan struct{} // closed when the beats have ended
 }
@@ -118,7 +118,7 @@ func (l *lease) take(number int) (bool, error) {
 	if err != nil {
 		return false, explainDisk(l.path(number), err)
 	}
-	l.number, l.host = number, f
+	l.number, l.file = number, f
 	_ = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // file systems without it only lose the shortcut of isDead
 	err = l.write(0)
 	highest, _, lookErr := l.highest()
@@ -152,9 +152,9 @@ func (l *lease) isDead(number int, content string) bool {
 
 // write is one beat. The number has a fixed width, so that it needs no new block on a full disk.
 func (l *lease) write(beats int) error {
-	_, err := l.host.WriteAt(fmt.Appendf(nil, "%s %010d\n", l.options.Host, beats), 0)
+	_, err := l.file.WriteAt(fmt.Appendf(nil, "%s %010d\n", l.options.Host, beats), 0)
 	if err == nil {
-		err = l.host.Sync() // so that other machines see it
+		err = l.file.Sync() // so that other machines see it
 	}
 	if err != nil {
 		return explainDisk(l.path(l.number), err)
@@ -196,10 +196,10 @@ func (l *lease) release() {
 	l.end()
 	<-l.beaten
 	if number, _, err := l.highest(); err == nil && number == l.number {
-		if l.host.Truncate(0) == nil {
-			_, _ = l.host.WriteAt([]byte(leaseFree), 0) // a lease that is not freed gets stale
-			_ = l.host.Sync()
+		if l.file.Truncate(0) == nil {
+			_, _ = l.file.WriteAt([]byte(leaseFree), 0) // a lease that is not freed gets stale
+			_ = l.file.Sync()
 		}
 	}
-	l.host.Close()
+	l.file.Close()
 }
