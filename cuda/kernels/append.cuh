@@ -24,13 +24,13 @@ __device__ __forceinline__ void turn_pairs(Packed& low, Packed& high, const floa
 }
 
 __global__ void __launch_bounds__(kAppendThreads) append(AppendParams p) {
-  let_next_kernel_start();
   const int row = blockIdx.x, dim = p.heads.dim, half = dim / 2;
   const int sequence = p.batch.row_sequence[row], entry = p.layer * p.batch.sequences + sequence;
-  const int table = p.batch.table[entry];
+  const int table = p.batch.table[entry], at = p.batch.cached[entry] + row - p.batch.first_row[sequence];
+  const int page = table == kNoPages ? 0 : p.batch.pages[table + at / kPageTokens], slot = at % kPageTokens * dim;
+  wait_for_previous_kernel();  // the step's arrays are older
+  let_next_kernel_start();     // not sooner: attention reads its plan before it waits
   if (table == kNoPages) return;
-  const int at = p.batch.cached[entry] + row - p.batch.first_row[sequence];
-  const int page = p.batch.pages[table + at / kPageTokens], slot = at % kPageTokens * dim;
   bf16* qkv = p.qkv + int64_t(row) * p.heads.width();
 
   const float* angles = p.angles + int64_t(row) * dim;

@@ -308,13 +308,14 @@ __device__ __forceinline__ void attend_chunk(const DecodeParams& p, const Decode
 
 template <int kDim, int kStages>
 __global__ void __launch_bounds__(kDecodeWarps * kWarp, 2) attend_decode(DecodeParams p) {
+  let_next_kernel_start();
   const DecodeStart start = p.work.start[p.layer * p.work.blocks + blockIdx.x];
   if (start.count > 0) attend_chunk<kDim, kStages>(p, start);
-  else wait_for_previous_kernel();
-  for (int s = blockIdx.x; s < p.batch.sequences; s += gridDim.x)  // sequences that only fill a bucket answer zeros
-    if (p.batch.table[p.layer * p.batch.sequences + s] == kNoPages)
-      for (int i = threadIdx.x; i < p.heads.query * kDim; i += blockDim.x)
-        p.dst[int64_t(s) * p.heads.query * kDim + i] = __float2bfloat16(0);
+  for (int s = blockIdx.x; s < p.batch.sequences; s += gridDim.x) {  // sequences that only fill a bucket answer zeros
+    if (p.batch.table[p.layer * p.batch.sequences + s] != kNoPages) continue;
+    wait_for_previous_kernel();
+    for (int i = threadIdx.x; i < p.heads.query * kDim; i += blockDim.x) p.dst[int64_t(s) * p.heads.query * kDim + i] = __float2bfloat16(0);
+  }
 }
 
 }  // namespace aircache

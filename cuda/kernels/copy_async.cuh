@@ -15,6 +15,29 @@ __device__ __forceinline__ void copy_async(void* to, const void* from, bool vali
 #endif
 }
 
+// Keeping says how the second-level cache treats what is copied.
+using Keeping = uint64_t;
+
+// read_once lets what will not be read again give way to all else.
+__device__ __forceinline__ Keeping read_once() {
+  Keeping k = 0;
+#ifdef __CUDACC__
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(k));
+#endif
+  return k;
+}
+
+__device__ __forceinline__ void copy_async(void* to, const void* from, bool valid, Keeping keeping) {
+#ifdef __CUDACC__
+  const int filled = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(static_cast<uint32_t>(__cvta_generic_to_shared(to))), "l"(from), "r"(filled), "l"(keeping)
+               : "memory");
+#else
+  (void)keeping;
+  copy_async(to, from, valid);
+#endif
+}
+
 __device__ __forceinline__ void commit_copies() {
 #ifdef __CUDACC__
   asm volatile("cp.async.commit_group;" ::: "memory");

@@ -56,6 +56,8 @@ __global__ void activate(T* x, int64_t n, int function) {
 template <int kWide, class T>
 __global__ void gated_silu(T* dst, const T* x, int rows, int cols) {
   const int64_t n = int64_t(rows) * cols;
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   for (int64_t i = (int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * kWide; i < n; i += int64_t(gridDim.x) * blockDim.x * kWide) {
     const int64_t row = i / cols;
     const T* gate = x + row * 2 * cols + (i - row * cols);

@@ -71,16 +71,32 @@ inline cudaError_t shared_memory_of_a_block(int* bytes) {
   return e;
 }
 
+// has_clusters says whether blocks can read each other's shared memory, and kernels start before the one before them has ended.
+inline bool has_clusters() {
+  int device = 0, major = 0;
+  return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess && major >= 9;
+}
+
+// kernels_overlap: AIRCACHE_OVERLAP=0 forbids it, to tell what it brings.
+inline bool kernels_overlap() {
+  const char* wanted = getenv("AIRCACHE_OVERLAP");
+  return !(wanted && atoi(wanted) == 0) && has_clusters();
+}
+
 // Work is where and how a kernel runs.
 struct Work {
   dim3 grid, block;
   size_t shared;
   cudaStream_t stream;
   bool overlapping;  // may start before the kernel before it ends; needs capability 9.0
+  int cluster = 1;   // blocks that run side by side, see cluster.cuh; the grid is a multiple of them
 };
 
 // kUnaskedShared of shared memory fits, with what a kernel declares itself, into the 48 KiB that it has without asking.
 constexpr size_t kUnaskedShared = 24 << 10;
+
+// overlapping is a kernel that waits for the one before it itself, in all its blocks that read or write what others do too.
+inline Work overlapping(dim3 grid, dim3 block, cudaStream_t stream, size_t shared = 0) { return {grid, block, shared, stream, kernels_overlap()}; }
 
 // launch runs a kernel and returns what the launch itself got wrong.
 template <class... Parameters, class... Arguments>
@@ -90,16 +106,29 @@ cudaError_t launch(void (*kernel)(Parameters...), const Work& work, Arguments...
     const cudaError_t refused = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(work.shared));
     if (refused != cudaSuccess) return refused;
   }
-  cudaLaunchAttribute overlap;
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
+  // All kernels that overlap cut an SM's memory the same way: to cut it anew, an SM has to be empty.
+  if (work.overlapping) {
+    const cudaError_t refused = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    if (refused != cudaSuccess) return refused;
+  }
+  cudaLaunchAttribute attributes[2];
+  unsigned count = 0;
+  if (work.overlapping) {
+    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (work.cluster > 1) {
+    attributes[count].id = cudaLaunchAttributeClusterDimension;
+    attributes[count].val.clusterDim.x = work.cluster, attributes[count].val.clusterDim.y = attributes[count].val.clusterDim.z = 1;
+    count++;
+  }
   cudaLaunchConfig_t config = {};
   config.gridDim = work.grid, config.blockDim = work.block, config.dynamicSmemBytes = work.shared, config.stream = work.stream;
-  config.attrs = &overlap, config.numAttrs = work.overlapping ? 1 : 0;
+  config.attrs = attributes, config.numAttrs = count;
   const cudaError_t e = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
   return e != cudaSuccess ? e : cudaGetLastError();
 #else
-  return simt::run(work.grid, work.block, work.shared, [=] { kernel(arguments...); });
+  return simt::run(work.grid, work.block, work.shared, [=] { kernel(arguments...); }, work.cluster);
 #endif
 }
 

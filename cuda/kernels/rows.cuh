@@ -17,6 +17,8 @@ __global__ void move_rows(Unit* dst, const Unit* src, const int* from, const int
 // embed: dst[i] = table[token[i]]; token -1 - slot is the last one sampled into that slot.
 template <class Unit>
 __global__ void embed(Unit* dst, const Unit* table, const int* token, const int* last, int units) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   int id = token[blockIdx.x];
   if (id < 0) id = last[-1 - id];
   Unit* d = dst + int64_t(blockIdx.x) * units;
@@ -44,6 +46,8 @@ __global__ void blend(T* dst, const T* src, const int* rows, const float* shares
 
 // angles: a block a row. The product is rounded to float32 before its cosine is taken, as transformers does.
 __global__ void angles(float* dst, const float* inverse, const int* position, int half) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   float* d = dst + int64_t(blockIdx.x) * 2 * half;
   const float at = float(position[blockIdx.x]);
   for (int i = threadIdx.x; i < half; i += blockDim.x) {

@@ -20,6 +20,8 @@ __device__ __forceinline__ bool is_broken(float logit) { return !(logit <= 3.4e3
 __global__ void __launch_bounds__(kSurveyThreads) static survey_logits(SampleParams p) {
   __shared__ float scratch[kSampleWarps];
   __shared__ int counts[kSampleWarps];
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const int row = blockIdx.y, share = (p.vocab + kSampleSplits - 1) / kSampleSplits, from = blockIdx.x * share, to = min(p.vocab, from + share);
   const float* logits = p.logits + int64_t(row) * p.vocab;
   float top = minus_infinity(), sum = 0;
@@ -73,6 +75,8 @@ __global__ void __launch_bounds__(kSurveyThreads) static weigh_logits(SamplePara
   const int index = blockIdx.y, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const aircache_draw draw = p.draw[index];
   LogitSurvey* survey = p.survey + index * kSampleSplits;
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   if (!is_drawn(draw)) return;
   const Row row = row_of(p, index, draw, merge_surveys(survey).top);
   const Stretch mine = Stretch::of(blockIdx.x * kSampleWarps + warp, p.vocab);
@@ -133,6 +137,7 @@ __global__ void __launch_bounds__(kChooseThreads) static choose_token(SamplePara
   __shared__ RankingScratch scratch;
   const int row = blockIdx.x;
   const aircache_draw draw = p.draw[row];
+  wait_for_previous_kernel();
   const Best best = merge_surveys(p.survey + row * kSampleSplits);
   const float log_sum = best.top + logf(best.sum);
   aircache_choice& choice = p.choice[row];

@@ -46,7 +46,7 @@ cudaError_t cudaGetDeviceCount(int* n) { *n = simt::fault("gpus", 1); return *n 
 cudaError_t cudaGetDevice(int* d) { *d = 0; return cudaSuccess; }
 cudaError_t cudaSetDevice(int d) { return d == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 cudaError_t cudaDeviceGetAttribute(int* v, cudaDeviceAttr attribute, int) {
-  *v = attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? 232448 : 3;
+  *v = attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? 232448 : attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 3;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {

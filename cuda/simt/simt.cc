@@ -44,10 +44,14 @@ struct Warp {
   unsigned generation = 0;
 };
 
+struct Block;
+
 struct Thread {
   uint3 index;
   int lane, phase = 0;
   Warp* warp;
+  Block* block;
+  unsigned cluster_generation = 0;
   void* stack = nullptr;
   bool done = false;
   std::vector<std::vector<Copy>> groups;
@@ -60,12 +64,21 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<unsigned char> shared;
+  dim3 index;
+  int rank = 0;
+};
+
+// Cluster is the blocks that run side by side; its counters are those of a barrier of all their threads.
+struct Cluster {
+  int live = 0, arrived = 0;
+  unsigned generation = 0;
+  std::vector<std::unique_ptr<Block>> blocks;
 };
 
 Thread* now;
 dim3 block_index, block_size, grid_size;
 
-static Block block;
+static Cluster cluster;
 static void* scheduler;
 static const std::function<void()>* kernel;
 static std::vector<unsigned char*> stacks;
@@ -73,7 +86,9 @@ static uint64_t progress;
 
 const uint3& thread_index() { return now->index; }
 int lane() { return now->lane; }
-unsigned char* dynamic_shared() { return reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(block.shared.data()) + 127) & ~uintptr_t(127)); }
+static unsigned char* shared_of(Block& b) { return reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(b.shared.data()) + 127) & ~uintptr_t(127)); }
+unsigned char* dynamic_shared() { return shared_of(*now->block); }
+int cluster_rank() { return now->block->rank; }
 
 static void yield() {
   Thread* t = now;
@@ -101,7 +116,27 @@ static void leave(Barrier& b) {
   }
 }
 
-void sync_block() { arrive(block); }
+void sync_block() { arrive(*now->block); }
+
+void arrive_in_cluster() {
+  progress++;
+  now->cluster_generation = cluster.generation;
+  if (++cluster.arrived == cluster.live) cluster.arrived = 0, cluster.generation++;
+}
+
+void wait_for_cluster() {
+  while (cluster.generation == now->cluster_generation) yield();
+  progress++;
+}
+
+const void* of_block(const void* at, int rank, size_t bytes) {
+  const size_t offset = static_cast<const unsigned char*>(at) - dynamic_shared();
+  if (offset + bytes > now->block->shared.size() - 128) {
+    std::fprintf(stderr, "simt: memory of another block at %zu of %zu\n", offset, now->block->shared.size() - 128);
+    std::abort();
+  }
+  return shared_of(*cluster.blocks[rank]) + offset;
+}
 void sync_warp() { arrive(*now->warp); }
 
 const unsigned char (*deposit(const void* value, size_t bytes))[16] {
@@ -189,7 +224,8 @@ static void enter() {
   t->done = true;
   progress++;
   leave(*t->warp);
-  leave(block);
+  leave(*t->block);
+  leave(cluster);
   yield();
 }
 
@@ -204,16 +240,21 @@ static void start(Thread& t, size_t i) {
   t.stack = top - 6;
 }
 
-static void run_block(const std::vector<int>& order) {
-  for (size_t i = 0; i < block.threads.size(); i++) start(*block.threads[i], i);
-  while (block.live > 0) {
+static void run_cluster(const std::vector<int>& order) {
+  size_t stack = 0;
+  for (auto& b : cluster.blocks)
+    for (auto& t : b->threads) start(*t, stack++);
+  while (cluster.live > 0) {
     const uint64_t before = progress;
-    for (int i : order) {
-      now = block.threads[i].get();
-      if (!now->done) simt_switch(&scheduler, now->stack);
+    for (auto& b : cluster.blocks) {
+      block_index = b->index;
+      for (int i : order) {
+        now = b->threads[i].get();
+        if (!now->done) simt_switch(&scheduler, now->stack);
+      }
     }
     if (progress == before) {
-      std::fprintf(stderr, "simt: block %u %u %u waits at a barrier that not all its threads reach\n", block_index.x, block_index.y, block_index.z);
+      std::fprintf(stderr, "simt: block %u %u %u waits at a barrier that not all threads reach\n", block_index.x, block_index.y, block_index.z);
       std::abort();
     }
   }
@@ -226,34 +267,43 @@ static std::vector<int> thread_order(int threads) {
   return order;
 }
 
-static void execute(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+static void add_block(dim3 index, dim3 size, size_t shared) {
+  const int threads = size.x * size.y * size.z;
+  cluster.blocks.push_back(std::make_unique<Block>());
+  Block& block = *cluster.blocks.back();
+  block.index = index, block.rank = int(cluster.blocks.size()) - 1;
+  block.warps.resize((threads + 31) / 32);
+  block.shared.assign(shared + 128, 0xff);
+  block.live = threads;
+  cluster.live += threads;
+  for (int i = 0; i < threads; i++) {
+    auto t = std::make_unique<Thread>();
+    t->index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
+    t->lane = i % 32;
+    t->block = &block;
+    t->warp = &block.warps[i / 32];
+    t->warp->live++;
+    block.threads.push_back(std::move(t));
+  }
+}
+
+static void execute(dim3 grid, dim3 size, size_t shared, int together, const std::function<void()>& body) {
   const int threads = size.x * size.y * size.z;
   grid_size = grid, block_size = size, kernel = &body;
   const std::vector<int> order = thread_order(threads);
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
-      for (unsigned x = 0; x < grid.x; x++) {
-        block_index = dim3(x, y, z);
-        block = Block();
-        block.warps.resize((threads + 31) / 32);
-        block.shared.assign(shared + 128, 0xff);
-        block.live = threads;
-        for (int i = 0; i < threads; i++) {
-          auto t = std::make_unique<Thread>();
-          t->index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
-          t->lane = i % 32;
-          t->warp = &block.warps[i / 32];
-          t->warp->live++;
-          block.threads.push_back(std::move(t));
-        }
-        run_block(order);
+      for (unsigned x = 0; x < grid.x; x += together) {
+        cluster = Cluster();
+        for (int rank = 0; rank < together; rank++) add_block(dim3(x + rank, y, z), size, shared);
+        run_cluster(order);
       }
 }
 
-cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body) {
+cudaError_t run(dim3 grid, dim3 size, size_t shared, const std::function<void()>& body, int together) {
   const int threads = size.x * size.y * size.z;
-  if (threads == 0 || threads > 1024 || shared > 232448 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
-  return queue([=] { execute(grid, size, shared, body); });
+  if (threads == 0 || threads > 1024 || shared > 232448 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535 || grid.x % together) return cudaErrorInvalidConfiguration;
+  return queue([=] { execute(grid, size, shared, together, body); });
 }
 
 }  // namespace simt

@@ -36,7 +36,14 @@ void mma(float c[4], const uint32_t a[4], const uint32_t b[2]);
 void load_matrices(uint32_t r[4], const void* row, bool transposed);
 uint32_t transpose_matrix(uint32_t r);
 
-cudaError_t run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& body);
+// run takes clusters of blocks one after the other; the blocks of one run side by side.
+cudaError_t run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& body, int cluster = 1);
+int cluster_rank();
+void arrive_in_cluster();
+void wait_for_cluster();
+const void* of_block(const void* at, int rank, size_t bytes);
+template <class T>
+const T* of_block(const T* at, int rank) { return static_cast<const T*>(of_block(at, rank, sizeof(T))); }
 // queue does the work now, or when the graph that is being captured is launched.
 cudaError_t queue(std::function<void()> work);
 

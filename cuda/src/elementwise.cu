@@ -40,9 +40,9 @@ cudaError_t run_gated_silu(const Matrix& dst, const Matrix& x, cudaStream_t stre
   return by_type([&](auto* null) {
     using T = std::remove_pointer_t<decltype(null)>;
     if (wide(dst.cols, dst.data, x.data)) {
-      return launch(gated_silu<8, T>, grid_for(n / 8, kThreads), dim3(kThreads), 0, stream, values<T>(dst), values<T>(x), dst.rows, dst.cols);
+      return launch(gated_silu<8, T>, overlapping(grid_for(n / 8, kThreads), dim3(kThreads), stream), values<T>(dst), values<T>(x), dst.rows, dst.cols);
     }
-    return launch(gated_silu<1, T>, grid_for(n, kThreads), dim3(kThreads), 0, stream, values<T>(dst), values<T>(x), dst.rows, dst.cols);
+    return launch(gated_silu<1, T>, overlapping(grid_for(n, kThreads), dim3(kThreads), stream), values<T>(dst), values<T>(x), dst.rows, dst.cols);
   }, dst, x);
 }
 

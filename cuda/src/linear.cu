@@ -12,6 +12,8 @@ namespace aircache {
 constexpr size_t kWorkspace = 32 << 20;
 constexpr int kCandidates = 8;
 constexpr int kTimedRows = 512;           // longer products are prompts: any length comes, and the heuristic's first choice is good
+constexpr float kOverlapWorth = 0.002f;    // ms that linear_stream may be slower alone: so much of it, 2.2 us on an H100, overlaps with its neighbours
+constexpr int kAheadRows = 64;            // of a product that is bound by memory
 constexpr size_t kColdBytes = 96 << 20;   // written between timings, so that no operand stays in the second-level cache
 
 struct LinearKey {
@@ -32,14 +34,21 @@ struct LinearHash {
 struct LinearPlan {
   CublasLt::Descriptor operation = nullptr, w = nullptr, x = nullptr, dst = nullptr;
   CublasLt::Algorithm algorithm;
-  bool usable = false;
+  bool usable = false;    // by cuBLASLt
+  bool streamed = false;  // by linear_stream, which was faster
 };
 
 struct Linear::State {
   CublasLt lt;
   CublasLt::Handle handle = nullptr;
   void* workspace = nullptr;
+  bool own = true;
+  int multiprocessors = 0;
   std::unordered_map<LinearKey, LinearPlan, LinearHash> plans;
+  std::unordered_map<const void*, Matrix> next;  // weights by those before them
+  const void* last = nullptr;                    // weights of the last product of few rows
+
+  void follow(const Matrix& x, const Matrix& w);
 
   cudaError_t multiply(const LinearPlan& plan, const CublasLt::Algorithm& algorithm, void* dst, const Matrix& c, const Matrix& x, const Matrix& w, bool add, cudaStream_t stream) {
     const float one = 1, beta = add ? 1 : 0;
@@ -49,10 +58,10 @@ struct Linear::State {
 
   void describe(LinearPlan& plan, const LinearKey& key, const Matrix& bias);
   std::vector<CublasLt::Heuristic> candidates(const LinearPlan& plan);
-  cudaError_t fastest(LinearPlan& plan, const std::vector<CublasLt::Heuristic>& all, const Matrix& dst, const Matrix& x, const Matrix& w, bool add, cudaStream_t stream);
+  cudaError_t fastest(LinearPlan& plan, const std::vector<CublasLt::Heuristic>& all, const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias, bool add, cudaStream_t stream);
 };
 
-Linear::Linear() : state_(new State) {}
+Linear::Linear(bool own) : state_(new State) { state_->own = own; }
 
 Linear::~Linear() {
   for (auto& entry : state_->plans) {
@@ -76,7 +85,8 @@ bool Linear::open(std::string* error) {
     *error = std::string("allocating cuBLASLt's workspace: ") + cudaGetErrorString(e);
     return false;
   }
-  return true;
+  int device = 0;
+  return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&state_->multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
 }
 
 int Linear::version() const { return state_->handle ? int(state_->lt.version()) : 0; }
@@ -111,40 +121,86 @@ std::vector<CublasLt::Heuristic> Linear::State::candidates(const LinearPlan& pla
   return found;
 }
 
-// fastest times each candidate from cold caches, three times, and takes the best of the best. Results go to memory of its own:
-// with add, dst must be added to once only.
-cudaError_t Linear::State::fastest(LinearPlan& plan, const std::vector<CublasLt::Heuristic>& all, const Matrix& dst, const Matrix& x, const Matrix& w, bool add, cudaStream_t stream) {
-  const size_t result = count(dst) * value_bytes(dst.type);
+// Stopwatch times work from cold caches. Results go to memory of its own: with add, dst must be added to once only.
+class Stopwatch {
+ public:
+  cudaError_t open(size_t result) {
+    cudaError_t e = cudaMalloc(reinterpret_cast<void**>(&room), std::max(result, kColdBytes));
+    if (e == cudaSuccess) e = cudaEventCreate(&start_);
+    if (e == cudaSuccess) e = cudaEventCreate(&stop_);
+    return e;
+  }
+  ~Stopwatch() {
+    if (start_) cudaEventDestroy(start_);
+    if (stop_) cudaEventDestroy(stop_);
+    cudaFree(room);
+  }
+
+  // least is the shortest of three runs behind one that does not count; 0 where work does not run.
+  template <class Work>
+  cudaError_t least(Work work, cudaStream_t stream, float* ms) {
+    *ms = 0;
+    for (int turn = 0; turn < 4; turn++) {
+      cudaError_t e = cudaMemsetAsync(room, 0, kColdBytes, stream);
+      if (e == cudaSuccess) e = cudaEventRecord(start_, stream);
+      const bool works = work(room) == cudaSuccess;
+      if (e == cudaSuccess) e = cudaEventRecord(stop_, stream);
+      if (e == cudaSuccess) e = cudaEventSynchronize(stop_);
+      float took = 0;
+      if (e == cudaSuccess) e = cudaEventElapsedTime(&took, start_, stop_);
+      if (e != cudaSuccess) return e;
+      if (!works) return *ms = 0, cudaSuccess;
+      if (turn > 0) *ms = turn == 1 ? took : std::min(*ms, took);
+    }
+    return cudaSuccess;
+  }
+
   char* room = nullptr;
-  cudaEvent_t start = nullptr, stop = nullptr;
-  cudaError_t e = cudaMalloc(reinterpret_cast<void**>(&room), std::max(result, kColdBytes));
-  if (e == cudaErrorMemoryAllocation) {
+
+ private:
+  cudaEvent_t start_ = nullptr, stop_ = nullptr;
+};
+
+// fastest leaves in plan what took least.
+cudaError_t Linear::State::fastest(LinearPlan& plan, const std::vector<CublasLt::Heuristic>& all, const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias, bool add, cudaStream_t stream) {
+  Stopwatch watch;
+  if (const cudaError_t e = watch.open(count(dst) * value_bytes(dst.type)); e == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     return cudaSuccess;  // the heuristic's first choice stays
+  } else if (e != cudaSuccess) {
+    return e;
   }
-  if (e == cudaSuccess) e = cudaEventCreate(&start);
-  if (e == cudaSuccess) e = cudaEventCreate(&stop);
-  float best = 1e30f;
-  for (size_t i = 0; i < all.size() && e == cudaSuccess; i++) {
-    float least = 1e30f;
-    bool works = true;
-    for (int turn = 0; turn < 4 && works && e == cudaSuccess; turn++) {
-      if (e == cudaSuccess) e = cudaMemsetAsync(room, 0, kColdBytes, stream);
-      if (e == cudaSuccess) e = cudaEventRecord(start, stream);
-      works = multiply(plan, all[i].algorithm, room, dst, x, w, add, stream) == cudaSuccess;
-      if (e == cudaSuccess) e = cudaEventRecord(stop, stream);
-      if (e == cudaSuccess) e = cudaEventSynchronize(stop);
-      float took = 0;
-      if (e == cudaSuccess) e = cudaEventElapsedTime(&took, start, stop);
-      if (turn > 0) least = std::min(least, took);
-    }
-    if (works && least < best) best = least, plan.algorithm = all[i].algorithm;
+  float best = 1e30f, took;
+  for (const CublasLt::Heuristic& candidate : all) {
+    const cudaError_t e = watch.least([&](void* to) { return multiply(plan, candidate.algorithm, to, dst, x, w, add, stream); }, stream, &took);
+    if (e != cudaSuccess) return e;
+    if (took > 0 && took < best) best = took, plan.algorithm = candidate.algorithm;
   }
-  if (start) cudaEventDestroy(start);
-  if (stop) cudaEventDestroy(stop);
-  cudaFree(room);
+  if (!plan.streamed) return cudaSuccess;
+  const cudaError_t e = watch.least([&](void* to) { return run_linear_stream(Matrix{to, dst.rows, dst.cols, dst.type, 0}, x, w, bias, add, multiprocessors, stream); }, stream, &took);
+  plan.streamed = took > 0 && took < best + (kernels_overlap() ? kOverlapWorth : 0);
   return e;
 }
+
+// follow notes which weights come after which.
+void Linear::State::follow(const Matrix& x, const Matrix& w) {
+  if (x.rows > kAheadRows) {
+    last = nullptr;
+    return;
+  }
+  if (last) next[last] = w;
+  last = w.data;
+}
+
+Ahead Linear::ahead(size_t bytes) const {
+  const auto found = state_->next.find(state_->last);
+  if (!state_->last || found == state_->next.end()) return Ahead();
+  const Matrix& w = found->second;
+  const size_t all = count(w) * value_bytes(w.type);
+  return {static_cast<const char*>(w.data), int(std::min(bytes, all) / 128)};
+}
+
+void Linear::forget() { state_->next.clear(), state_->last = nullptr; }
 
 // suits says whether cuBLASLt takes these operands at its usual alignment.
 static bool suits(const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias) {
@@ -153,7 +209,10 @@ static bool suits(const Matrix& dst, const Matrix& x, const Matrix& w, const Mat
 
 cudaError_t Linear::run(const Matrix& dst, const Matrix& x, const Matrix& w, const Matrix& bias, bool add, bool timed, cudaStream_t stream, std::string* error) {
   if (x.rows == 0) return cudaSuccess;
-  if (!state_->handle || !suits(dst, x, w, bias)) return run_linear_plain(dst, x, w, bias, add, stream);
+  state_->follow(x, w);
+  if (!state_->handle) return run_linear_plain(dst, x, w, bias, add, stream);
+  const bool library = suits(dst, x, w, bias), streams = state_->own && stream_suits(dst, x, w, bias);
+  if (!library) return streams ? run_linear_stream(dst, x, w, bias, add, state_->multiprocessors, stream) : run_linear_plain(dst, x, w, bias, add, stream);
   const bool fused = bias.data && bias.type == dst.type;  // its epilogue adds a bias of the result's type only
   const LinearKey key{x.rows, w.rows, x.cols, dst.type, fused, add};
   auto found = state_->plans.find(key);
@@ -161,14 +220,16 @@ cudaError_t Linear::run(const Matrix& dst, const Matrix& x, const Matrix& w, con
     LinearPlan plan;
     state_->describe(plan, key, bias);
     const std::vector<CublasLt::Heuristic> all = state_->candidates(plan);
-    if (!all.empty()) {
-      plan.usable = true, plan.algorithm = all[0].algorithm;
-      const bool worth = timed && key.m <= kTimedRows && all.size() > 1;
-      if (const cudaError_t e = worth ? state_->fastest(plan, all, dst, x, w, add, stream) : cudaSuccess; e != cudaSuccess) return e;
+    plan.usable = !all.empty(), plan.streamed = streams;
+    if (plan.usable) {
+      plan.algorithm = all[0].algorithm;
+      const bool worth = timed && key.m <= kTimedRows && all.size() + streams > 1;
+      if (const cudaError_t e = worth ? state_->fastest(plan, all, dst, x, w, bias, add, stream) : cudaSuccess; e != cudaSuccess) return e;
     }
     found = state_->plans.emplace(key, plan).first;
   }
   const LinearPlan& plan = found->second;
+  if (plan.streamed && streams) return run_linear_stream(dst, x, w, bias, add, state_->multiprocessors, stream);
   if (!plan.usable) return run_linear_plain(dst, x, w, bias, add, stream);
   if (fused) state_->lt.operation_set(plan.operation, CublasLt::kBiasPointer, &bias.data, sizeof bias.data);
   cudaError_t e = state_->multiply(plan, plan.algorithm, dst.data, dst, x, w, add, stream);

@@ -59,14 +59,14 @@ cudaError_t run_embed(const Matrix& dst, const Matrix& table, const int* token, 
   return by_unit([&](auto* null) {
     using Unit = std::remove_pointer_t<decltype(null)>;
     const int units = int(bytes / sizeof(Unit));
-    return launch(embed<Unit>, dim3(dst.rows), threads_for(units), 0, stream, static_cast<Unit*>(dst.data), static_cast<const Unit*>(table.data), token, last, units);
+    return launch(embed<Unit>, overlapping(dim3(dst.rows), threads_for(units), stream), static_cast<Unit*>(dst.data), static_cast<const Unit*>(table.data), token, last, units);
   }, bytes, dst.data, table.data);
 }
 
 cudaError_t run_angles(const Matrix& dst, const Matrix& inverse, const int* position, cudaStream_t stream) {
   if (dst.rows == 0) return cudaSuccess;
   if (dst.type != AIRCACHE_F32 || inverse.type != AIRCACHE_F32) return cudaErrorInvalidValue;
-  return launch(angles, dim3(dst.rows), threads_for(inverse.cols), 0, stream, values<float>(dst), values<const float>(inverse), position, inverse.cols);
+  return launch(angles, overlapping(dim3(dst.rows), threads_for(inverse.cols), stream), values<float>(dst), values<const float>(inverse), position, inverse.cols);
 }
 
 }  // namespace aircache

@@ -203,7 +203,7 @@ int32_t aircache_attend(aircache_step_params* p) {
   AIRCACHE_TRY(in_pool(c, p, "attending"));
   float* sums = values<float>(p->sums);
   if (c->step.most_rows == 1 && !sums) {
-    return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, c->properties.major >= 9, 0}, c->stream), "attending");
+    return check(c, run_attend_decode({values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, c->pool.work, p->layer, c->pool.heads, kernels_overlap(), 0}, c->stream), "attending");
   }
   const PrefillParams prompt{values<bf16>(p->dst), values<const bf16>(p->x), c->pool.pages, c->step.batch, p->layer, c->pool.heads, c->step.most_rows, sums, 0};
   bool taken = false;
