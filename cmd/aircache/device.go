@@ -55,6 +55,9 @@ func planGPUCache(asked, free, leave, most int64) (cachePlan, error) {
 	if bytes > most {
 		return cachePlan{most, reason + ", at most what --max-running requests of full length fill"}, nil
 	}
+	if free < 0 {
+		return cachePlan{}, fmt.Errorf("%w: its weights alone need %d bytes more than the GPU has free", plan.ErrTooLarge, -free)
+	}
 	if bytes < min(minCacheBytes, most) {
 		return cachePlan{}, fmt.Errorf("deriving the KV cache's size: %w: %s leaves %d bytes, at least %d are needed: the model needs a larger GPU", plan.ErrTooLarge, reason, bytes, minCacheBytes)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aircache.dev/aircache/runtime/control"
 )
 
 // asProgram makes the tests' binary the program itself: a process of its own, whose exit status and C library are its own.
@@ -53,26 +55,27 @@ func TestAGPUThatWillNotDoEndsTheProcessWithNeedAndHave(t *testing.T) {
 	foreign := write(t, "libaircache_cuda.so", "no library")
 	for name, c := range map[string]struct {
 		library, fault, model string
+		exit                  int
 		says                  []string
 	}{
-		"no library":           {"/no/such.so", "", tinyModel, []string{"--backend is cuda", "/no/such.so: no such file"}},
-		"a corrupt library":    {foreign, "", tinyModel, []string{"--backend is cuda", "opening the CUDA library", foreign}},
-		"no driver":            {library, "driver=0", tinyModel, []string{"--backend is cuda", "there is no NVIDIA driver on this machine"}},
-		"an old driver":        {library, "driver=12080", tinyModel, []string{"the NVIDIA driver offers CUDA 12.8, CUDA 13.0 is needed: update the driver"}},
-		"no GPU":               {library, "gpus=0", tinyModel, []string{"the driver shows no GPU: no CUDA-capable device is detected"}},
-		"an old GPU":           {library, "capability=75", tinyModel, []string{"has compute capability 7.5, 8.0 is needed"}},
-		"no room for weights":  {library, "memory=16", tinyModel, []string{"loading model", "GiB are needed, ", "GiB are free on the GPU"}},
-		"no room for a cache":  {library, "memory=12", small, []string{"deriving the KV cache's size", "at least 16777216 are needed: the model needs a larger GPU"}},
-		"no room for a prompt": {library, "memory=96", small, []string{"activations of a prompt of 32768 tokens and a step of", "beside the KV cache of", "GiB are needed, ", "GiB are free on the GPU"}},
-		"small heads":          {library, "", "../../runtime/parity/testdata/llava-onevision/model", []string{"2 heads of 16 values: the CUDA backend attends in a picture by heads of [64 72 80 128] values"}},
-		"the decoder's heads":  {library, "", reshaped(t), []string{"the attention kernels have head dims 64 and 128, the model has 32"}},
+		"no library":           {"/no/such.so", "", tinyModel, 1, []string{"--backend is cuda", "/no/such.so: no such file"}},
+		"a corrupt library":    {foreign, "", tinyModel, 1, []string{"--backend is cuda", "opening the CUDA library", foreign}},
+		"no driver":            {library, "driver=0", tinyModel, 1, []string{"--backend is cuda", "there is no NVIDIA driver on this machine"}},
+		"an old driver":        {library, "driver=12080", tinyModel, 1, []string{"the NVIDIA driver offers CUDA 12.8, CUDA 13.0 is needed: update the driver"}},
+		"no GPU":               {library, "gpus=0", tinyModel, 1, []string{"the driver shows no GPU: no CUDA-capable device is detected"}},
+		"an old GPU":           {library, "capability=75", tinyModel, 1, []string{"has compute capability 7.5, 8.0 is needed"}},
+		"no room for weights":  {library, "memory=16", tinyModel, control.ExitModelTooLarge, []string{"planning the memory", "the model does not fit: its weights alone need ", " bytes more than the GPU has free", "weights 0.02 GB"}},
+		"no room for a cache":  {library, "memory=12", small, control.ExitModelTooLarge, []string{"deriving the KV cache's size", "at least 16777216 are needed: the model needs a larger GPU"}},
+		"no room for a prompt": {library, "memory=96", small, 1, []string{"activations of a prompt of 32768 tokens and a step of", "beside the KV cache of", "GiB are needed, ", "GiB are free on the GPU"}},
+		"small heads":          {library, "", "../../runtime/parity/testdata/llava-onevision/model", 1, []string{"2 heads of 16 values: the CUDA backend attends in a picture by heads of [64 72 80 128] values"}},
+		"the decoder's heads":  {library, "", reshaped(t), 1, []string{"the attention kernels have head dims 64 and 128, the model has 32"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			out, err := program(ctx, c.library, c.fault, "serve", "--backend", "cuda", "--model", c.model, "--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0").CombinedOutput()
-			if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Errorf("the process ended with %v, exit status 1 is wanted", err)
+			if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != c.exit {
+				t.Errorf("the process ended with %v, exit status %d is wanted", err, c.exit)
 			}
 			for _, says := range c.says {
 				if !strings.Contains(string(out), says) {
