@@ -48,6 +48,7 @@ type runtimePod struct {
 	mu      sync.Mutex
 	applied control.Ack
 	usage   float64
+	served  int // prompts, one more at each look
 }
 
 func (p *runtimePod) serve() {
@@ -56,8 +57,11 @@ func (p *runtimePod) serve() {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.served++
 		fmt.Fprintf(w, "vllm:kv_cache_usage_perc %g\nvllm:num_requests_running 4\nvllm:num_requests_waiting 0\naircache_retention_permille %d\naircache_tuning_epoch %d\naircache_tuning_revision %d\n",
 			p.usage, p.applied.TargetPermille, p.applied.Epoch, p.applied.Revision)
+		fmt.Fprintf(w, "vllm:request_success_total %d\naircache_text_tokens_prefilled_total %d\naircache_visual_tokens_seen_total %d\naircache_visual_tokens_kept_total %d\n",
+			p.served, 100*p.served, 1000*p.served, int32(p.served)*p.applied.TargetPermille)
 	})
 	mux.HandleFunc("PUT /v1/tuning", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
