@@ -155,5 +155,8 @@ func runAll(ctx context.Context, e *engine.Engine, requests []engine.Request) er
 		})
 	}
 	open.Wait()
+	if err := ctx.Err(); err != nil {
+		return err // not once for each of the requests that it cut short
+	}
 	return errors.Join(failed...)
 }
