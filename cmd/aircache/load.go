@@ -105,7 +105,7 @@ func readFolder(dir string, t image.Tower) (f folder, err error) {
 	if f.words, err = tokenizer.Load(dir); err != nil {
 		return f, err
 	}
-	if f.template, err = chat.Load(dir); err != nil {
+	if f.template, err = chat.Load(dir, time.Now); err != nil {
 		return f, err
 	}
 	if f.processor, err = image.LoadProcessor(dir, t); err != nil {

@@ -1,9 +1,11 @@
 package chat
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ardanlabs/jinja"
 )
@@ -23,6 +25,8 @@ type Part struct {
 // Template renders conversations. It is safe for use by many goroutines.
 type Template struct {
 	compiled renderer
+	texts    []string
+	now      func() time.Time
 	tokens   map[string]string // bos_token, eos_token, ...
 	frame    frame
 	parts    bool // takes content as a list of parts; else as one string
@@ -40,8 +44,8 @@ func (e *RejectedError) Error() string {
 	return "the model's chat template refuses the messages: " + e.Reason
 }
 
-// Load reads the chat template of a model folder and the special tokens that it may write.
-func Load(dir string) (*Template, error) {
+// Load reads the chat template of a model folder and the special tokens that it may write; now is what strftime_now tells.
+func Load(dir string, now func() time.Time) (*Template, error) {
 	source, path, err := findTemplate(dir)
 	if err != nil {
 		return nil, err
@@ -50,7 +54,7 @@ func Load(dir string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := compile(source, tokens)
+	t, err := compile(source, tokens, now)
 	if err == nil {
 		err = t.checkWritesText()
 	}
@@ -61,14 +65,30 @@ func Load(dir string) (*Template, error) {
 	return t, err
 }
 
-func compile(source string, tokens map[string]string) (*Template, error) {
-	compiled, err := jinja.Compile(source)
+func compile(source string, tokens map[string]string, now func() time.Time) (*Template, error) {
+	rewritten, texts, err := rewrite(source)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := compileRewritten(rewritten)
 	if err != nil {
 		return nil, fmt.Errorf("compiling chat template: %w", err)
 	}
-	t := &Template{compiled: compiled, tokens: tokens}
+	t := &Template{compiled: compiled, texts: texts, now: now, tokens: tokens}
 	t.parts = t.takesParts()
 	return t, nil
+}
+
+// compileRewritten makes what the engine trips over an error.
+func compileRewritten(source string) (_ renderer, err error) {
+	defer recovered(&err)
+	return jinja.Compile(source)
+}
+
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the template engine failed: %v", p)
+	}
 }
 
 const probe = "probe of the content form"
@@ -97,8 +117,20 @@ func (t *Template) checkWritesText() error {
 	return err
 }
 
+// Options is what a rendering takes beside the messages.
+type Options struct {
+	AddGenerationPrompt bool            // end where the answer starts
+	Tools               json.RawMessage // a list of the tools that the model may call, in the order in which they are written
+	Variables           map[string]any  // what some templates read besides, such as Qwen2-VL's add_vision_id
+}
+
 // Render writes the conversation as a prompt; with addGenerationPrompt it ends where the answer starts.
 func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string, error) {
+	return t.RenderWith(messages, Options{AddGenerationPrompt: addGenerationPrompt})
+}
+
+// RenderWith writes the conversation as a prompt. A template that takes too many steps or writes too much is an error.
+func (t *Template) RenderWith(messages []Message, o Options) (string, error) {
 	list := make([]jinja.Value, 0, len(messages))
 	for i, m := range messages {
 		content, err := t.content(m.Content)
@@ -107,17 +139,30 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string,
 		}
 		list = append(list, dict(field{"role", jinja.NewString(m.Role)}, field{"content", content}))
 	}
+	tools, err := fromJSON(o.Tools)
+	if err != nil {
+		return "", fmt.Errorf("tools: %w", err)
+	}
 	data := map[string]jinja.Value{
 		"messages":              jinja.NewList(list),
-		"add_generation_prompt": jinja.NewBool(addGenerationPrompt),
-		"tools":                 jinja.None(),
+		"add_generation_prompt": jinja.NewBool(o.AddGenerationPrompt),
+		"tools":                 tools,
 		"documents":             jinja.None(),
 		"raise_exception":       jinja.NewCallable("raise_exception", raise),
+		"strftime_now":          jinja.NewCallable("strftime_now", clock(t.now)),
+		"_tojson":               jinja.NewCallable("tojson", toJSON),
+		"_split":                jinja.NewCallable("split", splitText),
+	}
+	for name, value := range o.Variables {
+		data[name] = jinja.FromGoValue(value)
 	}
 	for name, token := range t.tokens {
 		data[name] = jinja.NewString(token)
 	}
-	text, err := t.compiled.RenderValues(data)
+	for name, function := range (&account{texts: t.texts}).functions() {
+		data[name] = jinja.NewCallable(name, function)
+	}
+	text, err := t.run(data)
 	var rejected *RejectedError
 	if errors.As(err, &rejected) {
 		return "", rejected
@@ -128,10 +173,15 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string,
 	return t.frame.around(text), nil
 }
 
+func (t *Template) run(data map[string]jinja.Value) (_ string, err error) {
+	defer recovered(&err)
+	return t.compiled.RenderValues(data)
+}
+
 func raise(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
 	reason := "no reason given"
 	if len(args) > 0 {
-		reason = args[0].String()
+		reason = printed(args[0])
 	}
 	return jinja.Undefined(), &RejectedError{Reason: reason}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // goldens is what hack/chatgoldens.py writes.
@@ -14,9 +15,12 @@ type goldens struct {
 	Templates     map[string]string    `json:"templates"`
 	Tokens        map[string]string    `json:"tokens"`
 	Conversations map[string][]Message `json:"conversations"`
+	Tools         json.RawMessage      `json:"tools"`
+	Now           time.Time            `json:"now"`
 	Cases         []struct {
 		Template, Conversation, Text, Reason string
-		Generate, Refused                    bool
+		Generate, Refused, Tools             bool
+		Variables                            map[string]any
 	} `json:"cases"`
 }
 
@@ -29,15 +33,19 @@ func TestRenderWritesWhatTheReferenceWrites(t *testing.T) {
 	if err := json.Unmarshal(b, &g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Cases) < 40 {
+	if len(g.Cases) < 250 {
 		t.Fatalf("only %d cases", len(g.Cases))
 	}
 	for _, c := range g.Cases {
-		template, err := compile(g.Templates[c.Template], g.Tokens)
+		template, err := compile(g.Templates[c.Template], g.Tokens, func() time.Time { return g.Now })
 		if err != nil {
 			t.Fatalf("%s: %v", c.Template, err)
 		}
-		got, err := template.Render(g.Conversations[c.Conversation], c.Generate)
+		o := Options{AddGenerationPrompt: c.Generate, Variables: c.Variables}
+		if c.Tools {
+			o.Tools = g.Tools
+		}
+		got, err := template.RenderWith(g.Conversations[c.Conversation], o)
 		var rejected *RejectedError
 		switch {
 		case c.Refused && !errors.As(err, &rejected):
@@ -61,7 +69,7 @@ func TestLoadTakesTheTemplateThatTransformersTakes(t *testing.T) {
 		"the tokenizer's last":    {map[string]string{"tokenizer_config.json": `{"bos_token":{"content":"<s>"},"eos_token":"</s>","chat_template":"{{ bos_token }}` + user + `{{ eos_token }}"}`}, "<s>hi</s>"},
 		"the default one of many": {map[string]string{"tokenizer_config.json": `{"chat_template":[{"name":"tools","template":"t"},{"name":"default","template":"d ` + user + `"}]}`}, "d hi"},
 	} {
-		template, err := Load(folder(t, c.files))
+		template, err := Load(folder(t, c.files), time.Now)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -88,14 +96,14 @@ func TestLoadRefusesAFolderWithoutAUsableTemplate(t *testing.T) {
 		"a broken config":              {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": "{"}, "tokenizer_config.json"},
 		"a token of numbers":           {map[string]string{"chat_template.jinja": "x", "tokenizer_config.json": `{"bos_token":5}`}, "bos_token"},
 	} {
-		if _, err := Load(folder(t, c.files)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Load(folder(t, c.files), time.Now); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", name, err, c.want)
 		}
 	}
 }
 
 func TestATemplateThatRefusesTheProbeLoads(t *testing.T) {
-	template, err := Load(folder(t, map[string]string{"chat_template.jinja": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}{{ messages }}"}))
+	template, err := Load(folder(t, map[string]string{"chat_template.jinja": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}{{ messages }}"}), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +114,7 @@ func TestATemplateThatRefusesTheProbeLoads(t *testing.T) {
 }
 
 func TestRenderNamesAPartThatItDoesNotKnow(t *testing.T) {
-	template, err := compile("{{ messages }}", nil)
+	template, err := compile("{{ messages }}", nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +125,7 @@ func TestRenderNamesAPartThatItDoesNotKnow(t *testing.T) {
 }
 
 func TestAFailingTemplateIsNotTheMessagesFault(t *testing.T) {
-	template, err := compile("{{ messages | nosuchfilter }}", nil)
+	template, err := compile("{{ messages | nosuchfilter }}", nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"aircache.dev/aircache/runtime/tokenizer"
 )
@@ -26,7 +27,7 @@ func TestTheTinyModelsPromptsAreTransformers(t *testing.T) {
 	if err := json.Unmarshal(b, &g); err != nil {
 		t.Fatal(err)
 	}
-	template, err := Load("../../models/aircache-tiny")
+	template, err := Load("../../models/aircache-tiny", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"time"
 
 	"aircache.dev/aircache/runtime/chat"
 	"aircache.dev/aircache/runtime/image"
@@ -17,13 +18,16 @@ type folderReader struct {
 	config    model.Config
 }
 
+// promptDay is the date in the prompts of models that want one: the same in every evaluation.
+var promptDay = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
+
 // OpenReader reads the tokenizer, the chat template and the preprocessing of a model's folder.
 func OpenReader(dir string, config model.Config) (Reader, error) {
 	words, err := tokenizer.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	template, err := chat.Load(dir)
+	template, err := chat.Load(dir, func() time.Time { return promptDay })
 	if err != nil {
 		return nil, err
 	}
