@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Tests and times the CUDA library on a machine with a GPU, from what `make cuda-bundle` put into a folder: no compiler, no Go.
 #
-#   cuda/device.sh FOLDER [tests] [conformance] [parity] [midsize] [decode] [memcheck] [racecheck] [bench]
+#   [FAMILIES="llava qwen2-vl"] cuda/device.sh FOLDER [tests] [conformance] [parity] [midsize] [decode] [memcheck] [racecheck] [bench]
 #
-# Each part has a time limit; a table of what passed comes last. Everything printed is in $OUT/device.log where OUT is set.
+# FAMILIES are those of midsize, all of hack/parity/midsize.py where none is named. Each part has a time limit; a table of what passed comes last. Everything printed is in $OUT/device.log where OUT is set.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 bundle=$(realpath "${1:?the folder of the bundle}"); shift
@@ -41,10 +41,11 @@ for part in $parts; do
       AIRCACHE_CUDNN=always step 90 "conformance with cuDNN" "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
     parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers' -test.v ;;
     midsize) # transformers writes a random model of middle size and its logits, and ours are compared
-      for family in llava-onevision; do
-        step 150 "midsize transformers" python3 ../hack/parity/midsize.py /tmp/aircache-midsize "$family"
+      for family in ${FAMILIES:-llava-onevision llava llava-next qwen2-vl qwen2.5-vl qwen3-vl internvl internvl-6b}; do
+        step 150 "midsize transformers $family" python3 ../hack/parity/midsize.py /tmp/aircache-midsize "$family"
         AIRCACHE_PARITY_MIDSIZE=/tmp/aircache-midsize AIRCACHE_PARITY_REPORT=${OUT:-/tmp}/midsize-$family.json \
           step 60 "midsize $family" "$bundle/cuda.test" -test.run Midsize -test.v
+        rm -rf /tmp/aircache-midsize # no family is held to the one before where its own was not written
       done ;;
     decode) step 120 decode "$bundle/cuda.test" -test.run NONE -test.bench DecodeStep -test.benchtime 1x ;;
     memcheck) AIRCACHE_FEW=1 each tests 60 "memcheck " compute-sanitizer --tool memcheck --error-exitcode 9

@@ -18,7 +18,7 @@ const (
 	midsizeTolerance = 1.0 / 32
 )
 
-// TestMidsizeIsAsNearToFloat32AsTransformersInBfloat16 reads what hack/parity/midsize.py wrote on the same machine.
+// TestMidsizeIsAsNearToFloat32AsTransformersInBfloat16 reads what hack/parity/midsize.py wrote about one family, on the same machine.
 func TestMidsizeIsAsNearToFloat32AsTransformersInBfloat16(t *testing.T) {
 	folder := os.Getenv("AIRCACHE_PARITY_MIDSIZE")
 	if folder == "" {

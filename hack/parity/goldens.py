@@ -11,6 +11,7 @@ runtime/parity/testdata/NAME/:
 Everything is computed in float32 on the CPU, with the PIL image processors. The same seed gives the same folder.
 """
 
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -30,8 +31,22 @@ FIRST_SEED, SEEDS = 9, 40
 QUESTIONS = ["What is this?", "Which colour is the box?", "How many boxes are there?", "What is on the left?", "What is on top?",
              "Is this a line?", "Read it.", "Which one is darker?", "Compare them.", "Say something about boxes."]
 
+
 class TooClose(Exception):
     """An answer that rounding could turn: another seed is tried."""
+
+
+@dataclasses.dataclass
+class Family:
+    """What a family publishes, and what transformers reads it with."""
+    cls: type
+    config_cls: type
+    files: dict  # name without .json: what is in it
+    tok: Tokenizer
+    rename: object  # name in transformers -> name in the published files, None: not published
+    processor: object  # folder -> processor with the PIL image processor
+    image_token: int
+    stored: torch.dtype = torch.float32  # weights are rounded to it, then computed with in float32
 
 
 def picture(rng, width, height):
@@ -84,7 +99,13 @@ def tokenizer_config(tok, **more):
     return {"added_tokens_decoder": added, "clean_up_tokenization_spaces": False, "model_max_length": 4096, **more}
 
 
-def randomise(model, rename, seed):
+def settings(folder, name, *fields):
+    """Fields of a file of the written folder: sizes are said once."""
+    written = json.loads((folder / f"{name}.json").read_text())
+    return {field: written[field] for field in fields}
+
+
+def randomise(model, rename, seed, stored):
     """Values of a size that keeps every part audible in the logits. What rename drops stays as it is: nobody publishes it."""
     g = torch.Generator().manual_seed(seed)
     for name, p in model.named_parameters():
@@ -99,21 +120,23 @@ def randomise(model, rename, seed):
             p.data = 1 + 0.2 * noise
         else:
             p.data = (1.0 if "newline" in name or "class" in name else 0.2) * noise
+        p.data = p.data.to(stored).float()
 
 
-def write_model(folder, cls, config_cls, files, tok, rename, image_token, seed):
+def write_model(folder, family, seed):
     """Writes the folder and loads it back: what is published must be all that counts."""
+    cls, rename = family.cls, family.rename
     folder.mkdir(parents=True)
-    tok.save(str(folder / "tokenizer.json"))
-    for name, value in files.items():
+    family.tok.save(str(folder / "tokenizer.json"))
+    for name, value in family.files.items():
         if name.endswith(".jinja"):
             (folder / name).write_text(value)
         else:
             (folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")
-    model = cls(config_cls.from_pretrained(folder)).float().eval()
-    randomise(model, rename, seed)
-    model.lm_head.weight.data[image_token] = 0  # an answer with pictures in it could not be fed back
-    tensors = {rename(k): v.contiguous() for k, v in model.state_dict().items() if rename(k)}
+    model = cls(family.config_cls.from_pretrained(folder)).float().eval()
+    randomise(model, rename, seed, family.stored)
+    model.lm_head.weight.data[family.image_token] = 0  # an answer with pictures in it could not be fed back
+    tensors = {rename(k): v.to(family.stored).contiguous() for k, v in model.state_dict().items() if rename(k)}
     if model.config.tie_word_embeddings:
         tensors.pop(rename("lm_head.weight"), None)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -126,6 +149,33 @@ def write_model(folder, cls, config_cls, files, tok, rename, image_token, seed):
     return loaded
 
 
+def inputs_of(proc, pictures, question):
+    content = [{"type": "image", "image": im} for im in pictures] + [{"type": "text", "text": question}]
+    return proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
+
+
+def visual_tokens(model, inputs, image_token, pictures):
+    """Of each of so many pictures."""
+    if not pictures:
+        return []
+    ids = inputs["input_ids"][0].tolist()
+    counts = [len(f) for f in model.get_image_features(**{k: v for k, v in inputs.items() if k in ("pixel_values", "image_sizes", "image_grid_thw")}).pooler_output]
+    if len(counts) != pictures or sum(counts) != ids.count(image_token):  # features by tile: the pictures' shares stand in the prompt
+        counts = [len(list(run)) for token, run in itertools.groupby(ids) if token == image_token]
+    return counts
+
+
+def continued(inputs, answer):
+    """A prompt with the tokens of its answer behind it."""
+    ids = inputs["input_ids"]
+    whole = {**inputs, "input_ids": torch.cat([ids, torch.tensor([answer], dtype=ids.dtype, device=ids.device)], 1)}
+    whole["attention_mask"] = torch.ones_like(whole["input_ids"])
+    for field in ("token_type_ids", "mm_token_type_ids"):
+        if field in whole:
+            whole[field] = torch.nn.functional.pad(whole[field], (0, len(answer)))
+    return whole
+
+
 @torch.no_grad()
 def ask(out, model, proc, image_token, number, name, sizes, question):
     rng = np.random.default_rng(11 + number)
@@ -133,19 +183,12 @@ def ask(out, model, proc, image_token, number, name, sizes, question):
     for i, im in enumerate(pictures):
         files.append(f"{number:02d}-{i}.png")
         im.save(out / "pictures" / files[-1], optimize=True)
-    content = [{"type": "image", "image": im} for im in pictures] + [{"type": "text", "text": question}]
-    inputs = proc.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
-    ids = inputs["input_ids"][0].tolist()
-    counts = [len(f) for f in model.get_image_features(**{k: v for k, v in inputs.items() if k in ("pixel_values", "image_sizes", "image_grid_thw")}).pooler_output] if pictures else []
-    if len(counts) != len(pictures) or sum(counts) != ids.count(image_token):  # features by tile: the pictures' shares stand in the prompt
-        counts = [len(list(run)) for token, run in itertools.groupby(ids) if token == image_token]
+    inputs = inputs_of(proc, pictures, question)
+    ids, counts = inputs["input_ids"][0].tolist(), visual_tokens(model, inputs, image_token, len(pictures))
+    if len(counts) != len(pictures):
+        raise SystemExit(f"{name}: {len(pictures)} pictures, visual tokens {counts}")
     made = model.generate(**inputs, do_sample=False, max_new_tokens=STEPS)[0, len(ids):].tolist()
-    whole = {**inputs, "input_ids": torch.tensor([ids + made[:-1]])}
-    whole["attention_mask"] = torch.ones_like(whole["input_ids"])
-    for field in ("token_type_ids", "mm_token_type_ids"):
-        if field in whole:
-            whole[field] = torch.cat([whole[field], torch.zeros(1, len(made) - 1, dtype=whole[field].dtype)], 1)
-    logits = model(**whole).logits[0, len(ids) - 1:]
+    logits = model(**continued(inputs, made[:-1])).logits[0, len(ids) - 1:]
     top = logits.topk(2).values
     lead = (top[:, 0] - top[:, 1]).min().item()
     if logits.argmax(-1).tolist() != made or lead < LEAD:
@@ -154,26 +197,26 @@ def ask(out, model, proc, image_token, number, name, sizes, question):
     return {"name": name, "pictures": files, "question": question, "input_ids": ids, "visual_tokens": counts, "greedy_ids": made}, logits[: SHOWN + 1].contiguous()
 
 
-def write(name, cls, config_cls, files, tok, rename, processor, image_token, cases):
+def write(name, family, cases):
     """cases: name -> sizes of the pictures (width, height), question. The first seed is taken whose answers are all clear."""
     for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
         try:
-            return write_seed(name, cls, config_cls, files, tok, rename, processor, image_token, cases, seed)
+            return write_seed(name, family, cases, seed)
         except TooClose as e:
             print(f"seed {seed}: {e}")
     raise SystemExit(f"{name}: no seed of {SEEDS} gives clear answers")
 
 
-def write_seed(name, cls, config_cls, files, tok, rename, processor, image_token, cases, seed):
+def write_seed(name, family, cases, seed):
     out = TESTDATA / name
     shutil.rmtree(out, ignore_errors=True)
     (out / "pictures").mkdir(parents=True)
     torch.set_num_threads(2)
-    model = write_model(out / "model", cls, config_cls, files, tok, rename, image_token, seed)
-    proc = processor(out / "model")
+    model = write_model(out / "model", family, seed)
+    proc = family.processor(out / "model")
     answers, tensors = [], {}
     for number, (case, (sizes, question)) in enumerate(cases.items()):
-        answer, logits = ask(out, model, proc, image_token, number, case, sizes, question)
+        answer, logits = ask(out, model, proc, family.image_token, number, case, sizes, question)
         answers.append(answer)
         tensors[f"{number:02d}"] = logits
     save_file(tensors, out / "tensors.safetensors", metadata={"format": "pt"})

@@ -77,20 +77,30 @@ def files(tok, vision, text):
 
 
 def processor(folder):
-    images = GotOcr2ImageProcessorPil(size={"height": SIDE, "width": SIDE}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225], max_patches=MOST)
-    return InternVLProcessor(images, AutoTokenizer.from_pretrained(folder), InternVLVideoProcessor(), image_seq_length=4, chat_template=TEMPLATE)
+    images = GotOcr2ImageProcessorPil(**goldens.settings(folder, "preprocessor_config", "size", "image_mean", "image_std", "max_patches"))
+    return InternVLProcessor(images, AutoTokenizer.from_pretrained(folder), InternVLVideoProcessor(), chat_template=TEMPLATE,
+                             **goldens.settings(folder, "processor_config", "image_seq_length"))
+
+
+def family(vision, text):
+    tok = goldens.byte_level(SPECIALS, ["user\n", "assistant\n"])
+    return goldens.Family(InternVLForConditionalGeneration, InternVLConfig, files(tok, vision, text), tok, published, processor, tok.token_to_id("<IMG_CONTEXT>"))
+
+
+def internvl():
+    return family({"attention_bias": True, "norm_type": "layer_norm", "layer_norm_eps": 1e-06, "use_qk_norm": False}, {})
+
+
+def internvl_6b():
+    return family({"attention_bias": False, "norm_type": "rms_norm", "layer_norm_eps": 1e-06, "use_qk_norm": True},
+                  {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 12, "attention_bias": False,
+                   "rope_scaling": {"factor": 2.0, "rope_type": "linear"}})
 
 
 def main():
-    tok = goldens.byte_level(SPECIALS, ["user\n", "assistant\n"])
-    image = tok.token_to_id("<IMG_CONTEXT>")
-    for name, vision, text, cases in (
-        ("internvl", {"attention_bias": True, "norm_type": "layer_norm", "layer_norm_eps": 1e-06, "use_qk_norm": False}, {}, CASES),
-        ("internvl-6b", {"attention_bias": False, "norm_type": "rms_norm", "layer_norm_eps": 1e-06, "use_qk_norm": True},
-         {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 12, "attention_bias": False,
-          "rope_scaling": {"factor": 2.0, "rope_type": "linear"}}, {k: CASES[k] for k in ("a photo's shape", "two pictures")}),
-    ):
-        goldens.write(name, InternVLForConditionalGeneration, InternVLConfig, files(tok, vision, text), tok, published, processor, image, cases)
+    goldens.write("internvl", internvl(), CASES)
+    goldens.write("internvl-6b", internvl_6b(), {k: CASES[k] for k in ("a photo's shape", "two pictures")})
 
 
-main()
+if __name__ == "__main__":
+    main()

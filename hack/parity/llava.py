@@ -73,25 +73,35 @@ def files(tok, image, text, strategy, layer, tokenizer_class):
 
 def processor(strategy):
     def make(folder):
-        images = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
-        return LlavaProcessor(images, AutoTokenizer.from_pretrained(folder), patch_size=PATCH, vision_feature_select_strategy=strategy,
-                              num_additional_image_tokens=1, chat_template=TEMPLATE)
+        images = CLIPImageProcessorPil(**goldens.settings(folder, "preprocessor_config", "size", "crop_size"))
+        return LlavaProcessor(images, AutoTokenizer.from_pretrained(folder), vision_feature_select_strategy=strategy,
+                              **goldens.settings(folder, "processor_config", "patch_size"), num_additional_image_tokens=1, chat_template=TEMPLATE)
     return make
 
 
-def main():
+PLAIN = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 4, "rms_norm_eps": 1e-5}
+
+
+def llava():
     tok = goldens.sentencepiece(["<image>", "<pad>"], ["USER: ", "ASSISTANT:"])
     image = tok.token_to_id("<image>")
-    plain = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 4, "rms_norm_eps": 1e-5}
-    goldens.write("llava", LlavaForConditionalGeneration, LlavaConfig, files(tok, image, plain, "default", -2, "LlamaTokenizer"), tok, published,
-                  processor("default"), image, CASES)
+    return goldens.Family(LlavaForConditionalGeneration, LlavaConfig, files(tok, image, PLAIN, "default", -2, "LlamaTokenizer"), tok, published,
+                          processor("default"), image)
 
+
+def llava_llama3():
     tok = goldens.byte_level(["<unk>", "<s>", "</s>", "<image>", "<pad>"], ["USER: ", "ASSISTANT:"])
     image = tok.token_to_id("<image>")
-    scaled = {**plain, "num_key_value_heads": 2, "head_dim": 12, "rope_theta": 500.0, "bos_token_id": tok.token_to_id("<s>"), "eos_token_id": tok.token_to_id("</s>"),
+    scaled = {**PLAIN, "num_key_value_heads": 2, "head_dim": 12, "rope_theta": 500.0, "bos_token_id": tok.token_to_id("<s>"), "eos_token_id": tok.token_to_id("</s>"),
               "rope_scaling": {"factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 64, "rope_type": "llama3"}}
-    goldens.write("llava-llama3", LlavaForConditionalGeneration, LlavaConfig, files(tok, image, scaled, "full", [-2, 1], "PreTrainedTokenizerFast"), tok, published,
-                  processor("full"), image, {k: CASES[k] for k in ("a photo's shape", "two pictures", "text only")})
+    return goldens.Family(LlavaForConditionalGeneration, LlavaConfig, files(tok, image, scaled, "full", [-2, 1], "PreTrainedTokenizerFast"), tok, published,
+                          processor("full"), image)
 
 
-main()
+def main():
+    goldens.write("llava", llava(), CASES)
+    goldens.write("llava-llama3", llava_llama3(), {k: CASES[k] for k in ("a photo's shape", "two pictures", "text only")})
+
+
+if __name__ == "__main__":
+    main()

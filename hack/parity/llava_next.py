@@ -70,15 +70,20 @@ def files(tok, image):
 
 
 def processor(folder):
-    images = LlavaNextImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}, image_grid_pinpoints=GRIDS)
-    return LlavaNextProcessor(images, AutoTokenizer.from_pretrained(folder), patch_size=PATCH, vision_feature_select_strategy="default",
-                              num_additional_image_tokens=1, chat_template=TEMPLATE)
+    images = LlavaNextImageProcessorPil(**goldens.settings(folder, "preprocessor_config", "size", "crop_size", "image_grid_pinpoints"))
+    return LlavaNextProcessor(images, AutoTokenizer.from_pretrained(folder), vision_feature_select_strategy="default",
+                              **goldens.settings(folder, "processor_config", "patch_size"), num_additional_image_tokens=1, chat_template=TEMPLATE)
+
+
+def llava_next():
+    tok = goldens.sentencepiece(["<image>", "<pad>"], ["[INST] ", " [/INST]"])
+    image = tok.token_to_id("<image>")
+    return goldens.Family(LlavaNextForConditionalGeneration, LlavaNextConfig, files(tok, image), tok, published, processor, image)
 
 
 def main():
-    tok = goldens.sentencepiece(["<image>", "<pad>"], ["[INST] ", " [/INST]"])
-    image = tok.token_to_id("<image>")
-    goldens.write("llava-next", LlavaNextForConditionalGeneration, LlavaNextConfig, files(tok, image), tok, published, processor, image, CASES)
+    goldens.write("llava-next", llava_next(), CASES)
 
 
-main()
+if __name__ == "__main__":
+    main()

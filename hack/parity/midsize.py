@@ -1,7 +1,7 @@
 """Asks transformers about a random model of middle size in float32 and in bfloat16, so that a bfloat16 backend can be held to
 what bfloat16 costs transformers itself.
 
-    python hack/parity/midsize.py FOLDER [FAMILY]     # FAMILY: llava-onevision; on the GPU where torch has one
+    python hack/parity/midsize.py FOLDER FAMILY [small]     # on the GPU where torch has one; `midsize.py` alone names the families
 
 FOLDER/model, pictures and cases.json are as onevision.py writes them; tensors.safetensors has for each case the logits of the
 prompt's last row and of the first answer steps, as NN in float32 and as NN.bfloat16 in bfloat16, both fed the same tokens.
@@ -9,8 +9,9 @@ Weights are rounded to bfloat16 first, so both are of the same model. float32 me
 
 `go test ./cuda -run Midsize` with AIRCACHE_PARITY_MIDSIZE=FOLDER compares; cuda/device.sh does both.
 
-To add a family: a module here with MIDSIZE (its settings), write_model(settings, folder), processor(folder), picture(width,
-height, rng), inputs_of(processor, pictures, question) and visual_tokens(model, inputs); and a line in FAMILIES.
+small takes least widths and depths and pictures of a quarter's side, with the same heads and patches: a minute on a CPU and the simulated GPU.
+
+To add a family: its function and its fields in shapes.py.
 """
 
 import json
@@ -24,9 +25,12 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
+import goldens
 import onevision
+import shapes
 
-FAMILIES = {"llava-onevision": onevision}
+FAMILIES = ["llava-onevision", *shapes.families()]
+SEED = 9
 STEPS = 3  # greedy tokens behind the prompt's last row whose logits are kept
 
 # name: sizes of the pictures (width, height), question
@@ -38,6 +42,15 @@ CASES = {
 }
 
 
+def made(name, least, folder):
+    """The model, its processor, and what tells the visual tokens of each of a prompt's pictures."""
+    if name == "llava-onevision":
+        model = onevision.write_model(onevision.LEAST if least else onevision.MIDSIZE, folder)
+        return model, onevision.processor(folder), lambda model, inputs, _: onevision.visual_tokens(model, inputs)
+    family = shapes.family(name, least)
+    return goldens.write_model(folder, family, SEED), family.processor(folder), lambda model, inputs, n: goldens.visual_tokens(model, inputs, family.image_token, n)
+
+
 def to_device(inputs, device, dtype):
     return {k: v.to(device, dtype) if v.is_floating_point() else v.to(device) for k, v in inputs.items()}
 
@@ -45,33 +58,30 @@ def to_device(inputs, device, dtype):
 @torch.no_grad()
 def ask(model, inputs, answer):
     """The logits of the prompt's last row and of the rows of the answer, in float32."""
-    ids = torch.cat([inputs["input_ids"], torch.tensor([answer], dtype=torch.long, device=inputs["input_ids"].device)], -1)
-    whole = {**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    return model(**whole, logits_to_keep=len(answer) + 1).logits[0].float().cpu()
+    return model(**goldens.continued(inputs, answer), logits_to_keep=len(answer) + 1).logits[0].float().cpu()
 
 
 @torch.no_grad()
-def main(folder, name):
-    family = FAMILIES[name]
+def main(folder, name, least):
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device, start = "cuda" if torch.cuda.is_available() else "cpu", time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "pictures").mkdir(parents=True)
-    model = family.write_model(family.MIDSIZE, folder / "model").to(device)
-    proc, rng = family.processor(folder / "model"), np.random.default_rng(11)
+    model, proc, visual_tokens = made(name, least, folder / "model")
+    model, rng = model.to(device), np.random.default_rng(11)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.0f} M weights, {time.monotonic() - start:.0f} s")
     cases, given, tensors = [], [], {}
     for number, (case, (sizes, question)) in enumerate(CASES.items()):
-        pictures, files = [family.picture(*size, rng) for size in sizes], []
+        pictures, files = [goldens.picture(rng, *(side // (4 if least else 1) for side in size)) for size in sizes], []
         for i, im in enumerate(pictures):
             files.append(f"{number:02d}-{i}.png")
             im.save(folder / "pictures" / files[-1])
-        inputs = to_device(family.inputs_of(proc, pictures, question), device, torch.float32)
+        inputs = to_device(goldens.inputs_of(proc, pictures, question), device, torch.float32)
         ids = inputs["input_ids"][0].tolist()
         answer = model.generate(**inputs, do_sample=False, max_new_tokens=STEPS + 1)[0, len(ids) :].tolist()
         tensors[f"{number:02d}"] = ask(model, inputs, answer[:STEPS])
         given.append((inputs, answer[:STEPS]))
-        cases.append({"name": case, "pictures": files, "question": question, "input_ids": ids, "visual_tokens": family.visual_tokens(model, inputs), "greedy_ids": answer})
+        cases.append({"name": case, "pictures": files, "question": question, "input_ids": ids, "visual_tokens": visual_tokens(model, inputs, len(pictures)), "greedy_ids": answer})
     model = model.to(torch.bfloat16)
     model.set_attn_implementation("sdpa")  # what bfloat16 is served with
     for number, (inputs, answer) in enumerate(given):
@@ -87,7 +97,6 @@ def main(folder, name):
 
 
 if __name__ == "__main__":
-    name = sys.argv[2] if len(sys.argv) > 2 else "llava-onevision"
-    if len(sys.argv) < 2 or name not in FAMILIES:
-        sys.exit(f"usage: midsize.py FOLDER [FAMILY], where FAMILY is one of {', '.join(FAMILIES)}")
-    main(pathlib.Path(sys.argv[1]), name)
+    if len(sys.argv) < 3 or sys.argv[2] not in FAMILIES or sys.argv[3:] not in ([], ["small"]):
+        sys.exit(f"usage: midsize.py FOLDER FAMILY [small], where FAMILY is one of\n{' '.join(FAMILIES)}")
+    main(pathlib.Path(sys.argv[1]), sys.argv[2], bool(sys.argv[3:]))

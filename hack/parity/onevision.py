@@ -98,6 +98,9 @@ MIDSIZE = Small("llava-onevision", [], stored=torch.bfloat16, side=384, patch=14
                 vision={"hidden_size": 1152, "num_attention_heads": 16, "intermediate_size": 4304, "num_hidden_layers": 6},
                 text={"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 8, "head_dim": 128, "num_attention_heads": 8,
                       "num_key_value_heads": 2, "vocab_size": 32000})
+LEAST = dataclasses.replace(MIDSIZE, side=98, vision={"hidden_size": 144, "num_attention_heads": 2, "intermediate_size": 192, "num_hidden_layers": 3},
+                            text={**MIDSIZE.text, "hidden_size": 256, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 2,
+                                  "num_key_value_heads": 1, "vocab_size": 600})
 
 
 def picture(width, height, rng):

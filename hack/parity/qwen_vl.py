@@ -17,6 +17,8 @@ import goldens
 
 PATCH, MERGE, FRAMES = 6, 2, 2  # visual tokens of 12 x 12 pixels
 LEAST, MOST = 4 * 144, 60 * 144  # pixels of a picture
+GEOMETRY = ["patch_size", "temporal_patch_size", "merge_size"]
+SHAPE = {"depth": 2, "num_heads": 2, "in_chans": 3, "patch_size": PATCH, "spatial_merge_size": MERGE, "spatial_patch_size": PATCH, "temporal_patch_size": FRAMES}
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
 CASES = {
     "nothing resized": ([(48, 36)], "What is this?"),
@@ -104,32 +106,46 @@ def third(tok, architecture):
 
 
 def third_processor(folder):
-    images = Qwen2VLImageProcessorPil(size={"longest_edge": MOST, "shortest_edge": LEAST}, patch_size=PATCH, temporal_patch_size=FRAMES, merge_size=MERGE,
-                                      image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5])
+    images = Qwen2VLImageProcessorPil(**goldens.settings(folder, "preprocessor_config", "size", *GEOMETRY, "image_mean", "image_std"))
     return Qwen3VLProcessor(images, AutoTokenizer.from_pretrained(folder), Qwen3VLVideoProcessor(), chat_template=TEMPLATE)
 
 
 def processor(cls):
     def make(folder):
-        images = Qwen2VLImageProcessorPil(min_pixels=LEAST, max_pixels=MOST, patch_size=PATCH, temporal_patch_size=FRAMES, merge_size=MERGE)
+        images = Qwen2VLImageProcessorPil(**goldens.settings(folder, "preprocessor_config", "min_pixels", "max_pixels", *GEOMETRY))
         return cls(images, AutoTokenizer.from_pretrained(folder), Qwen2VLVideoProcessor(), chat_template=TEMPLATE)
     return make
 
 
-def main():
-    tok = goldens.byte_level(SPECIALS, ["user\n", "assistant\n", "system\nYou are a helpful assistant."])
-    image = tok.token_to_id("<|image_pad|>")
-    shape = {"depth": 2, "num_heads": 2, "in_chans": 3, "patch_size": PATCH, "spatial_merge_size": MERGE, "spatial_patch_size": PATCH, "temporal_patch_size": FRAMES}
-    vision = {**shape, "embed_dim": 16, "hidden_size": 48, "mlp_ratio": 2}
-    goldens.write("qwen2-vl", Qwen2VLForConditionalGeneration, Qwen2VLConfig,
-                  files(tok, "Qwen2VLForConditionalGeneration", "qwen2_vl", vision, "Qwen2VLProcessor", True), tok, published, processor(Qwen2VLProcessor), image, CASES)
-    vision = {**shape, "depth": 3, "hidden_act": "silu", "hidden_size": 16, "intermediate_size": 28, "out_hidden_size": 48, "window_size": 3 * MERGE * PATCH,
+def tokenizer():
+    return goldens.byte_level(SPECIALS, ["user\n", "assistant\n", "system\nYou are a helpful assistant."])
+
+
+def qwen2_vl():
+    tok, vision = tokenizer(), {**SHAPE, "embed_dim": 16, "hidden_size": 48, "mlp_ratio": 2}
+    return goldens.Family(Qwen2VLForConditionalGeneration, Qwen2VLConfig, files(tok, "Qwen2VLForConditionalGeneration", "qwen2_vl", vision, "Qwen2VLProcessor", True),
+                          tok, published, processor(Qwen2VLProcessor), tok.token_to_id("<|image_pad|>"))
+
+
+def qwen2_5_vl():
+    tok = tokenizer()
+    vision = {**SHAPE, "depth": 3, "hidden_act": "silu", "hidden_size": 16, "intermediate_size": 28, "out_hidden_size": 48, "window_size": 3 * MERGE * PATCH,
               "fullatt_block_indexes": [1], "tokens_per_second": 2, "model_type": "qwen2_5_vl"}
-    goldens.write("qwen2.5-vl", Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLConfig,
-                  files(tok, "Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", vision, "Qwen2_5_VLProcessor", False), tok, published,
-                  processor(Qwen2_5_VLProcessor), image, CASES)
-    goldens.write("qwen3-vl", Qwen3VLForConditionalGeneration, Qwen3VLConfig, third(tok, "Qwen3VLForConditionalGeneration"), tok, as_named,
-                  third_processor, image, CASES)
+    return goldens.Family(Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLConfig,
+                          files(tok, "Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", vision, "Qwen2_5_VLProcessor", False),
+                          tok, published, processor(Qwen2_5_VLProcessor), tok.token_to_id("<|image_pad|>"))
 
 
-main()
+def qwen3_vl():
+    tok = tokenizer()
+    return goldens.Family(Qwen3VLForConditionalGeneration, Qwen3VLConfig, third(tok, "Qwen3VLForConditionalGeneration"), tok, as_named, third_processor,
+                          tok.token_to_id("<|image_pad|>"))
+
+
+def main():
+    for name, family in ("qwen2-vl", qwen2_vl()), ("qwen2.5-vl", qwen2_5_vl()), ("qwen3-vl", qwen3_vl()):
+        goldens.write(name, family, CASES)
+
+
+if __name__ == "__main__":
+    main()
