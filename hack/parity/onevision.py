@@ -28,6 +28,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer, LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration, LlavaOnevisionProcessor, LlavaOnevisionVideoProcessor
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 
+import goldens
+
 TESTDATA = pathlib.Path(__file__).parent.parent.parent / "runtime/parity/testdata"
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
 STEPS, SHOWN = 12, 3  # greedy tokens; steps whose logits are kept
@@ -101,17 +103,6 @@ MIDSIZE = Small("llava-onevision", [], stored=torch.bfloat16, side=384, patch=14
 LEAST = dataclasses.replace(MIDSIZE, side=98, vision={"hidden_size": 144, "num_attention_heads": 2, "intermediate_size": 192, "num_hidden_layers": 3},
                             text={**MIDSIZE.text, "hidden_size": 256, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 2,
                                   "num_key_value_heads": 1, "vocab_size": 600})
-
-
-def picture(width, height, rng):
-    """Gradients, edges and noise."""
-    y, x = np.mgrid[0:height, 0:width].astype(float)
-    phase = rng.uniform(0, 6, 3)
-    base = np.stack([127 + 120 * np.sin(x / 9 + y / 23 + p) * np.cos(y / 7 - p) for p in phase], -1) + rng.normal(0, 5, (height, width, 3))
-    for _ in range(3):
-        left, top = rng.integers(0, width), rng.integers(0, height)
-        base[top : top + height // 3 + 1, left : left + width // 5 + 1] = rng.integers(0, 256, 3)
-    return Image.fromarray(np.clip(base, 0, 255).astype(np.uint8))
 
 
 def tokenizer():
@@ -245,7 +236,7 @@ def strip_of(tiles, path):
 
 @torch.no_grad()
 def run(model, proc, rng, out, number, name, sizes, question):
-    pictures, files = [picture(*size, rng) for size in sizes], []
+    pictures, files = [goldens.picture(rng, *size) for size in sizes], []
     for i, im in enumerate(pictures):
         files.append(f"{number:02d}-{i}.png")
         im.save(out / "pictures" / files[-1], optimize=True)
