@@ -47,6 +47,7 @@ type serveFlags struct {
 	addr          string
 	controlAddr   string
 	tuningFile    string
+	tuningKeys    []string
 	drainSeconds  int
 	lingerSeconds int
 	podUID        string
@@ -84,6 +85,7 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.addr, "addr", ":8000", "address of the API, as host:port")
 	set.StringVar(&f.controlAddr, "control-addr", ":9443", "address of the control port, as host:port")
 	set.StringVar(&f.tuningFile, "tuning-file", "", "JSON file with the retention to apply, read at start and when it changes; empty: none")
+	set.StringArrayVar(&f.tuningKeys, "tuning-public-key", nil, "Ed25519 key, base64, of an operator that may set the retention over the control port or --tuning-file; repeatable, for the next key; without one nothing has to be signed")
 	set.IntVar(&f.drainSeconds, "drain-seconds", 100, "time that running requests get to finish after SIGTERM, in seconds, 0 to 86400")
 	set.IntVar(&f.lingerSeconds, "shutdown-linger-seconds", 5, "time that the ports stay open at least after SIGTERM, in seconds, 0 to 3600, within --drain-seconds")
 	set.StringVar(&f.podUID, "pod-uid", "", "UID of this pod, for its log")
@@ -158,7 +160,20 @@ func (f *serveFlags) check() error {
 			return err
 		}
 	}
-	return nil
+	_, err := f.keyring()
+	return err
+}
+
+// keyring is whose directives are applied. They name an object and a pool, so the pod must know its own.
+func (f *serveFlags) keyring() (control.Keyring, error) {
+	keys, err := control.ParseKeyring(f.tuningKeys)
+	if err != nil {
+		return keys, fmt.Errorf("--tuning-public-key: %w", err)
+	}
+	if !keys.IsEmpty() && (f.deploymentUID == "" || f.pool == "") {
+		return keys, errors.New("--tuning-public-key needs --deployment-uid and --pool: what is signed for another pod must not be applied here")
+	}
+	return keys, nil
 }
 
 // explainFlag tells what a flag takes where its value cannot even be read.

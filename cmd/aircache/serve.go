@@ -34,6 +34,11 @@ and those that were let in get --drain-seconds to end. The ports stay open for
 --shutdown-linger-seconds at least, because a Service goes on to send clients for
 a moment. A second signal ends at once. SIGINT does the same without the linger.
 
+PUT /v1/tuning on the control port, and --tuning-file, set the retention. With
+--tuning-public-key only what the holder of that key signed for this --deployment-uid
+and --pool is applied, as the operator does; without one, as on a developer's machine,
+whoever reaches the port may. No signature goes past the floor and the ceiling.
+
 --policy decides what compression keeps. Usage, metrics and the observation tell of
 each request which share of the picture tokens' scores stayed (recall), and what any
 other retention would have kept. The scores are the policy's own: recall compares
@@ -74,9 +79,14 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	if err != nil {
 		return err
 	}
+	tuningKeys, err := f.keyring()
+	if err != nil {
+		return err
+	}
 	log := newLogger(logTo, f.logFormat, f.logLevel)
 	log.Info("starting", "version", version, "podUID", f.podUID, "pool", f.pool, "policy", policy, "retentionPermille", f.retention,
 		"floorPermille", f.floor, "ceilingPermille", f.ceiling, "cores", runtime.GOMAXPROCS(0))
+	tellKeys(log, tuningKeys)
 	metrics := server.NewMetrics(f.servedName, time.Now)
 	state := server.NewState("getting the model")
 	load := &loader{flags: f.modelFlags, recorder: metrics, log: log, lost: make(chan error, 1),
@@ -92,7 +102,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	p := &process{flags: f, log: log, state: state, signals: signals, lost: load.lost, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
 			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
-			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, Log: log, Now: time.Now, NewID: newID,
+			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, TuningKeys: tuningKeys, Log: log, Now: time.Now, NewID: newID,
 		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {
 			fetching.Lock()
@@ -119,6 +129,15 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	end()
 	fetching.Lock() // a fetch that was cut short lets the next pod in before this process goes
 	return err
+}
+
+// tellKeys says who may set the retention.
+func tellKeys(log *slog.Logger, keys control.Keyring) {
+	if keys.IsEmpty() {
+		log.Warn("whoever reaches the control port or writes the tuning file sets the retention, between floor and ceiling: no --tuning-public-key was given")
+		return
+	}
+	log.Info("the retention is set by signed directives", "keys", keys.IDs())
 }
 
 // fetchLogPeriod is how often the log says how far a fetch is; probes are told more often.

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Limits of the bodies on the wire, in bytes. A Tuning has under 300 bytes, an
-// Observation under 4 KiB; the rest is room for later fields.
+// Limits of the bodies on the wire, in bytes. A Tuning has under 300 bytes and its
+// Directive under 600, an Observation under 4 KiB; the rest is room for later fields.
 const (
 	MaxTuningBytes      = 4 << 10
 	MaxObservationBytes = 64 << 10
@@ -41,20 +41,32 @@ func DecodeError(r io.Reader) (*Error, error) {
 
 // decode reads exactly one JSON object of at most limit bytes.
 func decode[T any](r io.Reader, what string, limit int64) (T, error) {
-	var v T
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	content, err := read(r, what, limit)
 	if err != nil {
-		return v, fmt.Errorf("reading the %s: %w", what, err)
-	}
-	if int64(len(b)) > limit {
-		return v, refused("", CodeTooLarge, "%s has more than %d bytes", what, limit)
-	}
-	trimmed := bytes.TrimLeft(b, " \t\r\n")
-	if len(trimmed) == 0 || trimmed[0] != '{' {
-		return v, refused("", CodeInvalidJSON, "%s is not a JSON object", what)
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
 		var zero T
+		return zero, err
+	}
+	return parse[T](content, what)
+}
+
+func read(r io.Reader, what string, limit int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the %s: %w", what, err)
+	}
+	if int64(len(content)) > limit {
+		return nil, refused("", CodeTooLarge, "%s has more than %d bytes", what, limit)
+	}
+	return content, nil
+}
+
+func parse[T any](content []byte, what string) (T, error) {
+	var v, zero T
+	trimmed := bytes.TrimLeft(content, " \t\r\n")
+	if len(trimmed) == 0 || trimmed[0] != '{' {
+		return zero, refused("", CodeInvalidJSON, "%s is not a JSON object", what)
+	}
+	if err := json.Unmarshal(content, &v); err != nil {
 		return zero, jsonError(what, err)
 	}
 	return v, nil

@@ -11,6 +11,11 @@ const (
 	CodeStale          = "stale_revision"
 	CodeTooLarge       = "too_large"
 	CodeUnavailable    = "unavailable"
+	CodeTimeout        = "timeout"
+
+	CodeNotSigned    = "not_signed"
+	CodeUnknownKey   = "unknown_key"
+	CodeBadSignature = "bad_signature"
 )
 
 // Error is a refusal on the control port; its JSON is {"error": {...}}.
@@ -32,6 +37,10 @@ func (e *Error) Status() int {
 	switch e.Code {
 	case CodeStale:
 		return http.StatusConflict
+	case CodeNotSigned, CodeUnknownKey, CodeBadSignature:
+		return http.StatusForbidden
+	case CodeTimeout:
+		return http.StatusRequestTimeout
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case CodeUnavailable:

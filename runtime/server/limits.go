@@ -10,6 +10,7 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = 60 * time.Second
+	tuningTimeout = 5 * time.Second // for a directive, which is one packet
 	idleTimeout   = 120 * time.Second
 	writeTimeout  = 30 * time.Second // for one write of an answer; a client that stops reading frees its KV then
 	maxHeaderSize = 64 << 10
@@ -23,6 +24,10 @@ func HTTPServer(handler http.Handler) *http.Server {
 // limitReading gives the body a deadline. Recorders in tests have none to set; that is no error.
 func (s *Server) limitReading(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(s.now().Add(bodyTimeout))
+}
+
+func (s *Server) limitDirective(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(s.now().Add(tuningTimeout))
 }
 
 func (s *Server) limitWriting(w http.ResponseWriter) {

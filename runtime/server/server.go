@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
+	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/server/openai"
 )
 
@@ -24,6 +25,8 @@ type Options struct {
 	// The pod's own arguments, shown next to what is applied.
 	Policy                         string
 	FloorPermille, CeilingPermille int32
+
+	TuningKeys control.Keyring // whose directives are applied; empty: no signature is asked for
 
 	Log   *slog.Logger
 	Now   func() time.Time
@@ -88,7 +91,8 @@ func (s *Server) API() http.Handler {
 	return s.contain(inOpenAIShape(mux))
 }
 
-// Control is the handler of the operator's port.
+// Control is the handler of the operator's port. What is set needs the operator's signature (Options.TuningKeys);
+// everything else only reads.
 func (s *Server) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/tuning", s.getTuning)

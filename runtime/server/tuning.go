@@ -2,7 +2,9 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
 
 	"aircache.dev/aircache/runtime/control"
 )
@@ -30,9 +32,13 @@ func (s *Server) putTuning(w http.ResponseWriter, r *http.Request) {
 		writeControlError(w, s.stillLoading())
 		return
 	}
-	s.limitReading(w)
-	tuning, err := control.DecodeTuning(r.Body)
+	s.limitDirective(w)
+	tuning, err := s.opts.TuningKeys.Open(r.Body)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = &control.Error{Message: fmt.Sprintf("the directive did not arrive within %.0f seconds", tuningTimeout.Seconds()), Code: control.CodeTimeout}
+	}
 	if err != nil {
+		s.tuningRefused("control port", tuning, err)
 		writeControlError(w, err)
 		return
 	}
@@ -59,11 +65,15 @@ func (s *Server) applyTuning(engine Tunable, tuning control.Tuning, from string)
 	ack, err := engine.SetTuning(tuning)
 	switch {
 	case err != nil:
-		s.log.Warn("tuning refused", "from", from, "epoch", tuning.Epoch, "revision", tuning.Revision, "targetPermille", tuning.TargetPermille, "reason", err)
+		s.tuningRefused(from, tuning, err)
 	case !tuning.Same(before):
 		s.log.Info("tuning applied", "from", from, "epoch", ack.Epoch, "revision", ack.Revision, "targetPermille", ack.TargetPermille, "wasPermille", before.TargetPermille)
 	}
 	return ack, err
+}
+
+func (s *Server) tuningRefused(from string, tuning control.Tuning, reason error) {
+	s.log.Warn("tuning refused", "from", from, "epoch", tuning.Epoch, "revision", tuning.Revision, "targetPermille", tuning.TargetPermille, "reason", reason)
 }
 
 func (s *Server) stillLoading() *control.Error {

@@ -140,20 +140,20 @@ func TestAFileThatCannotBeReadIsToldOnce(t *testing.T) {
 		}
 	}
 	unreadable()
-	if _, _, err := file.Poll(); err == nil || !strings.Contains(err.Error(), path) {
+	if _, _, err := file.Poll(control.Keyring{}); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("the first look: %v", err)
 	}
-	if _, _, err := file.Poll(); err != nil {
+	if _, _, err := file.Poll(control.Keyring{}); err != nil {
 		t.Errorf("the second look tells again: %v", err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, changed, err := file.Poll(); changed || err != nil {
+	if _, changed, err := file.Poll(control.Keyring{}); changed || err != nil {
 		t.Errorf("once it is gone: %v %v", changed, err)
 	}
 	unreadable()
-	if _, _, err := file.Poll(); err == nil {
+	if _, _, err := file.Poll(control.Keyring{}); err == nil {
 		t.Error("the same trouble after a time without it is news")
 	}
 }

@@ -24,10 +24,11 @@ type TuningFile struct {
 	told string // why it could not be read, if the last look says so
 }
 
-// Poll reads the file and returns its Tuning if its content is new. A file that is
+// Poll reads the file and returns its Tuning if its content is new. Whoever may edit
+// the ConfigMap sets nothing by that: one of the keys must have signed what it holds. A file that is
 // not there (yet) is not an error: the start value of the arguments holds. What is
 // wrong with it is an error once, not at each look.
-func (f *TuningFile) Poll() (tuning control.Tuning, changed bool, err error) {
+func (f *TuningFile) Poll(keys control.Keyring) (tuning control.Tuning, changed bool, err error) {
 	content, err := f.read()
 	if err != nil {
 		news := err.Error() != f.told
@@ -42,7 +43,7 @@ func (f *TuningFile) Poll() (tuning control.Tuning, changed bool, err error) {
 		return control.Tuning{}, false, nil
 	}
 	f.last = content
-	tuning, err = control.DecodeTuning(bytes.NewReader(content))
+	tuning, err = keys.Open(bytes.NewReader(content))
 	if err != nil {
 		return control.Tuning{}, false, fmt.Errorf("reading the tuning file %s: %w", f.Path, err)
 	}
@@ -85,7 +86,7 @@ func (s *Server) ApplyTuningFile(file *TuningFile) {
 	if m == nil {
 		return
 	}
-	tuning, changed, err := file.Poll()
+	tuning, changed, err := file.Poll(s.opts.TuningKeys)
 	if err != nil {
 		s.log.Warn("the tuning file is not usable; the applied value stays", "reason", err)
 		return
