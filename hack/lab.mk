@@ -3,6 +3,8 @@
 LAB_BIN := $(CURDIR)/bin/lab
 LAB := $(LAB_BIN)/lab
 SMOKE := $(LAB_BIN)/smoke
+# Three autoscaled GPU pools, one of them out of capacity.
+NODE_POOLS := $(CURDIR)/hack/karpenter/pools
 # KEEP=1 leaves the lab up when the command has ended, until Ctrl-C.
 LAB_RUN = $(LAB) run $(if $(KEEP),-keep)
 
@@ -29,7 +31,8 @@ envtest-assets: lab-program ## Build etcd, kube-apiserver and kubectl alone, and
 	@echo $(LAB_BIN)
 
 .PHONY: lab-smoke
-lab-smoke: lab-build lab-smoke-images ## Prove that the lab runs containers, Services, image volumes, pretended GPUs and KWOK nodes
+lab-smoke: lab-build lab-smoke-images ## Prove that the lab runs containers, Services, image volumes, pretended GPUs, KWOK nodes and the real Karpenter
+	@$(LAB) run -node kwok -audit -karpenter $(NODE_POOLS) -- $(SMOKE)/smoke.test -test.v -test.run 'TestKarpenter|TestAudit'
 	@$(LAB) run -node real -image $(SMOKE)/hello.tar -image $(SMOKE)/cat.tar -image $(SMOKE)/model.tar -- \
 		env SMOKE_MODEL="$$(cat $(SMOKE)/model.ref)" $(SMOKE)/smoke.test -test.v -test.run TestLab
 	@LAB=$(LAB) $(SMOKE)/smoke.test -test.v -test.run TestTeardown

@@ -70,10 +70,15 @@ func withoutImpossible(ctx context.Context, list []build.Program) ([]build.Progr
 	return slices.DeleteFunc(list, func(p build.Program) bool { return p.CGO }), nil
 }
 
-// buildData makes what is not compiled: KWOK's stages and the sandbox image.
+// buildData makes what is not compiled: KWOK's stages, Karpenter's types and the sandbox image.
 func buildData(ctx context.Context, builder *build.Builder, list []build.Program) error {
 	if has(list, "kwok") {
 		if err := builder.WriteStages(ctx); err != nil {
+			return err
+		}
+	}
+	if has(list, "karpenter") {
+		if err := builder.WriteKarpenterCRDs(ctx); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,9 @@ var runtimePrograms = []string{"containerd-shim-runc-v2", "ctr", "runc", "bridge
 // missingPrograms says what has not been built, or is not installed.
 func missingPrograms(c cluster.Config) error {
 	wanted := append(c.Components(), "kubectl", "kwok-stages.yaml")
+	if c.Karpenter != "" {
+		wanted = append(wanted, cluster.KarpenterCRDs)
+	}
 	if c.RealNode {
 		wanted = append(wanted, runtimePrograms...)
 	}

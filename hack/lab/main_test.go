@@ -46,6 +46,7 @@ func TestParseRunNamesWhatIsWrong(t *testing.T) {
 		{"an unknown kind of node", []string{"-node", "docker"}, `"docker" is none of`},
 		{"too many GPUs", []string{"-gpus", "2000"}, "outside 0..1024"},
 		{"an image that is not there", []string{"-image", "/no/such.tar"}, "/no/such.tar"},
+		{"node pools that are not there", []string{"-karpenter", "/no/such"}, "reading -karpenter"},
 		{"a node file that is not there", []string{"-kwok-nodes", "/no/such.yaml"}, "reading -kwok-nodes"},
 	}
 	for _, test := range tests {
@@ -209,7 +210,7 @@ func TestParseImage(t *testing.T) {
 }
 
 func TestEveryFailedStepPointsToALog(t *testing.T) {
-	o := options{Real: true, GPUs: 8, Bin: "/lab", Dir: "/d"}
+	o := options{Real: true, GPUs: 8, Bin: "/lab", Dir: "/d", Karpenter: "/pools"}
 	components := o.config().Components()
 	for _, step := range o.config().Plan() {
 		if name := (&stepError{step: step}).component(); !slices.Contains(components, name) {

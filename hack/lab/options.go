@@ -17,6 +17,8 @@ type options struct {
 	GPUs       int
 	KwokNodes  string // manifest in place of the built-in KWOK node
 	NodeLabels string
+	Karpenter  string // folder of instance types and node pools, absolute
+	Audit      bool
 	Keep       bool
 	Command    []string
 
@@ -40,6 +42,8 @@ func parseRun(args []string) (options, error) {
 	flags.IntVar(&o.GPUs, "gpus", 8, "nvidia.com/gpu that the real node advertises")
 	flags.StringVar(&o.KwokNodes, "kwok-nodes", "", "manifest of KWOK nodes (default: one with 8 GPUs)")
 	flags.StringVar(&o.NodeLabels, "node-labels", "nvidia.com/gpu.product=NVIDIA-H100-80GB-HBM3", "labels of the real node, a=b,c=d")
+	flags.StringVar(&o.Karpenter, "karpenter", "", "folder with instance-types.json and nodepools.yaml: start the real Karpenter, which adds pretended nodes for pods that find none")
+	flags.BoolVar(&o.Audit, "audit", false, "log the requests of service accounts to audit.log in LAB_DIR (hack/lab/audit reads it)")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the lab up when the command has ended, until Ctrl-C or lab stop")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -60,6 +64,16 @@ func parseRun(args []string) (options, error) {
 	if o.KwokNodes != "" {
 		if err := makeAbsolute(&o.KwokNodes); err != nil {
 			return o, fmt.Errorf("reading -kwok-nodes: %w", err)
+		}
+	}
+	for _, name := range []string{cluster.InstanceTypes, cluster.NodePools} {
+		if _, err := os.Stat(filepath.Join(o.Karpenter, name)); o.Karpenter != "" && err != nil {
+			return o, fmt.Errorf("reading -karpenter: %w", err)
+		}
+	}
+	if o.Karpenter != "" {
+		if err := makeAbsolute(&o.Karpenter); err != nil {
+			return o, fmt.Errorf("reading -karpenter: %w", err)
 		}
 	}
 	return o, nil
@@ -107,5 +121,6 @@ func (o options) config() cluster.Config {
 		Dir: o.Dir, Bin: o.Bin, Logs: filepath.Join(o.Dir, "logs"),
 		RealNode: o.Real, GPUs: o.GPUs, NodeLabels: o.NodeLabels,
 		Snapshotter: "overlayfs", Ports: cluster.PrivatePorts,
+		Karpenter: o.Karpenter, Audit: o.Audit,
 	}
 }

@@ -32,7 +32,7 @@ func (e *stepError) component() string {
 		return "kubelet"
 	case cluster.ImportImages:
 		return cluster.Runtime
-	case cluster.CreateNodes:
+	case cluster.CreateNodes, cluster.CreatePools:
 		return cluster.APIServer
 	case cluster.NodesReady:
 		return "kwok"
@@ -63,12 +63,15 @@ func (l *lab) take(ctx context.Context, step cluster.Step) error {
 		if err != nil {
 			return err
 		}
-		return l.supervisor.Start(c.Name, c.Path, c.Args...)
+		return l.supervisor.StartWith(c.Env, c.Name, c.Path, c.Args...)
 	case cluster.Await:
 		return l.supervisor.Await(ctx, step.Name, l.check(step.Name))
 	}
-	if step.Name == cluster.ImportImages {
+	switch step.Name {
+	case cluster.ImportImages:
 		return l.importImages(ctx)
+	case cluster.CreatePools:
+		return l.createPools(ctx)
 	}
 	return l.createNodes(ctx)
 }
@@ -83,6 +86,8 @@ func (l *lab) check(name string) func(context.Context) error {
 			_, err := os.Stat(filepath.Join(cluster.DevicePlugins, "kubelet.sock"))
 			return err
 		}
+	case cluster.Karpenter:
+		return l.config.KarpenterIsReady
 	case cluster.DefaultServiceAccount:
 		return l.get("/api/v1/namespaces/default/serviceaccounts/default", nil)
 	case cluster.NodeReady:
@@ -132,9 +137,30 @@ func (l *lab) createNodes(ctx context.Context) error {
 			return fmt.Errorf("writing the KWOK node: %w", err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(l.Bin, "kubectl"), "--kubeconfig", l.config.Kubeconfig("admin"), "create", "-f", file)
+	if err := l.kubectl(ctx, "create", "-f", file); err != nil {
+		return fmt.Errorf("creating KWOK nodes: %w", err)
+	}
+	return nil
+}
+
+// createPools makes Karpenter's types known, then what the user's folder holds of them.
+func (l *lab) createPools(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"create", "-f", filepath.Join(l.Bin, cluster.KarpenterCRDs)},
+		{"wait", "--for=condition=Established", "--timeout=60s", "-f", filepath.Join(l.Bin, cluster.KarpenterCRDs)},
+		{"apply", "-f", filepath.Join(l.Karpenter, cluster.NodePools)},
+	} {
+		if err := l.kubectl(ctx, args...); err != nil {
+			return fmt.Errorf("creating node pools: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *lab) kubectl(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(l.Bin, "kubectl"), append([]string{"--kubeconfig", l.config.Kubeconfig("admin")}, args...)...)
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("creating KWOK nodes: %w: %s", err, output)
+		return fmt.Errorf("kubectl %s: %w: %s", args[0], err, output)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestSelect(t *testing.T) {
 		{"envtest is the first three, in the order of shared work", []string{"envtest"}, []string{"etcd", "kube-apiserver", "kubectl"}, []string{"kubelet", "kwok", "runc", "helm"}},
 		{"the control plane has KWOK but no container runtime", []string{"control-plane"}, []string{"etcd", "kube-scheduler", "kwok"}, []string{"kubelet", "containerd", "runc", "helm"}},
 		{"a node includes the control plane", []string{"node"}, []string{"etcd", "kubelet", "containerd", "runc", "fakegpu", "pause"}, []string{"helm"}},
-		{"all includes Helm", []string{"all"}, []string{"etcd", "runc", "helm"}, nil},
+		{"all includes Helm", []string{"all"}, []string{"etcd", "runc", "karpenter", "helm"}, nil},
 		{"a single program is only itself", []string{"helm"}, []string{"helm"}, []string{"etcd", "kubectl"}},
 		{"groups and programs add up", []string{"envtest", "helm"}, []string{"kubectl", "helm"}, []string{"kubelet"}},
 	}
@@ -150,6 +150,19 @@ func TestMissingNamesThePackages(t *testing.T) {
 	got := missing(func(path string) bool { return have[path] })
 	if want := []string{"libseccomp-dev", "nftables"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestMergeCRDsTakesKarpentersTypesAndTheProviders(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "pkg/apis/crds/nodepools.yaml"), "---\nkind: CustomResourceDefinition\nname: a\n")
+	if _, err := mergeCRDs(root); err == nil || !strings.Contains(err.Error(), "kwok/apis/crds") {
+		t.Errorf("without the provider's types: got %v", err)
+	}
+	write(t, filepath.Join(root, "kwok/apis/crds/class.yaml"), "kind: CustomResourceDefinition\nname: b\n")
+	merged, err := mergeCRDs(root)
+	if err != nil || strings.Count(string(merged), "---\n") != 2 {
+		t.Errorf("got %v\n%s", err, merged)
 	}
 }
 

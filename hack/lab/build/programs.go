@@ -28,7 +28,7 @@ const (
 	ControlPlane Group = "control-plane"
 	// Node is what a real kubelet needs besides the control plane.
 	Node Group = "node"
-	// All is every program, Helm included.
+	// All is every program, Karpenter and Helm included.
 	All Group = "all"
 )
 
@@ -36,6 +36,7 @@ const (
 	kubernetes = "k8s.io/kubernetes"
 	containerd = "github.com/containerd/containerd/v2"
 	runc       = "github.com/opencontainers/runc"
+	karpenter  = "sigs.k8s.io/karpenter"
 	cni        = "github.com/containernetworking/plugins/plugins/"
 )
 
@@ -64,6 +65,7 @@ var programs = []struct {
 	// Without the seccomp tag every sandbox fails: the runtime asks for a profile.
 	{Node, Program{Name: "runc", Module: "hack/node", Package: runc, CGO: true, Tags: "seccomp netgo osusergo",
 		LDFlags: "-linkmode external -extldflags -static", Version: runc, Vars: []string{"main.version={bare}"}}},
+	{All, Program{Name: "karpenter", Module: "hack/karpenter", Package: karpenter + "/kwok"}},
 	{All, Program{Name: "helm", Module: "hack/helm", Package: "helm.sh/helm/v4/cmd/helm",
 		Version: "helm.sh/helm/v4", Vars: []string{"helm.sh/helm/v4/internal/version.version={version}"}}},
 }

@@ -19,14 +19,11 @@ var stageFolders = []string{"node/fast", "node/heartbeat-with-lease", "pod/fast"
 
 // WriteStages copies KWOK's rules out of its module into one file beside the binaries.
 func (b *Builder) WriteStages(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
-	cmd.Dir = filepath.Join(b.Repo, "hack/kwok")
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
-	dir, err := cmd.Output()
+	dir, err := b.moduleFolder(ctx, "hack/kwok", "sigs.k8s.io/kwok")
 	if err != nil {
-		return fmt.Errorf("finding KWOK's module: %w", err)
+		return err
 	}
-	merged, err := mergeStages(filepath.Join(strings.TrimSpace(string(dir)), "kustomize/stage"))
+	merged, err := mergeStages(filepath.Join(dir, "kustomize/stage"))
 	if err != nil {
 		return err
 	}
@@ -34,6 +31,18 @@ func (b *Builder) WriteStages(ctx context.Context) error {
 		return fmt.Errorf("writing KWOK's stages: %w", err)
 	}
 	return nil
+}
+
+// moduleFolder is where the go command keeps the sources of a module that folder requires.
+func (b *Builder) moduleFolder(ctx context.Context, folder, module string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
+	cmd.Dir = filepath.Join(b.Repo, folder)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
+	dir, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module %s: %w", module, err)
+	}
+	return strings.TrimSpace(string(dir)), nil
 }
 
 func mergeStages(root string) ([]byte, error) {

@@ -10,6 +10,7 @@ type Component struct {
 	Name string // log file and messages
 	Path string
 	Args []string
+	Env  []string // besides the lab's own
 }
 
 // Component returns a process by name.
@@ -20,6 +21,7 @@ func (c Config) Component(name string) (Component, error) {
 		"kube-controller-manager": c.controllerManager,
 		"kube-scheduler":          c.scheduler,
 		"kwok":                    c.kwok,
+		"karpenter":               c.karpenter,
 		"containerd":              func() []string { return []string{"--config=" + c.path("containerd.toml")} },
 		"kubelet":                 c.kubelet,
 		"kube-proxy":              func() []string { return []string{"--config=" + c.path("kube-proxy.yaml")} },
@@ -28,7 +30,11 @@ func (c Config) Component(name string) (Component, error) {
 	if arguments == nil {
 		return Component{}, fmt.Errorf("starting %q: there is no such component", name)
 	}
-	return Component{Name: name, Path: filepath.Join(c.Bin, name), Args: arguments()}, nil
+	component := Component{Name: name, Path: filepath.Join(c.Bin, name), Args: arguments()}
+	if name == Karpenter {
+		component.Env = c.karpenterEnvironment()
+	}
+	return component, nil
 }
 
 func (c Config) etcd() []string {
@@ -48,7 +54,7 @@ func (c Config) apiserver() []string {
 	if c.RealNode {
 		bind = "0.0.0.0" // pods reach it through Service kubernetes
 	}
-	return []string{
+	return append([]string{
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.Ports.Etcd),
 		fmt.Sprintf("--secure-port=%d", c.Ports.API),
 		"--bind-address=" + bind,
@@ -64,7 +70,15 @@ func (c Config) apiserver() []string {
 		"--kubelet-certificate-authority=" + c.path("pki", "ca.crt"),
 		"--kubelet-preferred-address-types=InternalIP",
 		"--v=1",
+	}, c.audit()...)
+}
+
+// audit logs at once, not in batches: a test reads the file right after the call that it is about.
+func (c Config) audit() []string {
+	if !c.Audit {
+		return nil
 	}
+	return []string{"--audit-policy-file=" + c.path(auditPolicy), "--audit-log-path=" + c.path(AuditLog), "--audit-log-mode=blocking"}
 }
 
 func (c Config) controllerManager() []string {
@@ -106,4 +120,20 @@ func (c Config) kubelet() []string {
 		args = append(args, "--node-labels="+c.NodeLabels)
 	}
 	return args
+}
+
+// karpenter has one batch of pods a second, where a real cloud would wait longer for more of them.
+func (c Config) karpenter() []string {
+	return []string{
+		"-instance-types-file-path=" + filepath.Join(c.Karpenter, InstanceTypes),
+		"-disable-leader-election=true",
+		"-batch-idle-duration=1s",
+		fmt.Sprintf("-metrics-port=%d", c.Ports.KarpenterMetrics),
+		fmt.Sprintf("-health-probe-port=%d", c.Ports.KarpenterHealth),
+	}
+}
+
+// karpenterEnvironment: it reads its namespace and the cluster's address from variables alone.
+func (c Config) karpenterEnvironment() []string {
+	return []string{"SYSTEM_NAMESPACE=default", "KUBECONFIG=" + c.Kubeconfig("admin")}
 }

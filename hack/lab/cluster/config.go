@@ -20,10 +20,10 @@ const (
 )
 
 // Ports of the control plane on this machine (or in the lab's private network).
-type Ports struct{ Etcd, EtcdPeer, API int }
+type Ports struct{ Etcd, EtcdPeer, API, KarpenterMetrics, KarpenterHealth int }
 
 // PrivatePorts can be fixed: nobody else is in the lab's network.
-var PrivatePorts = Ports{Etcd: 2379, EtcdPeer: 2380, API: 6443}
+var PrivatePorts = Ports{Etcd: 2379, EtcdPeer: 2380, API: 6443, KarpenterMetrics: 8000, KarpenterHealth: 8081}
 
 // Config is what distinguishes one cluster from another.
 type Config struct {
@@ -34,6 +34,8 @@ type Config struct {
 	GPUs        int  // advertised by the real node
 	NodeLabels  string
 	Snapshotter string
+	Karpenter   string // folder of instance types and node pools; empty for no autoscaler
+	Audit       bool   // log what service accounts ask for
 	Ports       Ports
 }
 

@@ -25,6 +25,8 @@ func TestComponentsGetTheFlagsThatMatter(t *testing.T) {
 		{"controllers act with rights of their own", "kube-controller-manager", "--use-service-account-credentials=true", real()},
 		{"KWOK leaves real nodes alone", "kwok", "--manage-all-nodes=false", real()},
 		{"the device plugin offers as many GPUs as asked for", "fakegpu", "-count=8", real()},
+		{"Karpenter reads the instance types of the user's folder", "karpenter", "-instance-types-file-path=/pools/instance-types.json", autoscaled()},
+		{"the audit log is written at once", "kube-apiserver", "--audit-log-mode=blocking", audited()},
 		{"labels reach the node", "kubelet", "--node-labels=a=b", labelled},
 	}
 	for _, test := range tests {
@@ -37,6 +39,22 @@ func TestComponentsGetTheFlagsThatMatter(t *testing.T) {
 				t.Errorf("%s %v lacks %s", c.Path, c.Args, test.flag)
 			}
 		})
+	}
+}
+
+func audited() Config {
+	c := real()
+	c.Audit = true
+	return c
+}
+
+func TestNothingIsAuditedUnlessAskedFor(t *testing.T) {
+	c, err := real().Component("kube-apiserver")
+	if err != nil || strings.Contains(strings.Join(c.Args, " "), "audit") || real().files()[auditPolicy] != "" {
+		t.Errorf("got %v, %v", c.Args, err)
+	}
+	if policy := audited().files()[auditPolicy]; !strings.Contains(policy, "system:serviceaccounts") {
+		t.Errorf("the policy is %q", policy)
 	}
 }
 

@@ -13,6 +13,9 @@ func (c Config) files() map[string]string {
 	for _, user := range users {
 		files[user.name+".kubeconfig"] = c.kubeconfigText(user.name)
 	}
+	if c.Audit {
+		files[auditPolicy] = auditText
+	}
 	if !c.RealNode {
 		return files
 	}

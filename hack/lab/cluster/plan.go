@@ -18,6 +18,8 @@ const (
 	NodeReady             = "node " + NodeName
 	ImportImages          = "import images"
 	CreateNodes           = "create KWOK nodes"
+	CreatePools           = "create node pools"
+	Karpenter             = "karpenter"
 	NodesReady            = "every node"
 )
 
@@ -53,7 +55,11 @@ func (c Config) Plan() []Step {
 	if c.RealNode {
 		plan = append(plan, Step{Await, NodeReady})
 	}
-	return append(plan, Step{Await, NodesReady})
+	plan = append(plan, Step{Await, NodesReady})
+	if c.Karpenter != "" { // its types must be there before it starts
+		plan = append(plan, Step{Do, CreatePools}, Step{Start, Karpenter}, Step{Await, Karpenter})
+	}
+	return plan
 }
 
 // Components lists the processes of the plan in the order of their start.

@@ -51,9 +51,26 @@ func TestPlanWithoutGPUsHasNoDevicePlugin(t *testing.T) {
 	}
 }
 
+func TestKarpenterStartsOnlyWhenAskedForAndAfterItsPools(t *testing.T) {
+	if slices.Contains(real().Components(), Karpenter) {
+		t.Error("Karpenter starts although nobody asked")
+	}
+	plan := autoscaled().Plan()
+	pools, start := slices.Index(plan, Step{Do, CreatePools}), slices.Index(plan, Step{Start, Karpenter})
+	if pools < 0 || start < pools || plan[len(plan)-1] != (Step{Await, Karpenter}) {
+		t.Errorf("the plan is %v", plan)
+	}
+}
+
+func autoscaled() Config {
+	c := real()
+	c.Karpenter = "/pools"
+	return c
+}
+
 func TestEveryComponentOfThePlanIsKnown(t *testing.T) {
-	for _, name := range real().Components() {
-		if _, err := real().Component(name); err != nil {
+	for _, name := range autoscaled().Components() {
+		if _, err := autoscaled().Component(name); err != nil {
 			t.Error(err)
 		}
 	}

@@ -49,6 +49,11 @@ func (e *EndedError) Unwrap() error { return e.Err }
 
 // Start runs a program in a process group of its own, so that Ctrl-C does not reach it.
 func (s *Supervisor) Start(name, path string, args ...string) error {
+	return s.StartWith(nil, name, path, args...)
+}
+
+// StartWith is Start with variables that are added to the environment.
+func (s *Supervisor) StartWith(env []string, name, path string, args ...string) error {
 	log, err := os.Create(s.LogFile(name))
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
@@ -56,6 +61,7 @@ func (s *Supervisor) Start(name, path string, args ...string) error {
 	defer log.Close()
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)

@@ -97,6 +97,22 @@ func TestOnEndHearsOnlyOfUnexpectedEnds(t *testing.T) {
 	}
 }
 
+func TestStartWithAddsVariables(t *testing.T) {
+	s := newSupervisor(t)
+	if err := s.StartWith([]string{"SYSTEM_NAMESPACE=default"}, "karpenter", "/bin/sh", "-c", "echo in $SYSTEM_NAMESPACE; exec sleep 600"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Await(context.Background(), "its word", func(context.Context) error {
+		if tail, err := Tail(s.LogFile("karpenter"), 1); err != nil || tail != "in default" {
+			return fmt.Errorf("its log reads %q: %w", tail, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLastLines(t *testing.T) {
 	tests := []struct {
 		name, content string

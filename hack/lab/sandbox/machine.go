@@ -25,7 +25,7 @@ func Snapshotter(dir string) (string, error) {
 
 // FreePorts finds ports for a control plane that shares the machine's network.
 func FreePorts() (cluster.Ports, error) {
-	var ports [3]int
+	var ports [5]int
 	for i := range ports {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -34,5 +34,5 @@ func FreePorts() (cluster.Ports, error) {
 		defer listener.Close() // all at once: none is found twice
 		ports[i] = listener.Addr().(*net.TCPAddr).Port
 	}
-	return cluster.Ports{Etcd: ports[0], EtcdPeer: ports[1], API: ports[2]}, nil
+	return cluster.Ports{Etcd: ports[0], EtcdPeer: ports[1], API: ports[2], KarpenterMetrics: ports[3], KarpenterHealth: ports[4]}, nil
 }

@@ -135,6 +135,9 @@ func TestFreePortsDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p.KarpenterHealth == 0 || p.KarpenterHealth == p.KarpenterMetrics {
+		t.Errorf("got %+v", p)
+	}
 	if p.Etcd == p.EtcdPeer || p.Etcd == p.API || p.EtcdPeer == p.API || p.API == 0 {
 		t.Errorf("got %+v", p)
 	}

@@ -31,6 +31,15 @@ func kubectl(t *testing.T, stdin string, args ...string) string {
 	return strings.TrimSpace(string(output))
 }
 
+// kubectlAs asks with a service account's token, and without the admin's certificate.
+func kubectlAs(t *testing.T, token string, args ...string) (string, error) {
+	t.Helper()
+	server := kubectl(t, "", "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
+	args = append([]string{"--kubeconfig=/dev/null", "--server=" + server, "--insecure-skip-tls-verify", "--token=" + token}, args...)
+	output, err := exec.CommandContext(t.Context(), "kubectl", args...).CombinedOutput()
+	return string(output), err
+}
+
 func TestLab(t *testing.T) {
 	if os.Getenv("LAB_NODE") != "real" {
 		t.Fatal("this is no lab with a real node: run make lab-smoke")
