@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,14 +19,19 @@ func TestOpenAIsClientsGetWhatTheyExpect(t *testing.T) {
 	if err := os.WriteFile(keys, []byte("sk-right\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := serveTiny(t, func(f *serveFlags) { f.apiKeyFile, f.maxBodyBytes = keys, 2<<20 })
+	s := serveTiny(t, func(f *serveFlags) {
+		f.apiKeyFile, f.maxBodyBytes = keys, 2<<20
+		f.fetching.networks = []string{"127.0.0.0/8"} // where this test's pictures lie
+	})
 	q := s.longest()
 	picture := filepath.Join(tinySamples, q.Picture)
+	pictures := httptest.NewServer(http.FileServer(http.Dir(tinySamples)))
+	defer pictures.Close()
 	for name, command := range map[string][]string{
 		"Python":     {filepath.Join(folder, "python/bin/python"), "../../hack/clients/chat.py"},
 		"JavaScript": {filepath.Join(folder, "node/bin/node"), "../../hack/clients/chat.mjs", folder},
 	} {
-		command = append(command, s.api, "sk-right", picture, q.Text, q.Expected)
+		command = append(command, s.api, "sk-right", picture, pictures.URL+"/"+q.Picture, q.Text, q.Expected)
 		out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
 		if err != nil {
 			t.Errorf("OpenAI's client for %s: %v\n%s", name, err, out)

@@ -54,6 +54,7 @@ type serveFlags struct {
 	deploymentUID string
 	pool          string
 	apiKeyFile    string
+	fetching      fetchFlags
 	maxBodyBytes  int64
 	logFormat     string
 	logLevel      string
@@ -92,6 +93,7 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.deploymentUID, "deployment-uid", "", "UID of the AirCacheDeployment whose tuning is accepted; empty accepts any")
 	set.StringVar(&f.pool, "pool", "", "pool whose tuning is accepted; empty accepts any")
 	set.StringVar(&f.apiKeyFile, "api-key-file", "", "file of API keys, one a line; with it /v1 asks for one; empty: no key")
+	f.fetching.register(set)
 	set.Int64Var(&f.maxBodyBytes, "max-request-bytes", 64<<20, "size of a request's body, in bytes, 1024 to 1073741824")
 	set.StringVar(&f.logFormat, "log-format", "json", "json or text")
 	set.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -160,8 +162,10 @@ func (f *serveFlags) check() error {
 			return err
 		}
 	}
-	_, err := f.keyring()
-	return err
+	if _, err := f.keyring(); err != nil {
+		return err
+	}
+	return f.fetching.check()
 }
 
 // keyring is whose directives are applied. They name an object and a pool, so the pod must know its own.

@@ -31,24 +31,24 @@ func newPictures(processor image.Processor, prepares func(image.Pixels) bool, ma
 const waitingBytes = 48 << 20
 
 // Measure reads the header only.
-func (p pictures) Measure(dataURL string, pictures int) (int, error) {
-	encoded, info, err := p.open(dataURL)
+func (p pictures) Measure(source image.Source, pictures int) (int, error) {
+	encoded, info, err := p.open(source)
 	if err != nil {
 		return 0, err
 	}
 	return p.processor.Measure(image.UprightSize(encoded, info), pictures)
 }
 
-func (p pictures) open(dataURL string) (encoded []byte, info image.Info, err error) {
-	if encoded, err = image.ParseDataURL(dataURL, p.limits); err == nil {
+func (p pictures) open(source image.Source) (encoded []byte, info image.Info, err error) {
+	if encoded, err = source.Bytes(p.limits); err == nil {
 		info, err = image.DecodeConfig(encoded, p.limits)
 	}
 	return encoded, info, err
 }
 
 // Prepare decodes, and resizes what the device does not.
-func (p pictures) Prepare(dataURL string, pictures int) (image.Pixels, error) {
-	encoded, info, err := p.open(dataURL)
+func (p pictures) Prepare(source image.Source, pictures int) (image.Pixels, error) {
+	encoded, info, err := p.open(source)
 	if err != nil {
 		return image.Pixels{}, err
 	}

@@ -56,7 +56,7 @@ func TestPicturesWaitAsTheyWereDecodedWhereTheDeviceResizesThem(t *testing.T) {
 		{"the device resizes", always, 1, 3 * 50 * 40},
 		{"too many of them to wait as they are", always, waitingBytes/(3*50*40) + 1, 3 * 20 * 20},
 	} {
-		px, err := newPictures(siglip, c.prepares, 0).Prepare(pngURL(t, 50, 40), c.pictures)
+		px, err := newPictures(siglip, c.prepares, 0).Prepare(image.Source{DataURL: pngURL(t, 50, 40)}, c.pictures)
 		if err != nil || px.Bytes() != c.bytes || px.Tiles() != 1 {
 			t.Errorf("%s: the picture waits in %d bytes, %d wanted, %v", c.name, px.Bytes(), c.bytes, err)
 		}
@@ -79,7 +79,7 @@ func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			if _, err := p.Prepare(large, 1); err != nil {
+			if _, err := p.Prepare(image.Source{DataURL: large}, 1); err != nil {
 				t.Error(err)
 			}
 		})
@@ -95,11 +95,11 @@ func TestPicturesOfTheLargestSizeAreDecodedOneByOne(t *testing.T) {
 
 func TestAPictureIsMeasuredByItsHeader(t *testing.T) {
 	p := newPictures(&watchedProcessor{}, never, 100)
-	if got, err := p.Measure(pngURL(t, 7, 5), 2); err != nil || got != 572 {
+	if got, err := p.Measure(image.Source{DataURL: pngURL(t, 7, 5)}, 2); err != nil || got != 572 {
 		t.Errorf("got %d, %v", got, err)
 	}
 	for url, says := range map[string]string{pngURL(t, 11, 10): "the limit is 100", "data:image/png;base64,eHg=": "format is not known"} {
-		if _, err := p.Measure(url, 1); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := p.Measure(image.Source{DataURL: url}, 1); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestAPictureIsMeasuredByItsHeader(t *testing.T) {
 
 func TestAPictureOverTheLimitIsRefusedByItsHeader(t *testing.T) {
 	p := newPictures(&watchedProcessor{}, never, 100)
-	if _, err := p.Prepare(pngURL(t, 11, 10), 1); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
+	if _, err := p.Prepare(image.Source{DataURL: pngURL(t, 11, 10)}, 1); err == nil || !strings.Contains(err.Error(), "110 pixels, the limit is 100") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -101,7 +101,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	defer ticker.Stop()
 	p := &process{flags: f, log: log, state: state, signals: signals, lost: load.lost, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
-			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue,
+			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue, Fetcher: f.fetching.fetcher(),
 			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, TuningKeys: tuningKeys, Log: log, Now: time.Now, NewID: newID,
 		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {

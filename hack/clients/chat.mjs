@@ -1,12 +1,12 @@
 // Asks a running server what users ask with OpenAI's client for JavaScript. Prints one line for each thing that holds; fails at the first that
 // does not. The packages are looked for beside the folder's package.json.
 //
-//   node chat.mjs FOLDER URL KEY PICTURE QUESTION ANSWER
+//   node chat.mjs FOLDER URL KEY PICTURE PICTURE_URL QUESTION ANSWER
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const [folder, url, apiKey, picture, question, expected] = process.argv.slice(2);
+const [folder, url, apiKey, picture, pictureURL, question, expected] = process.argv.slice(2);
 const { default: OpenAI } = createRequire(`${folder}/package.json`)('openai');
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, timeout: 120_000 });
 const dataURL = `data:image/png;base64,${readFileSync(picture).toString('base64')}`;
@@ -30,6 +30,10 @@ const checks = {
     assert.equal(c.choices[0].message.content, expected);
     assert.equal(c.choices[0].finish_reason, 'stop');
     assert.equal(c.usage.total_tokens, c.usage.prompt_tokens + c.usage.completion_tokens);
+  },
+  async 'a picture by URL'() {
+    const c = await ask({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: pictureURL } }, { type: 'text', text: question }] }] });
+    assert.equal(c.choices[0].message.content, expected);
   },
   async 'several pictures and turns'() {
     const first = await ask({ messages: [show(question, 2)] });

@@ -1,6 +1,6 @@
 """Asks a running server what users ask with OpenAI's client for Python. Prints one line for each thing that holds; fails at the first that does not.
 
-    python chat.py URL KEY PICTURE QUESTION ANSWER
+    python chat.py URL KEY PICTURE PICTURE_URL QUESTION ANSWER
 """
 import asyncio
 import base64
@@ -8,7 +8,7 @@ import sys
 
 import openai
 
-url, key, picture, question, expected = sys.argv[1:]
+url, key, picture, picture_url, question, expected = sys.argv[1:]
 client = openai.OpenAI(base_url=url + "/v1", api_key=key, max_retries=0, timeout=120)
 with open(picture, "rb") as f:
     data_url = "data:image/png;base64," + base64.b64encode(f.read()).decode()
@@ -45,6 +45,15 @@ def a_picture():
     assert c.choices[0].finish_reason == "stop" and c.choices[0].message.role == "assistant"
     assert c.object == "chat.completion" and c.id and c.created and c.model == "tiny"
     assert c.usage.total_tokens == c.usage.prompt_tokens + c.usage.completion_tokens
+
+
+def a_picture_by_url():
+    def at(address):
+        return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": question}]}]
+
+    assert ask(at(picture_url)).choices[0].message.content == expected
+    refused(openai.BadRequestError, 400, "messages[0].content[0].image_url.url", "invalid_image", messages=at("http://169.254.169.254/latest/meta-data/"))
+    refused(openai.BadRequestError, 400, "messages[0].content[0].image_url.url", "invalid_image", messages=at(picture_url + ".missing"))
 
 
 def several_pictures():
@@ -141,7 +150,7 @@ def headers():
     assert 1 <= int(r.headers["x-aircache-retention-permille"]) <= 1000
 
 
-for check in (models, a_picture, several_pictures, several_turns, a_stream_with_usage, the_stream_helper, a_stream_that_is_left, stop, length, seed,
+for check in (models, a_picture, a_picture_by_url, several_pictures, several_turns, a_stream_with_usage, the_stream_helper, a_stream_that_is_left, stop, length, seed,
               log_probabilities, refusals, keys, many_at_once, headers):
     check()
     print("ok", check.__name__.replace("_", " "))

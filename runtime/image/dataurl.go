@@ -7,6 +7,20 @@ import (
 	"strings"
 )
 
+// Source is a picture as a request brings it: written into a data: URL, or its bytes, which were fetched.
+type Source struct {
+	DataURL string
+	Encoded []byte // counts where it is not nil
+}
+
+// Bytes of the encoded picture, within the limit on them.
+func (s Source) Bytes(lim Limits) ([]byte, error) {
+	if s.Encoded != nil {
+		return s.Encoded, nil // DecodeConfig and Decode hold them to the limit
+	}
+	return ParseDataURL(s.DataURL, lim)
+}
+
 // ParseDataURL answers the bytes of a picture that is written into its URL: data:image/png;base64,iVBORw0... The media
 // type is not looked at, because the bytes tell. The limit on bytes is checked before they are decoded.
 func ParseDataURL(url string, lim Limits) ([]byte, error) {

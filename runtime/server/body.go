@@ -51,21 +51,41 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (*body, *opena
 }
 
 func (b *body) fill(from io.Reader, limit int64) *openai.Error {
-	for {
+	err := b.read(from)
+	switch {
+	case errors.Is(err, errNoMemory):
+		return noMemory()
+	case int64(len(b.bytes)) > limit:
+		return refuseLargeBody(from, limit)
+	case err != nil:
+		return unreadable(err)
+	}
+	return nil
+}
+
+// errNoMemory says that too much is being read at once.
+var errNoMemory = errors.New("no memory for another large request")
+
+func noMemory() *openai.Error {
+	return openai.Busy(openai.CodeQueueFull, queueRetrySeconds, "Too many large requests are being read; try again.")
+}
+
+// read reads to the end, or until the most bytes are here, and books what it takes.
+func (b *body) read(from io.Reader) error {
+	for int64(len(b.bytes)) < b.most {
 		if len(b.bytes) == cap(b.bytes) && !b.grow() {
-			return openai.Busy(openai.CodeQueueFull, queueRetrySeconds, "Too many large requests are being read; try again.")
+			return errNoMemory
 		}
 		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		switch {
-		case int64(len(b.bytes)) > limit:
-			return refuseLargeBody(from, limit)
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
-			return unreadable(err)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // grow doubles the room, if there is memory for it.

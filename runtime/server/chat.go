@@ -79,11 +79,19 @@ func (s *Server) submit(ctx context.Context, m *Model, body []byte) (*openai.Cha
 	if request.Model != s.opts.ServedName {
 		return nil, nil, openai.ModelNotFound(request.Model, s.opts.ServedName)
 	}
+	if refusal = m.checkSize(request.Messages, s.opts.MaxImages); refusal != nil {
+		return nil, nil, refusal
+	}
+	fetched, refusal := s.fetchPictures(ctx, request.Messages)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	defer fetched.free()
 	var p prompt
 	refusal = s.workers.do(ctx, func() (err *openai.Error) {
 		start := s.now()
 		defer func() { s.metrics.prepareSeconds.Observe(s.now().Sub(start).Seconds()) }()
-		p, err = m.prepare(request.Messages, s.opts.MaxImages)
+		p, err = m.prepare(request.Messages)
 		return err
 	})
 	if refusal != nil {

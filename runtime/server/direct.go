@@ -8,7 +8,10 @@ import (
 
 // Answer runs one chat request without HTTP, to its end.
 func (m *Model) Answer(ctx context.Context, request *openai.ChatRequest, maxImages int) (openai.Choice, openai.Usage, error) {
-	p, refusal := m.prepare(request.Messages, maxImages)
+	if refusal := m.checkSize(request.Messages, maxImages); refusal != nil {
+		return openai.Choice{}, openai.Usage{}, refusal
+	}
+	p, refusal := m.prepare(request.Messages)
 	if refusal != nil {
 		return openai.Choice{}, openai.Usage{}, refusal
 	}

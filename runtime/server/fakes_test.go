@@ -57,16 +57,16 @@ func (fakeTemplate) Render(messages []chat.Message, _ bool) (string, error) {
 // fakePictures takes any bytes but "bad"; the pixels tell which bytes they were.
 type fakePictures struct{ hold chan struct{} }
 
-func (p fakePictures) Measure(dataURL string, _ int) (int, error) {
-	_, err := image.ParseDataURL(dataURL, image.Limits{})
+func (p fakePictures) Measure(source image.Source, _ int) (int, error) {
+	_, err := source.Bytes(image.Limits{})
 	return visualTokens, err
 }
 
-func (p fakePictures) Prepare(dataURL string, _ int) (image.Pixels, error) {
+func (p fakePictures) Prepare(source image.Source, _ int) (image.Pixels, error) {
 	if p.hold != nil {
 		<-p.hold
 	}
-	encoded, err := image.ParseDataURL(dataURL, image.Limits{})
+	encoded, err := source.Bytes(image.Limits{})
 	if err != nil {
 		return image.Pixels{}, err
 	}

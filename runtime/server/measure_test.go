@@ -13,8 +13,8 @@ import (
 // sizedPictures take as many tokens as their bytes say, half of that among others. They must not be decoded.
 type sizedPictures struct{ t *testing.T }
 
-func (p sizedPictures) Measure(dataURL string, pictures int) (int, error) {
-	encoded, err := image.ParseDataURL(dataURL, image.Limits{})
+func (p sizedPictures) Measure(source image.Source, pictures int) (int, error) {
+	encoded, err := source.Bytes(image.Limits{})
 	if err != nil {
 		return 0, err
 	}
@@ -26,7 +26,7 @@ func (p sizedPictures) Measure(dataURL string, pictures int) (int, error) {
 	return n / pictures, err
 }
 
-func (p sizedPictures) Prepare(string, int) (image.Pixels, error) {
+func (p sizedPictures) Prepare(image.Source, int) (image.Pixels, error) {
 	p.t.Error("a picture was decoded")
 	return image.Pixels{}, nil
 }

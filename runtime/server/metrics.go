@@ -33,6 +33,8 @@ type Metrics struct {
 	prefillTime    prometheus.Histogram
 	decodeTime     prometheus.Histogram
 	prepareSeconds prometheus.Histogram
+	fetches        *prometheus.CounterVec
+	fetchSeconds   prometheus.Histogram
 }
 
 // Buckets. vLLM's dashboards expect its own; the inter-token ones get 1 to 8 ms
@@ -68,6 +70,8 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		compression:    own.histogram("aircache_compression_seconds", "Time to score and compact one request's cache.", fineSeconds),
 		decodeStep:     own.histogram("aircache_decode_step_seconds", "Time of one decode step over all running sequences.", fineSeconds),
 		prepareSeconds: own.histogram("aircache_prepare_seconds", "Time to decode pictures and encode the prompt, before the queue.", fineSeconds),
+		fetches:        own.counters("aircache_picture_fetches_total", "Pictures that requests named by URL, by result.", "result"),
+		fetchSeconds:   own.histogram("aircache_picture_fetch_seconds", "Time to fetch a picture, or to give it up.", fineSeconds),
 		success:        vllm.counters("vllm:request_success_total", "Requests that ended, by reason.", "finished_reason"),
 		firstToken:     vllm.histogram("vllm:time_to_first_token_seconds", "From the engine's queue to the first token.", firstTokenBuckets),
 		interToken:     vllm.histogram("vllm:inter_token_latency_seconds", "Between two tokens of one answer.", interTokenBuckets),
@@ -76,6 +80,16 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		prefillTime:    vllm.histogram("vllm:request_prefill_time_seconds", "In prefill, vision tower included.", requestBuckets),
 		decodeTime:     vllm.histogram("vllm:request_decode_time_seconds", "From the first token to the last.", requestBuckets),
 	}
+}
+
+// fetched counts a picture that a request named by URL.
+func (m *Metrics) fetched(took time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	m.fetches.WithLabelValues(result).Inc()
+	m.fetchSeconds.Observe(took.Seconds())
 }
 
 // Describe publishes constants: what runs here, and on what.

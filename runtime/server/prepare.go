@@ -31,8 +31,8 @@ type Template interface {
 // Pictures measures, decodes and preprocesses one of a prompt's pictures; its errors say what is wrong with it.
 type Pictures interface {
 	// Measure reads the header only, and gives the tokens that the picture will take.
-	Measure(dataURL string, pictures int) (int, error)
-	Prepare(dataURL string, pictures int) (image.Pixels, error)
+	Measure(source image.Source, pictures int) (int, error)
+	Prepare(source image.Source, pictures int) (image.Pixels, error)
 }
 
 // prompt is a conversation as the engine takes it.
@@ -69,16 +69,18 @@ func (w *workers) do(ctx context.Context, work func() *openai.Error) *openai.Err
 	}
 }
 
-// prepare makes a conversation into tokens and pixels. What is cheap to refuse is
+// checkSize refuses what cannot fit before anything is fetched or decoded for it.
+func (m *Model) checkSize(messages []openai.Message, maxImages int) *openai.Error {
+	if err := m.checkPictureCount(len(collectPictures(messages)), maxImages); err != nil {
+		return err
+	}
+	return m.checkTextLength(messages)
+}
+
+// prepare makes a conversation whose pictures are here into tokens and pixels. What is cheap to refuse is
 // refused first: no picture is decoded for a prompt that cannot fit.
-func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *openai.Error) {
+func (m *Model) prepare(messages []openai.Message) (prompt, *openai.Error) {
 	pictures := collectPictures(messages)
-	if err := m.checkPictureCount(len(pictures), maxImages); err != nil {
-		return prompt{}, err
-	}
-	if err := m.checkTextLength(messages); err != nil {
-		return prompt{}, err
-	}
 	counts, err := m.measure(pictures)
 	if err != nil {
 		return prompt{}, err
@@ -92,7 +94,7 @@ func (m *Model) prepare(messages []openai.Message, maxImages int) (prompt, *open
 	}
 	p := prompt{tokens: tokens}
 	for _, picture := range pictures {
-		pixels, err := m.Pictures.Prepare(picture.ImageURL, len(pictures))
+		pixels, err := m.Pictures.Prepare(sourceOf(picture), len(pictures))
 		if err != nil {
 			return prompt{}, invalidPicture(picture, err)
 		}
@@ -113,6 +115,10 @@ func collectPictures(messages []openai.Message) []openai.Part {
 	return pictures
 }
 
+func sourceOf(picture openai.Part) image.Source {
+	return image.Source{DataURL: picture.ImageURL, Encoded: picture.Encoded}
+}
+
 func invalidPicture(picture openai.Part, err error) *openai.Error {
 	return openai.Invalid(picture.Param, openai.CodeInvalidImage, "Invalid '%s': %v.", picture.Param, err)
 }
@@ -121,7 +127,7 @@ func invalidPicture(picture openai.Part, err error) *openai.Error {
 func (m *Model) measure(pictures []openai.Part) ([]int, *openai.Error) {
 	counts := make([]int, len(pictures))
 	for i, picture := range pictures {
-		n, err := m.Pictures.Measure(picture.ImageURL, len(pictures))
+		n, err := m.Pictures.Measure(sourceOf(picture), len(pictures))
 		if err != nil {
 			return nil, invalidPicture(picture, err)
 		}

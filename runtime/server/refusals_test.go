@@ -26,7 +26,7 @@ func TestRefusals(t *testing.T) {
 		{name: "broken JSON", body: `{`, status: 400, code: "invalid_json"},
 		{name: "a field's wrong value", body: `{"model":"tiny","temperature":9,"messages":[{"role":"user","content":"x"}]}`, status: 400, param: "temperature", code: "invalid_value", says: "from 0 to 2"},
 		{name: "another model", body: `{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}`, status: 404, param: "model", code: "model_not_found", says: `serves "tiny"`},
-		{name: "an http picture", body: question(`[{"type":"image_url","image_url":{"url":"http://169.254.169.254/"}}]`), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "only data: URLs are accepted"},
+		{name: "an http picture", body: question(`[{"type":"image_url","image_url":{"url":"http://169.254.169.254/"}}]`), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "this server fetches no pictures"},
 		{name: "a picture that cannot be decoded", body: question(dataURL("YmFk")), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "no known format"},
 		{name: "a picture that is not base64", body: question(dataURL("*")), status: 400, param: "messages[0].content[0].image_url.url", code: "invalid_image", says: "base64"},
 		{name: "five pictures where four are allowed", body: question(`[` + strings.Repeat(picture+",", 4) + picture + `]`), status: 400, param: "messages", code: "invalid_value", says: "at most 4"},

@@ -20,7 +20,8 @@ type Options struct {
 	APIKeys      []string // empty: no key is asked for
 	MaxImages    int      // pictures a request may have
 	MaxBodyBytes int64
-	MaxWaiting   int // requests that may wait for their pictures to be decoded
+	MaxWaiting   int     // requests that may wait for their pictures to be decoded
+	Fetcher      Fetcher // nil: pictures by http(s) URL are refused
 
 	// The pod's own arguments, shown next to what is applied.
 	Policy                         string
@@ -55,7 +56,8 @@ type Server struct {
 	state   *State
 	metrics *Metrics
 	workers *workers
-	bodies  *semaphore.Weighted // bytes of bodies in memory
+	bodies  *semaphore.Weighted // bytes of bodies and of fetched pictures in memory
+	fetches *semaphore.Weighted // pictures that are being fetched
 	model   atomic.Pointer[Model]
 	created int64
 }
@@ -63,7 +65,8 @@ type Server struct {
 // New makes a server without a model: alive, not ready.
 func New(opts Options, state *State, metrics *Metrics) *Server {
 	s := &Server{opts: opts, log: opts.Log, now: opts.Now, state: state, metrics: metrics, workers: newWorkers(opts.MaxWaiting),
-		bodies: semaphore.NewWeighted(bodiesInMemory * (opts.MaxBodyBytes + 1)), created: opts.Now().Unix()}
+		bodies:  semaphore.NewWeighted(bodiesInMemory * (opts.MaxBodyBytes + 1)),
+		fetches: semaphore.NewWeighted(maxFetches), created: opts.Now().Unix()}
 	metrics.registry.MustRegister(newObserved(opts.ServedName, s.observe))
 	return s
 }

@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,10 +13,11 @@ type Message struct {
 	Content []Part
 }
 
-// Part is a text, or a picture as a data: URL that is not decoded yet.
+// Part is a text, or a picture: a data: URL that is not decoded yet, or an http(s) URL that is not fetched yet.
 type Part struct {
 	Text     string
 	ImageURL string // empty for a text
+	Encoded  []byte // the picture's bytes, once they are fetched; nil with a data: URL
 	Param    string // where the picture stood in the request, for errors
 }
 
@@ -116,6 +118,14 @@ func parsePart(at string, raw json.RawMessage, role string) (Part, *Error) {
 	}
 }
 
+var pictureSchemes = []string{"data", "http", "https"}
+
+// IsFetched tells whether the picture lies elsewhere.
+func (p *Part) IsFetched() bool {
+	scheme, _, _ := strings.Cut(p.ImageURL, ":")
+	return strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")
+}
+
 func textPart(o object) (Part, *Error) {
 	text, ok, err := o.text("text")
 	if err != nil {
@@ -158,8 +168,8 @@ func imagePart(o object) (Part, *Error) {
 	if !ok {
 		return Part{}, missing(inner.path("url"))
 	}
-	if scheme, _, _ := strings.Cut(url, ":"); !strings.EqualFold(scheme, "data") {
-		return Part{}, Invalid(inner.path("url"), CodeInvalidImage, "Invalid '%s': only data: URLs are accepted, as in data:image/png;base64,...; this server fetches nothing.", inner.path("url"))
+	if scheme, _, _ := strings.Cut(url, ":"); !slices.Contains(pictureSchemes, strings.ToLower(scheme)) {
+		return Part{}, Invalid(inner.path("url"), CodeInvalidImage, "Invalid '%s': expected a data: URL, as in data:image/png;base64,..., or an http: or https: one.", inner.path("url"))
 	}
 	return Part{ImageURL: url, Param: inner.path("url")}, nil
 }
