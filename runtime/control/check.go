@@ -41,6 +41,18 @@ func (t Tuning) checkFields() *Error {
 	case t.FloorPermille < 0 || t.FloorPermille > MaxPermille:
 		return invalid("floorPermille", "floorPermille is %d, it must be from 0 to %d", t.FloorPermille, MaxPermille)
 	}
+	return t.checkCanary()
+}
+
+func (t Tuning) checkCanary() *Error {
+	switch {
+	case t.CanaryPermille < 0 || t.CanaryPermille > MaxPermille:
+		return invalid("canaryPermille", "canaryPermille is %d, it must be from 0 to %d", t.CanaryPermille, MaxPermille)
+	case t.CanaryPermille == 0 && t.CandidatePermille != 0:
+		return invalid("candidatePermille", "candidatePermille is %d, without canaryPermille it must be 0", t.CandidatePermille)
+	case t.CanaryPermille > 0 && (t.CandidatePermille < MinPermille || t.CandidatePermille >= t.TargetPermille):
+		return invalid("candidatePermille", "candidatePermille is %d, it must be from %d to %d, below targetPermille", t.CandidatePermille, MinPermille, t.TargetPermille-1)
+	}
 	return nil
 }
 
@@ -60,6 +72,10 @@ func (t Tuning) checkBounds(own Bounds) *Error {
 		return refused("targetPermille", CodeOutOfBounds,
 			"targetPermille is %d, this pod allows %d to %d", t.TargetPermille, floor, own.CeilingPermille)
 	}
+	if t.CanaryPermille > 0 && t.CandidatePermille < floor {
+		return refused("candidatePermille", CodeOutOfBounds,
+			"candidatePermille is %d, this pod allows %d to %d", t.CandidatePermille, floor, own.CeilingPermille)
+	}
 	return nil
 }
 
@@ -71,11 +87,19 @@ func (t Tuning) checkOrder(applied Ack) *Error {
 			t.Epoch, t.Revision, applied.Epoch, applied.Revision)
 	}
 	used := t.Epoch == applied.Epoch && t.Revision == applied.Revision
-	if numbered := t.Epoch > 0 || t.Revision > 0; used && numbered && t.TargetPermille != applied.TargetPermille {
-		return stale("epoch %d, revision %d already means %d permille, it cannot also mean %d",
-			t.Epoch, t.Revision, applied.TargetPermille, t.TargetPermille)
+	if numbered := t.Epoch > 0 || t.Revision > 0; used && numbered && !t.sameValues(applied) {
+		return stale("epoch %d, revision %d already means %d permille%s, it cannot also mean %d%s", t.Epoch, t.Revision,
+			applied.TargetPermille, canaryText(applied.CandidatePermille, applied.CanaryPermille),
+			t.TargetPermille, canaryText(t.CandidatePermille, t.CanaryPermille))
 	}
 	return nil
+}
+
+func canaryText(candidate, share int32) string {
+	if share == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d for %d permille of the requests)", candidate, share)
 }
 
 func invalid(param, format string, args ...any) *Error {

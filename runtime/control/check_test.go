@@ -35,6 +35,15 @@ func TestCheck(t *testing.T) {
 		{"over the pod's ceiling is refused", func(t *Tuning) { t.TargetPermille = 901 }, "targetPermille", CodeOutOfBounds},
 		{"zero is no retention", func(t *Tuning) { t.TargetPermille = 0 }, "targetPermille", CodeInvalidValue},
 		{"more than all is no retention", func(t *Tuning) { t.TargetPermille = 1001 }, "targetPermille", CodeInvalidValue},
+		{"a lower value for a tenth of the requests is accepted", func(t *Tuning) { t.CandidatePermille, t.CanaryPermille = 100, 100 }, "", ""},
+		{"a candidate under the pod's floor is refused", func(t *Tuning) { t.CandidatePermille, t.CanaryPermille, t.FloorPermille = 99, 100, 0 }, "candidatePermille", CodeOutOfBounds},
+		{"a candidate under the wish's own floor is refused", func(t *Tuning) { t.CandidatePermille, t.CanaryPermille, t.FloorPermille = 199, 100, 200 }, "candidatePermille", CodeOutOfBounds},
+		{"a candidate that is no lower is refused", func(t *Tuning) { t.CandidatePermille, t.CanaryPermille = 400, 100 }, "candidatePermille", CodeInvalidValue},
+		{"a candidate for nobody is refused", func(t *Tuning) { t.CandidatePermille = 300 }, "candidatePermille", CodeInvalidValue},
+		{"more than all requests are refused", func(t *Tuning) { t.CandidatePermille, t.CanaryPermille = 300, 1001 }, "canaryPermille", CodeInvalidValue},
+		{"a used revision cannot get a candidate", func(t *Tuning) {
+			t.Revision, t.TargetPermille, t.CandidatePermille, t.CanaryPermille = 7, 500, 300, 100
+		}, "revision", CodeStale},
 		{"a floor over 1000 is refused", func(t *Tuning) { t.FloorPermille = 1001 }, "floorPermille", CodeInvalidValue},
 		{"a negative revision is refused", func(t *Tuning) { t.Revision = -1 }, "revision", CodeInvalidValue},
 		{"a negative epoch is refused", func(t *Tuning) { t.Epoch = -1 }, "epoch", CodeInvalidValue},

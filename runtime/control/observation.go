@@ -56,14 +56,34 @@ type StepObservation struct {
 	BatchTotal    float64 `json:"batchTotal"`
 }
 
-// QualityObservation sums the applied recall over the compressed requests. Shadow
+// QualityObservation counts the requests with pictures, and sums the applied recall over the compressed ones. Shadow
 // steps are decode steps that were also taken with the whole cache: those at which
 // both put the same token first, and the divergence in nats, summed over steps.
 type QualityObservation struct {
-	RecallCount int64   `json:"recallCount"`
-	RecallSum   float64 `json:"recallSum"`
+	RequestsTotal int64   `json:"requestsTotal"`
+	RecallCount   int64   `json:"recallCount"`
+	RecallSum     float64 `json:"recallSum"`
 
 	ShadowStepsTotal       int64   `json:"shadowStepsTotal"`
 	ShadowStepsAgreedTotal int64   `json:"shadowStepsAgreedTotal"`
 	ShadowKLTotal          float64 `json:"shadowKLTotal"`
+
+	Canary CanaryObservation `json:"canary"`
+}
+
+// CanaryObservation is of the requests that got the candidate value, and of
+// comparisons at that value; QualityObservation's own figures are those of the
+// others. A request that is compared while a canary is under way is read by both
+// values' caches: it is a pair, in which the candidate agrees with the whole cache
+// at fewer steps (worse), more (better) or as many.
+type CanaryObservation struct {
+	RequestsTotal int64   `json:"requestsTotal"`
+	RecallCount   int64   `json:"recallCount"`
+	RecallSum     float64 `json:"recallSum"`
+
+	ShadowStepsTotal       int64 `json:"shadowStepsTotal"`
+	ShadowStepsAgreedTotal int64 `json:"shadowStepsAgreedTotal"`
+	PairsTotal             int64 `json:"pairsTotal"`
+	PairsWorseTotal        int64 `json:"pairsWorseTotal"`
+	PairsBetterTotal       int64 `json:"pairsBetterTotal"`
 }

@@ -20,6 +20,9 @@ const (
 // epoch, each new wish a higher revision. UID and Pool say whom the wish is for;
 // an empty one is for everybody. FloorPermille is the lowest value that the
 // object allows; zero leaves it to the pod's own arguments.
+//
+// CanaryPermille of the requests get CandidatePermille instead, a lower value that
+// is on trial; both are zero while none is.
 type Tuning struct {
 	UID            string `json:"uid"`
 	Pool           string `json:"pool"`
@@ -27,6 +30,9 @@ type Tuning struct {
 	Epoch          int64  `json:"epoch"`
 	TargetPermille int32  `json:"targetPermille"`
 	FloorPermille  int32  `json:"floorPermille"`
+
+	CandidatePermille int32 `json:"candidatePermille,omitempty"`
+	CanaryPermille    int32 `json:"canaryPermille,omitempty"`
 }
 
 // Ack is what a pod applies. Before the first Tuning it carries the start value
@@ -36,15 +42,25 @@ type Ack struct {
 	Epoch          int64     `json:"epoch"`
 	TargetPermille int32     `json:"targetPermille"`
 	AppliedAt      time.Time `json:"appliedAt"`
+
+	CandidatePermille int32 `json:"candidatePermille,omitempty"`
+	CanaryPermille    int32 `json:"canaryPermille,omitempty"`
 }
 
 // Accepted is the Ack of a Tuning that takes effect at the given time.
 func (t Tuning) Accepted(at time.Time) Ack {
-	return Ack{Revision: t.Revision, Epoch: t.Epoch, TargetPermille: t.TargetPermille, AppliedAt: at.UTC()}
+	return Ack{
+		Revision: t.Revision, Epoch: t.Epoch, TargetPermille: t.TargetPermille, AppliedAt: at.UTC(),
+		CandidatePermille: t.CandidatePermille, CanaryPermille: t.CanaryPermille,
+	}
 }
 
 // Same reports whether the pod already applies exactly this wish. A Tuning that
 // was checked and is the Same needs no new Ack.
 func (t Tuning) Same(applied Ack) bool {
-	return t.Epoch == applied.Epoch && t.Revision == applied.Revision && t.TargetPermille == applied.TargetPermille
+	return t.Epoch == applied.Epoch && t.Revision == applied.Revision && t.sameValues(applied)
+}
+
+func (t Tuning) sameValues(applied Ack) bool {
+	return t.TargetPermille == applied.TargetPermille && t.CandidatePermille == applied.CandidatePermille && t.CanaryPermille == applied.CanaryPermille
 }

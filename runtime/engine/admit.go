@@ -61,7 +61,7 @@ func (e *Engine) begin() (err error) {
 	if j.promise, err = e.ledger.Reserve(e.need(j, j.usage.RetentionPermille, answerRows(j.maxTokens))); err != nil {
 		return err
 	}
-	f.shadow = e.wantsShadow(j, j.usage.RetentionPermille)
+	e.wantShadow(f)
 	var visual model.Visual
 	if len(j.request.Images) > 0 {
 		if visual, err = e.model.EncodeImages(j.request.Images); err != nil {
@@ -108,7 +108,7 @@ func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	j.usage.CompressSeconds = f.scoring.Seconds()
 	plan := f.plan()
 	if f.shadow != nil {
-		if err := e.split(j, f.shadow, plan); err != nil {
+		if err := e.split(f, plan); err != nil {
 			return err
 		}
 	}

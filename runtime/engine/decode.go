@@ -45,7 +45,7 @@ func (e *Engine) launch() *flight {
 		}
 		return ending{}
 	})
-	if e.shadow != nil && e.shadow.sequence.Room(1) != nil {
+	if e.shadow != nil && !e.shadow.hasRoom() {
 		e.endShadow()
 	}
 	f := e.newFlight()
@@ -92,7 +92,9 @@ func (e *Engine) takeOff(f *flight) error {
 		j.pending++
 	}
 	if f.shadow != nil {
-		f.shadow.sequence.Wrote(1)
+		for _, s := range f.shadow.sequences() {
+			s.Wrote(1)
+		}
 	}
 	e.flights = append(e.flights, f)
 	return nil
@@ -105,13 +107,17 @@ func (e *Engine) fillBatch(f *flight) {
 		e.views = appendLayers(e.views, j.sequence)
 	}
 	if f.shadow != nil {
-		e.views = appendLayers(e.views, f.shadow.sequence)
+		for _, s := range f.shadow.sequences() {
+			e.views = appendLayers(e.views, s)
+		}
 	}
 	for _, j := range f.jobs {
 		e.addRow(model.Row{Token: j.feed(), Slot: j.slot, Draw: j.draw()}, j.sequence)
 	}
 	if f.shadow != nil {
-		e.addRow(model.Row{Token: f.shadow.job.feed(), Slot: backend.NoSlot}, f.shadow.sequence)
+		for _, s := range f.shadow.sequences() {
+			e.addRow(model.Row{Token: f.shadow.job.feed(), Slot: backend.NoSlot}, s)
+		}
 	}
 }
 

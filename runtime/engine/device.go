@@ -77,7 +77,11 @@ func (e *Engine) adopt(f *flight) error {
 		kept.Position = whole.Position
 		j.sequence, j.copy = kept, nil
 		if promise := f.filled.shadow; promise != nil {
-			e.shadow = &shadow{job: j, sequence: whole, promise: promise, result: Agreement{RetentionPermille: j.usage.RetentionPermille}}
+			if err := e.shade(f.filled, whole, promise, func(q compress.Quota) compress.Plan {
+				return planOf(e.airCache, j.prompt, q, backend.Compressed{Scores: result.Scores, Elite: result.Elite})
+			}); err != nil {
+				return err
+			}
 		} else if err := whole.Release(); err != nil {
 			return err
 		}

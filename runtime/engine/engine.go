@@ -67,7 +67,7 @@ func New(m Model, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the engine: %w", err)
 	}
-	if err := m.Reserve(model.Capacity{Pages: shape.Pages, Sequences: opts.MaxRunning + 1, Rows: opts.MaxModelLen}); err != nil {
+	if err := m.Reserve(model.Capacity{Pages: shape.Pages, Sequences: opts.MaxRunning + compared, Rows: opts.MaxModelLen}); err != nil {
 		return nil, fmt.Errorf("starting the engine: %w", err)
 	}
 	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),

@@ -22,6 +22,8 @@ type filling struct {
 	cascade *compress.Cascade // nil: everything stays
 	whole   string            // why
 	shadow  *kv.Promise       // of the pages that keep the whole prompt for a comparison; nil: what is evicted is gone
+	paired  bool              // the other arm's cache is compared too
+	other   *compress.Cascade // what it keeps
 	held    [][][]int32       // per layer: the prompt rows that its cache holds, one list or one for each KV head; nil: all
 	start   time.Time
 	left    int // rows to prefill, over all layers
@@ -60,6 +62,9 @@ func (f *filling) After(o *model.Observed) error {
 	start := f.engine.opts.Clock()
 	defer func() { f.scoring += f.engine.opts.Clock().Sub(start) }()
 	ranking, err := compress.RankLayer(f.engine.opts.Policy, f.job.prompt, o.Layer, scorer{f.engine.model, f.engine.config, o, f.job.prompt.Shown()})
+	if f.other != nil && err == nil {
+		f.other.Add(ranking)
+	}
 	switch {
 	case errors.Is(err, compress.ErrScores) && f.job.usage.RetentionPermille >= compress.Everything:
 		f.cascade, f.whole = nil, err.Error() // nothing is lost: nothing was to be evicted

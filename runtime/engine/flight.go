@@ -19,7 +19,7 @@ type flight struct {
 	jobs   []*job         // one a row
 	filled *filling       // of a prompt's end
 	ticket backend.Ticket // of its compression
-	shadow *shadow        // the row behind the jobs'
+	shadow *shadow        // the rows behind the jobs'
 	rows   int            // cached rows that the step reads
 	start  time.Time
 }

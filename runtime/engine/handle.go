@@ -37,6 +37,7 @@ type Usage struct {
 	CompletionTokens int // the token that ended the answer included
 
 	RetentionPermille int     // applied to this request
+	Canary            bool    // the retention is one on trial, which a share of the requests gets
 	KVTokensSeen      int     // visual tokens in the prompt
 	KVTokensKept      float64 // visual tokens kept, mean over the layers
 	KVBytesFull       int64   // the prompt's cache before compression

@@ -23,6 +23,7 @@ type job struct {
 	whole     string  // why the policy leaves the prompt as it is; empty: it is compressed
 	maxTokens int
 	permille  int // the retention in force when it was submitted: the request fits at this one
+	other     int // the retention of the arm that it is not in; 0: no value is on trial
 
 	submitted, firstToken, lastToken time.Time
 

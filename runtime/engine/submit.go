@@ -85,9 +85,9 @@ func (e *Engine) quota(j *job, permille int) compress.Quota {
 // terms is the retention at which a request is admitted, and its pages. Where the retention has risen so far that the request
 // could never fit, it keeps the one that it was submitted under. The caller holds the lock.
 func (e *Engine) terms(j *job) (permille, need int) {
-	permille = int(e.applied.TargetPermille)
+	permille = e.arm(j)
 	if need = e.need(j, permille, answerRows(j.maxTokens)); need > e.shape.Pages {
-		permille = j.permille
+		permille, j.other, j.usage.Canary = j.permille, 0, false
 		need = e.need(j, permille, answerRows(j.maxTokens))
 	}
 	return permille, need

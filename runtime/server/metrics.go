@@ -20,9 +20,9 @@ type Metrics struct {
 	layerBudget    *prometheus.GaugeVec
 	elite          prometheus.Histogram
 	recallAt       *prometheus.HistogramVec
-	appliedRecall  prometheus.Histogram
-	agreement      prometheus.Histogram
-	divergence     prometheus.Histogram
+	appliedRecall  *prometheus.HistogramVec
+	agreement      *prometheus.HistogramVec
+	divergence     *prometheus.HistogramVec
 	compression    prometheus.Histogram
 	decodeStep     prometheus.Histogram
 	success        *prometheus.CounterVec
@@ -64,9 +64,9 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		layerBudget:    own.gauges("aircache_layer_budget_tokens", "Visual tokens that a layer kept in the last compressed request.", "layer"),
 		elite:          own.histogram("aircache_elite_tokens", "Elite text rows that scored the pictures, mean over layers.", eliteBuckets),
 		recallAt:       own.histograms("aircache_recall", "Share of the pictures' importance that a retention would hold, mean over layers.", shareBuckets, "retention_percent"),
-		appliedRecall:  own.histogram("aircache_applied_recall", "Share of the pictures' importance that the applied retention holds.", shareBuckets),
-		agreement:      own.histogram("aircache_agreement", "Share of a shadowed request's steps at which the whole cache puts the same token first.", shareBuckets),
-		divergence:     own.histogram("aircache_agreement_kl", "Mean divergence from the whole cache's distribution over a shadowed request's steps, in nats.", klBuckets),
+		appliedRecall:  own.arms("aircache_applied_recall", "Share of the pictures' importance that the applied retention holds.", shareBuckets),
+		agreement:      own.arms("aircache_agreement", "Share of a shadowed request's steps at which the whole cache puts the same token first.", shareBuckets),
+		divergence:     own.arms("aircache_agreement_kl", "Mean divergence from the whole cache's distribution over a shadowed request's steps, in nats.", klBuckets),
 		compression:    own.histogram("aircache_compression_seconds", "Time to score and compact one request's cache.", fineSeconds),
 		decodeStep:     own.histogram("aircache_decode_step_seconds", "Time of one decode step over all running sequences.", fineSeconds),
 		prepareSeconds: own.histogram("aircache_prepare_seconds", "Time to decode pictures and encode the prompt, before the queue.", fineSeconds),
@@ -145,6 +145,14 @@ func (k maker) gauges(name, help string, labels ...string) *prometheus.GaugeVec 
 func (k maker) histogram(name, help string, buckets []float64) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: k.labels, Buckets: buckets})
 	k.registry.MustRegister(h)
+	return h
+}
+
+// arms is a histogram of each arm; both are there from the start, so that a rate sees the first observation.
+func (k maker) arms(name, help string, buckets []float64) *prometheus.HistogramVec {
+	h := k.histograms(name, help, buckets, "arm")
+	h.WithLabelValues(armStable)
+	h.WithLabelValues(armCanary)
 	return h
 }
 

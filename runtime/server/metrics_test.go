@@ -69,9 +69,10 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_tuning_revision": 0, "aircache_tuning_epoch": 0,
 		"aircache_visual_tokens_seen_total": 576, "aircache_visual_tokens_kept_total": 57.5, "aircache_text_tokens_prefilled_total": 45,
 		"aircache_layer_budget_tokens{layer=0}": 50, "aircache_layer_budget_tokens{layer=1}": 70,
-		"aircache_elite_tokens_sum": 3, "aircache_applied_recall_count": 1, "aircache_applied_recall_sum": .8,
+		"aircache_elite_tokens_sum": 3, "aircache_applied_recall_count{arm=stable}": 1, "aircache_applied_recall_sum{arm=stable}": .8,
 		"aircache_recall_sum{retention_percent=10}": .8, "aircache_recall_sum{retention_percent=50}": .95,
-		"aircache_shadow_steps_total": 20, "aircache_shadow_steps_agreed_total": 16, "aircache_agreement_sum": 1.75, "aircache_agreement_kl_sum": .5,
+		"aircache_shadow_steps_total{arm=stable}": 20, "aircache_shadow_steps_agreed_total{arm=stable}": 16,
+		"aircache_agreement_sum{arm=stable}": 1.75, "aircache_agreement_kl_sum{arm=stable}": .5, "aircache_shadow_steps_total{arm=canary}": 0,
 		"aircache_compression_seconds_sum": .01, "aircache_decode_step_seconds_sum": .002,
 		"aircache_decode_step_kv_tokens_total": 100, "aircache_decode_step_batch_total": 2,
 		"aircache_kv_pages{state=used}": 4, "aircache_kv_pages{state=free}": 4, "aircache_kv_bytes{state=used}": 40, "aircache_kv_bytes{state=total}": 80,
@@ -85,6 +86,31 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"vllm:time_to_first_token_seconds_sum" + tiny: .75, "vllm:inter_token_latency_seconds_sum" + tiny: .002,
 		"vllm:e2e_request_latency_seconds_count" + tiny: 1, "vllm:e2e_request_latency_seconds_sum" + tiny: 2,
 		"vllm:request_queue_time_seconds_sum" + tiny: .25, "vllm:request_prefill_time_seconds_sum" + tiny: .5, "vllm:request_decode_time_seconds_sum" + tiny: 1.25,
+	} {
+		if value, there := got[name]; !there || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", name, value, there, want)
+		}
+	}
+}
+
+func TestEachArmOfATrialHasItsOwnFigures(t *testing.T) {
+	w := newWorld(t)
+	m := w.server.metrics
+	for i, canary := range []bool{true, false, false} {
+		m.Prefilled(engine.Prefill{LayerBudgets: []int{50}, Usage: engine.Usage{KVTokensSeen: 576, Recall: .5 + .25*float64(i), Canary: canary}})
+	}
+	m.Agreed(engine.Agreement{RetentionPermille: 100, Canary: true, Steps: 16, Agreed: 12, KL: 1, Other: &engine.Paired{RetentionPermille: 300, Agreed: 16, KL: .5}})
+	m.Agreed(engine.Agreement{RetentionPermille: 300, Steps: 8, Agreed: 8, Other: &engine.Paired{RetentionPermille: 100, Agreed: 8}})
+	m.Agreed(engine.Agreement{RetentionPermille: 300, Steps: 16, Agreed: 15, Other: &engine.Paired{RetentionPermille: 100, Agreed: 16}})
+	got := w.scrape()
+	for name, want := range map[string]float64{
+		"aircache_arm_requests_total{arm=stable}": 2, "aircache_arm_requests_total{arm=canary}": 1,
+		"aircache_applied_recall_sum{arm=stable}": 1.75, "aircache_applied_recall_sum{arm=canary}": .5,
+		"aircache_shadow_steps_total{arm=stable}": 40, "aircache_shadow_steps_agreed_total{arm=stable}": 39,
+		"aircache_shadow_steps_total{arm=canary}": 40, "aircache_shadow_steps_agreed_total{arm=canary}": 36,
+		"aircache_agreement_count{arm=stable}": 3, "aircache_agreement_sum{arm=canary}": 2.75, "aircache_agreement_kl_sum{arm=canary}": 1,
+		"aircache_canary_pairs_total{candidate=worse}": 1, "aircache_canary_pairs_total{candidate=better}": 1, "aircache_canary_pairs_total{candidate=equal}": 1,
+		"aircache_canary_retention_permille": 0, "aircache_canary_share_permille": 0,
 	} {
 		if value, there := got[name]; !there || value != want {
 			t.Errorf("%s is %v (there: %v), want %v", name, value, there, want)

@@ -29,6 +29,19 @@ const (
 	counter = prometheus.CounterValue
 )
 
+// Metrics of both arms, and of the pairs.
+var (
+	stable = prometheus.Labels{"arm": armStable}
+	canary = prometheus.Labels{"arm": armCanary}
+)
+
+const (
+	armRequests = "Requests with pictures whose prompt is in the cache, by arm."
+	armSteps    = "Decode steps that were also taken with the whole cache, to compare, by the arm whose retention was compared."
+	armAgreed   = "Those at which both caches put the same token first."
+	pairs       = "Requests that were compared at the stable retention and at the one on trial, by which of them agreed with the whole cache at more steps."
+)
+
 func newObserved(servedName string, read func() (control.Observation, bool)) *observed {
 	vllm := prometheus.Labels{"model_name": servedName}
 	of := func(name, help string, labels prometheus.Labels, kind prometheus.ValueType, value func(control.Observation) float64) single {
@@ -50,8 +63,20 @@ func newObserved(servedName string, read func() (control.Observation, bool)) *ob
 			of("aircache_decode_step_kv_tokens_total", "KV tokens that the decode steps read, mean over layers.", nil, counter, func(o control.Observation) float64 { return o.Steps.KVTokensTotal }),
 			of("aircache_decode_step_batch_total", "Sequences that the decode steps advanced.", nil, counter, func(o control.Observation) float64 { return o.Steps.BatchTotal }),
 			of("aircache_kv_bytes_freed_total", "Bytes of KV cache that compression gave back.", nil, counter, func(o control.Observation) float64 { return float64(o.KV.BytesFreedTotal) }),
-			of("aircache_shadow_steps_total", "Decode steps that were also taken with the whole cache, to compare.", nil, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsTotal) }),
-			of("aircache_shadow_steps_agreed_total", "Those at which both caches put the same token first.", nil, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsAgreedTotal) }),
+			of("aircache_arm_requests_total", armRequests, stable, counter, func(o control.Observation) float64 { return float64(o.Quality.RequestsTotal) }),
+			of("aircache_arm_requests_total", armRequests, canary, counter, func(o control.Observation) float64 { return float64(o.Quality.Canary.RequestsTotal) }),
+			of("aircache_shadow_steps_total", armSteps, stable, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsTotal) }),
+			of("aircache_shadow_steps_total", armSteps, canary, counter, func(o control.Observation) float64 { return float64(o.Quality.Canary.ShadowStepsTotal) }),
+			of("aircache_shadow_steps_agreed_total", armAgreed, stable, counter, func(o control.Observation) float64 { return float64(o.Quality.ShadowStepsAgreedTotal) }),
+			of("aircache_shadow_steps_agreed_total", armAgreed, canary, counter, func(o control.Observation) float64 { return float64(o.Quality.Canary.ShadowStepsAgreedTotal) }),
+			of("aircache_canary_pairs_total", pairs, prometheus.Labels{"candidate": "worse"}, counter, func(o control.Observation) float64 { return float64(o.Quality.Canary.PairsWorseTotal) }),
+			of("aircache_canary_pairs_total", pairs, prometheus.Labels{"candidate": "better"}, counter, func(o control.Observation) float64 { return float64(o.Quality.Canary.PairsBetterTotal) }),
+			of("aircache_canary_pairs_total", pairs, prometheus.Labels{"candidate": "equal"}, counter, func(o control.Observation) float64 {
+				c := o.Quality.Canary
+				return float64(c.PairsTotal - c.PairsWorseTotal - c.PairsBetterTotal)
+			}),
+			of("aircache_canary_retention_permille", "Retention on trial; 0 while none is.", nil, gauge, func(o control.Observation) float64 { return float64(o.Applied.CandidatePermille) }),
+			of("aircache_canary_share_permille", "Share of the requests that get it.", nil, gauge, func(o control.Observation) float64 { return float64(o.Applied.CanaryPermille) }),
 			of("aircache_kv_usage_peak_ratio", "Highest KV usage of the last 15 s, 0 to 1; 1 when a request waited for pages.", nil, gauge, func(o control.Observation) float64 { return o.KV.UsagePeakRatio }),
 			of("aircache_kv_admission_blocked", "1 while the first waiting request waits for KV pages, not for compute.", nil, gauge, func(o control.Observation) float64 { return oneIf(o.KV.AdmissionBlocked) }),
 			of("vllm:prompt_tokens_total", "Prompt tokens prefilled, pictures included.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.VisualSeenTotal + o.Tokens.TextTotal }),

@@ -25,7 +25,7 @@ func (m *Metrics) Prefilled(p engine.Prefill) {
 	}
 	m.compression.Observe(u.CompressSeconds)
 	m.elite.Observe(float64(u.Elite))
-	m.appliedRecall.Observe(u.Recall)
+	m.appliedRecall.WithLabelValues(armOf(u.Canary)).Observe(u.Recall)
 	for percent, recall := range u.RecallCurve {
 		m.recallAt.WithLabelValues(strconv.Itoa(percent)).Observe(recall)
 	}
@@ -68,11 +68,31 @@ func (m *Metrics) Load(l engine.Load) {
 }
 
 // Agreed records what a shadow found: how a compressed cache compares with the
-// whole one at the same words.
+// whole one at the same words, and the other arm's cache too while a value is on trial.
 func (m *Metrics) Agreed(a engine.Agreement) {
 	m.totals.agreed(a)
-	m.agreement.Observe(float64(a.Agreed) / float64(a.Steps))
-	m.divergence.Observe(a.KL)
+	m.compared(a.Canary, float64(a.Agreed)/float64(a.Steps), a.KL)
+	if a.Other != nil {
+		m.compared(!a.Canary, float64(a.Other.Agreed)/float64(a.Steps), a.Other.KL)
+	}
+}
+
+func (m *Metrics) compared(canary bool, agreed, kl float64) {
+	m.agreement.WithLabelValues(armOf(canary)).Observe(agreed)
+	m.divergence.WithLabelValues(armOf(canary)).Observe(kl)
+}
+
+// The arms of a trial, as labels. Without one all requests are stable.
+const (
+	armStable = "stable"
+	armCanary = "canary"
+)
+
+func armOf(canary bool) string {
+	if canary {
+		return armCanary
+	}
+	return armStable
 }
 
 // Tuned is read from the engine at each scrape; there is nothing to add up.

@@ -30,18 +30,56 @@ func (t *totals) prefilled(p engine.Prefill) {
 	t.seen.Tokens.VisualKeptTotal += p.Usage.KVTokensKept
 	t.seen.Tokens.TextTotal += float64(p.TextTokens)
 	t.seen.KV.BytesFreedTotal += p.BytesFreed
+	q := &t.seen.Quality
+	requests, count, sum := &q.RequestsTotal, &q.RecallCount, &q.RecallSum
+	if p.Usage.Canary {
+		requests, count, sum = &q.Canary.RequestsTotal, &q.Canary.RecallCount, &q.Canary.RecallSum
+	}
+	if p.Usage.KVTokensSeen > 0 {
+		*requests++
+	}
 	if p.LayerBudgets != nil {
-		t.seen.Quality.RecallCount++
-		t.seen.Quality.RecallSum += p.Usage.Recall
+		*count++
+		*sum += p.Usage.Recall
 	}
 }
 
+// agreed adds a comparison up, and the other arm's beside it.
 func (t *totals) agreed(a engine.Agreement) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen.Quality.ShadowStepsTotal += int64(a.Steps)
-	t.seen.Quality.ShadowStepsAgreedTotal += int64(a.Agreed)
-	t.seen.Quality.ShadowKLTotal += a.KL * float64(a.Steps)
+	t.compared(a.Canary, a.Steps, a.Agreed, a.KL)
+	if a.Other == nil {
+		return
+	}
+	t.compared(!a.Canary, a.Steps, a.Other.Agreed, a.Other.KL)
+	t.seen.Quality.Canary.PairsTotal++
+	switch more := candidateLead(a); {
+	case more < 0:
+		t.seen.Quality.Canary.PairsWorseTotal++
+	case more > 0:
+		t.seen.Quality.Canary.PairsBetterTotal++
+	}
+}
+
+func (t *totals) compared(canary bool, steps, agreed int, kl float64) {
+	q := &t.seen.Quality
+	if canary {
+		q.Canary.ShadowStepsTotal += int64(steps)
+		q.Canary.ShadowStepsAgreedTotal += int64(agreed)
+		return
+	}
+	q.ShadowStepsTotal += int64(steps)
+	q.ShadowStepsAgreedTotal += int64(agreed)
+	q.ShadowKLTotal += kl * float64(steps)
+}
+
+// candidateLead is at how many more steps of a pair the value on trial agrees with the whole cache.
+func candidateLead(a engine.Agreement) int {
+	if a.Canary {
+		return a.Agreed - a.Other.Agreed
+	}
+	return a.Other.Agreed - a.Agreed
 }
 
 func (t *totals) token() {
