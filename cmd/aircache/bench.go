@@ -86,7 +86,7 @@ device's own rates. With --shape the model has random weights of a published mod
 	set.Float64Var(&f.bandwidth, "bandwidth", 0, "bytes a second that the device copies at most, for the floors; 0: measured, or known for its type")
 	set.Float64Var(&f.flops, "flops", 0, "operations a second of large matrix products; 0 as above")
 	set.Float64Var(&f.attentionFlops, "attention-flops", 0, "operations a second of a long prompt's attention; 0 as above")
-	cmd.AddCommand(benchPlotCommand())
+	cmd.AddCommand(benchPlotCommand(), benchServeCommand())
 	return cmd
 }
 
