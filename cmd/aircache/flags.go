@@ -19,6 +19,7 @@ import (
 // modelFlags say what to run and on what; serve and generate share them.
 type modelFlags struct {
 	sourceFlags
+	caching      cacheFlags // of serve alone
 	backend      string
 	threads      int
 	policy       string
@@ -73,6 +74,7 @@ func (f *modelFlags) register(set *pflag.FlagSet) {
 
 func (f *serveFlags) register(set *pflag.FlagSet) {
 	f.modelFlags.register(set)
+	f.caching.register(set)
 	set.Int32Var(&f.floor, "retention-floor-permille", 100, "lowest retention that may be set while running, in permille, 1 to 1000")
 	set.Int32Var(&f.ceiling, "retention-ceiling-permille", control.MaxPermille, "highest retention that may be set while running, in permille, 1 to 1000")
 	set.Int64Var(&f.kvCacheBytes, "kv-cache-bytes", 0, "size of the KV cache in bytes, to 1125899906842624 (1 PiB); 0 derives it from the memory that is there")
@@ -142,6 +144,7 @@ func (f *serveFlags) check() error {
 		within("retention-floor-permille", int64(f.floor), control.MinPermille, control.MaxPermille),
 		within("retention-ceiling-permille", int64(f.ceiling), int64(f.floor), control.MaxPermille),
 		within("retention-permille", int64(f.retention), int64(f.floor), int64(f.ceiling)),
+		f.caching.check(),
 		within("kv-cache-bytes", f.kvCacheBytes, 0, 1<<50),
 		within("max-model-len", int64(f.maxModelLen), 0, 1<<30),
 		within("max-images", int64(f.maxImages), 1, 1024),

@@ -39,6 +39,7 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 		{"serve --model m --retention-floor-permille 0", "--retention-floor-permille is 0"},
 		{"serve --model m --retention-floor-permille 300 --retention-ceiling-permille 200", "--retention-ceiling-permille is 200, it must be from 300 to 1000"},
 		{"serve --model m --kv-cache-bytes -1", "--kv-cache-bytes is -1"},
+		{"serve --model m --vision-cache-bytes -2", "--vision-cache-bytes is -2, it must be from -1 to 1099511627776"},
 		{"serve --model m --max-model-len -1", "--max-model-len is -1"},
 		{"serve --model m --max-images 0", "--max-images is 0, it must be from 1 to 1024"},
 		{"serve --model m --max-image-pixels -1", "--max-image-pixels"},

@@ -337,3 +337,34 @@ func TestEveryPolicyServes(t *testing.T) {
 		}
 	}
 }
+
+// A second question about a picture finds it in the cache, and the usage and the metrics say so; with the cache off nothing is found.
+func TestASecondQuestionAboutAPictureFindsItCached(t *testing.T) {
+	s := serveTiny(t)
+	first, second := s.questions[0], s.questions[1]
+	if first.Picture != second.Picture {
+		t.Fatalf("the samples' first questions are about %s and %s, one picture wanted", first.Picture, second.Picture)
+	}
+	if n := s.completion(first, "").Usage.PromptDetails.CachedTokens; n != 0 {
+		t.Errorf("the first question found %d tokens", n)
+	}
+	c := s.completion(second, "")
+	if n := c.Usage.PromptDetails.CachedTokens; n < c.Usage.PromptDetails.ImageTokens || n >= c.Usage.PromptTokens {
+		t.Errorf("the second question found %d tokens of %d, the picture has %d", n, c.Usage.PromptTokens, c.Usage.PromptDetails.ImageTokens)
+	}
+	if !second.Right(*c.Choices[0].Message.Content) {
+		t.Errorf("got %q, want %q", *c.Choices[0].Message.Content, second.Expected)
+	}
+	_, _, metrics := s.call("GET", s.api+"/metrics", "")
+	if want := fmt.Sprintf("vllm:prefix_cache_hits_total{model_name=\"tiny\"} %d\n", c.Usage.PromptDetails.CachedTokens); !strings.Contains(metrics, want) {
+		t.Errorf("the metrics lack %q", want)
+	}
+	s.stop()
+
+	off := serveTiny(t, func(f *serveFlags) { f.caching.prefixCache = false })
+	off.completion(first, "")
+	if n := off.completion(second, "").Usage.PromptDetails.CachedTokens; n != 0 {
+		t.Errorf("with the cache off %d tokens were found", n)
+	}
+	off.stop()
+}

@@ -61,18 +61,18 @@ func (e *Engine) begin() (err error) {
 	if j.promise, err = e.ledger.Reserve(e.need(j, j.usage.RetentionPermille, answerRows(j.maxTokens))); err != nil {
 		return err
 	}
+	f.findPrefix()
 	e.wantShadow(f)
 	var visual model.Visual
-	if len(j.request.Images) > 0 {
-		if visual, err = e.model.EncodeImages(j.request.Images); err != nil {
-			return fmt.Errorf("encoding %d pictures: %w", len(j.request.Images), err)
+	if images := j.request.Images[f.reuse.pictures:]; len(images) > 0 {
+		if visual, err = e.encode(images, j.pictureKeys()[f.reuse.pictures:]); err != nil {
+			return fmt.Errorf("encoding %d pictures: %w", len(images), err)
 		}
 		defer visual.Release()
-		j.request.Images = nil // megabytes that nobody needs any more
 	}
-	f.left = e.config.Layers * j.prompt.Rows
-	return e.model.Begin(model.Prompt{Tokens: j.request.Tokens, Visual: visual, KV: f.view, Observe: j.observe, Watcher: f,
-		Save: f.device, Slot: j.slot, Draw: j.draw()})
+	j.request.Images = nil // megabytes that nobody needs any more
+	f.left = e.config.Layers * (j.prompt.Rows - f.reuse.rows)
+	return e.model.Begin(f.rest(visual))
 }
 
 // advance prefills a chunk. With the end of the prompt its request joins the running ones, and its first token is in flight.
@@ -94,6 +94,7 @@ func (e *Engine) advance() error {
 func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	j := f.job
 	j.sequence.Advance(j.span)
+	f.endReading()
 	flight := e.newFlight()
 	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
 	if f.device {
@@ -123,6 +124,8 @@ func (e *Engine) endPrompt(f *filling, end model.Step) error {
 func (e *Engine) endFilling(end ending) {
 	f := e.filling
 	e.filling = nil
+	f.endReading()
+	f.publish(false)
 	if f.shadow != nil && e.shadow == nil {
 		f.shadow.Release()
 	}

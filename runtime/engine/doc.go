@@ -44,6 +44,27 @@
 // fit. Since promises cover the worst case, no running request is ever preempted. A request that fits only at the retention
 // under which it was submitted keeps that one, should a higher one come before it is admitted.
 //
+// # Prompts that begin alike
+//
+// With [Options.PrefixCache] the whole rows of a prompt, in all layers, are kept in free pages: each layer's are copied after it has run
+// and before it is compacted. A prompt that begins with the same text and pictures, of the same tenant, copies them into its own
+// pages just before a layer runs, and only its other rows go through the vision tower and the decoder. So:
+//
+//   - A kept block's pages belong to the cache and are never compacted; what a request keeps of its own copy is its own affair.
+//   - Kept blocks are no load. Pages that a request needs are taken from them at once, the oldest first (package kv), and a prefix
+//     whose pages cannot be promised until the prompt has copied them is computed again. No request waits for the cache.
+//   - Answers are the same to the last bit whether a prefix was found or not. Blocks end where only what is before decides (behind
+//     each picture, and every 1024 rows of text behind the last end), a prompt's units never reach across such an end, and a picture
+//     goes through the tower by itself: rows behind a block are computed by the same calls with the same shapes either way.
+//   - Rows whose queries the policy wants to see are computed, so policies that look at rows of a picture itself (H2O) or at rows
+//     before it (a picture that ends its prompt) find less, or nothing.
+//   - A block is published when the device has reported the prompt's first token, never of a prompt that failed.
+//
+// The rows that the vision tower made of pictures can be kept too, in host memory: they outlive the blocks.
+//
+// The copies cost what compaction costs: 590 KB a layer and picture of aircache-tiny on the CPU. A request that keeps its whole
+// prompt (retention 1000) has its own copy as well; pages are not shared between requests.
+//
 // # Studies
 //
 // A [Study] answers one prompt under many policies and retentions, on the same model but without the loop: for evaluation.

@@ -34,8 +34,10 @@ type Engine struct {
 	airCache compress.AirCache // how
 	blocked  bool              // the first waiting request waits for pages
 	shadow   *shadow
-	draw     *rand.Rand // which requests get one
-	slots    []int32    // free ones
+	prefixes *kv.Prefixes // nil: no prompt is kept
+	pictures *pictures    // rows of the vision tower, for pictures to come; nil: none are kept
+	draw     *rand.Rand   // which requests get one
+	slots    []int32      // free ones
 
 	// Reused, so that a steady step allocates nothing.
 	landed []*flight
@@ -73,6 +75,7 @@ func New(m Model, opts Options) (*Engine, error) {
 	e := &Engine{model: m, config: config, opts: opts, shape: shape, wake: make(chan struct{}, 1),
 		pool: kv.NewPool(shape), ledger: kv.NewLedger(shape), ahead: opts.Ahead || config.Asynchronous}
 	e.device, e.airCache = deviceOf(m, opts.Policy)
+	e.keepPrompts()
 	for slot := range opts.MaxRunning {
 		e.slots = append(e.slots, int32(opts.MaxRunning-1-slot))
 	}

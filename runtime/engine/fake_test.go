@@ -37,6 +37,8 @@ type fakeModel struct {
 	shown backend.LayerKV // the layer that a watcher sees
 
 	prompt      model.Prompt // on its way
+	shows       []uint64     // what is in the picture of each row
+	encoded     []uint64     // pictures that went through the tower for the next prompt
 	layer, from int
 	hash        uint64
 	slots       map[int32]int32
@@ -78,7 +80,36 @@ func (m *fakeModel) Reserve(c model.Capacity) error {
 
 func (m *fakeModel) EncodeImages(px []image.Pixels) (model.Visual, error) {
 	m.clock.pass(time.Duration(len(px)) * time.Millisecond)
+	m.calls = append(m.calls, "encode")
+	for _, p := range px {
+		m.encoded = append(m.encoded, contentOf(p))
+	}
 	return model.Visual{Tokens: len(px) * fakeVisual}, nil
+}
+
+// contentOf is what a tower sees in a picture: its first value.
+func contentOf(px image.Pixels) uint64 {
+	if len(px.Data) == 0 {
+		return 0
+	}
+	return uint64(px.Data[0])
+}
+
+func (m *fakeModel) Join(parts []model.Visual) (v model.Visual, err error) {
+	for _, p := range parts {
+		v.Tokens += p.Tokens
+	}
+	return v, nil
+}
+
+func (m *fakeModel) ReadVisual(model.Visual) ([]float32, error) {
+	return []float32{float32(m.encoded[len(m.encoded)-1])}, nil
+}
+
+func (m *fakeModel) WriteVisual(_ image.Pixels, values []float32) (model.Visual, error) {
+	m.calls = append(m.calls, "write")
+	m.encoded = append(m.encoded, uint64(values[0]))
+	return model.Visual{Tokens: fakeVisual}, nil
 }
 
 func (m *fakeModel) Begin(p model.Prompt) error {
@@ -88,6 +119,17 @@ func (m *fakeModel) Begin(p model.Prompt) error {
 		}
 	}
 	m.prompt, m.layer, m.from, m.hash = p, 0, 0, 1
+	visual := 0
+	m.shows = m.shows[:0]
+	for _, token := range p.Tokens {
+		content := uint64(0)
+		if token == fakePicture {
+			content = m.encoded[min(visual/fakeVisual, len(m.encoded)-1)]
+			visual++
+		}
+		m.shows = append(m.shows, content)
+	}
+	m.encoded = m.encoded[:0]
 	return nil
 }
 
@@ -97,20 +139,26 @@ func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
 		if err := p.Watcher.Before(m.layer); err != nil {
 			return end, 0, err
 		}
-		if p.KV.Layers[m.layer].Len != 0 || p.KV.Position != 0 {
-			return end, 0, fmt.Errorf("layer %d has %d rows before the prefill", m.layer, p.KV.Layers[m.layer].Len)
+		if p.KV.Layers[m.layer].Len != p.KV.Position {
+			return end, 0, fmt.Errorf("layer %d has %d rows before the prefill, which starts at %d", m.layer, p.KV.Layers[m.layer].Len, p.KV.Position)
 		}
 	}
-	layer, to := p.KV.Layers[m.layer], min(m.from+most, rows)
+	layer, to, before := p.KV.Layers[m.layer], min(m.from+most, rows), p.KV.Position
+	for _, cut := range p.Cuts {
+		if cut > m.from {
+			to = min(to, cut)
+			break
+		}
+	}
 	for row := m.from; row < to; row++ {
-		m.cells[at(layer, row)] = mix(uint64(p.Tokens[row]), uint64(row), uint64(m.layer))
+		m.cells[at(layer, before+row)] = mix(uint64(p.Tokens[row]), uint64(before+row), uint64(m.layer)) + m.shows[row]
 	}
 	m.units, m.calls = append(m.units, to-m.from), append(m.calls, "prefill")
 	m.clock.pass(time.Duration(to-m.from) * 100 * time.Microsecond / fakeLayers)
 	if m.from = to; to < rows {
 		return end, rows*(fakeLayers-m.layer) - to, nil
 	}
-	layer.Len = rows
+	layer.Len = before + rows
 	m.hash = m.readLayer(m.hash, layer)
 	m.shown = layer
 	if err := p.Watcher.After(&model.Observed{Layer: m.layer}); err != nil {

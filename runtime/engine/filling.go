@@ -27,6 +27,7 @@ type filling struct {
 	held    [][][]int32       // per layer: the prompt rows that its cache holds, one list or one for each KV head; nil: all
 	start   time.Time
 	left    int // rows to prefill, over all layers
+	reuse   reuse
 	scoring time.Duration
 	report  Prefill // once it has ended
 }
@@ -47,6 +48,9 @@ func (f *filling) Before(layer int) error {
 		return err
 	}
 	f.view.Layers[layer].Pages = s.Tables[layer].Pages
+	if err := f.copyPrefix(layer); err != nil {
+		return err
+	}
 	if f.shadow == nil { // what a shadow keeps is no load
 		f.engine.publish() // with the last layer's pages comes the prompt's true peak
 	}
@@ -56,6 +60,7 @@ func (f *filling) Before(layer int) error {
 // After ranks the layer's rows and shrinks all layers seen to what they may keep.
 func (f *filling) After(o *model.Observed) error {
 	f.job.sequence.WroteIn(o.Layer, f.job.prompt.Rows)
+	f.keepBlocks(o.Layer)
 	if f.cascade == nil {
 		return nil
 	}

@@ -87,6 +87,9 @@ func (e *Engine) contain(during string, work func() error) (err error) {
 // endAll ends everything; nothing is taken afterwards. Steps in flight are nobody's any more.
 func (e *Engine) endAll(how ending) {
 	for _, f := range e.flights {
+		if f.filled != nil {
+			f.filled.publish(false)
+		}
 		if f.ticket != nil && !f.jobs[0].ended {
 			e.finish(f.jobs[0], how) // on its way to the running ones
 		}

@@ -150,9 +150,11 @@ func (e *Engine) deliver(j *job, choice sampling.Choice, now time.Time) ending {
 func (e *Engine) landPrompt(f *flight) {
 	j := f.jobs[0]
 	if j.ended {
+		f.filled.publish(false)
 		return
 	}
 	choices, err := e.read(f)
+	f.filled.publish(err == nil)
 	if f.ticket != nil {
 		e.running = append(e.running, j)
 		if err == nil {

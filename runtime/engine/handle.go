@@ -34,6 +34,7 @@ type Event struct {
 type Usage struct {
 	PromptTokens     int // ImageTokens included
 	ImageTokens      int
+	CachedTokens     int // of the prompt: rows that another request's prompt left, and that were not computed again
 	CompletionTokens int // the token that ended the answer included
 
 	RetentionPermille int     // applied to this request

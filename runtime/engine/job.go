@@ -22,8 +22,9 @@ type job struct {
 	observe   []int32 // rows whose queries the policy wants to see
 	whole     string  // why the policy leaves the prompt as it is; empty: it is compressed
 	maxTokens int
-	permille  int // the retention in force when it was submitted: the request fits at this one
-	other     int // the retention of the arm that it is not in; 0: no value is on trial
+	permille  int     // the retention in force when it was submitted: the request fits at this one
+	other     int     // the retention of the arm that it is not in; 0: no value is on trial
+	blocks    []block // that the prompt can share with others; none: it is not cached
 
 	submitted, firstToken, lastToken time.Time
 

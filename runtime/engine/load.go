@@ -47,9 +47,10 @@ func (e *Engine) publish() {
 // measure is the part that belongs to the device goroutine.
 func (e *Engine) measure() Load {
 	used, reserved := e.shadowPages()
-	used, reserved = e.pool.Used()-used, e.ledger.Reserved()-reserved
+	cached, pinned := e.cachedPages()
+	used, reserved = e.pool.Used()-used-cached, e.ledger.Reserved()-reserved-pinned
 	l := Load{Running: len(e.running) + e.fillings(), BlockedOnMemory: e.blocked,
-		PagesUsed: used, PagesFree: e.shape.Pages - used, PagesReserved: reserved,
+		PagesCached: cached, BytesOffloaded: e.offloaded(), PagesUsed: used, PagesFree: e.shape.Pages - used, PagesReserved: reserved,
 		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(reserved),
 		UsageRatio: float64(used) / float64(e.shape.Pages)}
 	for _, j := range e.running {

@@ -11,6 +11,7 @@ import (
 type Model interface {
 	Graph
 	Scorer
+	Gallery
 }
 
 // Graph runs the network.
@@ -43,4 +44,11 @@ type Scorer interface {
 	Density(o *model.Observed, bar float32) ([]float32, error)
 	Rows(o *model.Observed, rows []int32) (keys, values []float32, err error)
 	Keep(layer int, src backend.LayerKV, rows [][]int32, dst []int32) error
+}
+
+// Gallery keeps pictures' rows for prompts to come.
+type Gallery interface {
+	Join(parts []model.Visual) (model.Visual, error)
+	ReadVisual(v model.Visual) ([]float32, error)
+	WriteVisual(px image.Pixels, values []float32) (model.Visual, error)
 }

@@ -30,6 +30,8 @@ type Options struct {
 	// host (model.Config.Asynchronous) that is done anyway.
 	Ahead bool
 
+	PrefixCache PrefixCache // whole prompts, for those that begin alike
+
 	ShadowPermille int32 // share of the compressed requests whose first steps are also decoded with their whole cache; 0: none
 
 	Clock    func() time.Time

@@ -50,6 +50,8 @@ type Finished struct {
 type Load struct {
 	Running, Waiting        int
 	PagesUsed, PagesFree    int   // pages that hold something now
+	PagesCached             int   // that hold prompts for others to come: they count as free
+	BytesOffloaded          int64 // of prompts that were moved to host memory
 	PagesReserved           int   // promised to running requests, used or not yet
 	PagesWanted             int   // what the waiting requests will hold once compressed at the present retention
 	BytesUsed, BytesTotal   int64 // of pages

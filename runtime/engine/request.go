@@ -16,6 +16,7 @@ type Request struct {
 	MaxTokens int            // 0: as many as the context and the cache allow
 	Sampling  sampling.Params
 	StopIDs   []int32 // beside the model's own end tokens
+	Tenant    string  // who asks: cached prompts are never shared between tenants, and the queue is fair between them
 }
 
 // validate checks what needs no knowledge of the engine's state.

@@ -23,6 +23,9 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
 	if err := e.fit(j); err != nil {
 		return nil, err
 	}
+	if e.opts.PrefixCache.On {
+		j.blocks = blocksOf(r, e.config)
+	}
 	sampler, err := sampling.New(r.Sampling, e.opts.Seed())
 	if err != nil {
 		return nil, err

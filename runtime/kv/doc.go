@@ -41,4 +41,14 @@
 //	answer        8 layers: (8*(44+31+15) + 461)/16            = 73
 //	admission     the larger: 94 pages, 3.5 times less than whole
 //	58 rows each  44 + 58 + 31 = 133 rows = 9 pages a layer    9*8 =  72 pages, so 4.6 times as many sequences fit
+//
+// # Cached prompts
+//
+// [Prefixes] keeps whole rows of prompts in free pages, for prompts that begin alike: a tree of blocks, each named by a hash of all that
+// is before its end. Requests copy from a block and never have its pages, so no compaction can reach them. When the pool has no free
+// page left it takes those of the block that was used longest ago, among those that nobody reads and none continues. Therefore
+// promises hold as they did: free pages and idle ones together are at least what is promised and not yet taken, since the pages of
+// blocks that are read are promised too.
+//
+//	pool  =  pages of sequences  +  blocks that are read (promised)  +  idle blocks  +  free
 package kv

@@ -15,6 +15,8 @@ type Pool struct {
 	held  []bool
 
 	versions uint64 // given so far
+
+	reclaim func(filling *Block) bool // frees pages that hold what is not needed at once; nil: nobody has any
 }
 
 // NewPool has all pages free.
@@ -39,8 +41,13 @@ func (p *Pool) nextVersion() uint64 {
 	return p.versions
 }
 
-// Take hands out n pages, or none.
-func (p *Pool) Take(n int) ([]int32, error) {
+// Take hands out n pages, or none. Cached blocks of prompts make room: see Prefixes.
+func (p *Pool) Take(n int) ([]int32, error) { return p.takeFor(nil, n) }
+
+// takeFor takes for a block that is being filled, or for a sequence.
+func (p *Pool) takeFor(filling *Block, n int) ([]int32, error) {
+	for n > len(p.free) && p.reclaim != nil && p.reclaim(filling) {
+	}
 	if n > len(p.free) {
 		return nil, fmt.Errorf("taking %d pages, %d are free: %w", n, len(p.free), ErrNoPages)
 	}

@@ -107,7 +107,10 @@ func TestEndTokensOfGenerationConfigComeFirst(t *testing.T) {
 func TestConfigDescribesTheModel(t *testing.T) {
 	dir, _ := small.write(t)
 	got := open(t, dir).Config()
-	want := Config{Architecture: architecture, Layers: 3, Heads: 4, KVHeads: 2, HeadDim: 6, Hidden: 16, Vocab: 50, MaxPosition: 500,
+	if got.Identity == "" {
+		t.Error("nothing says what cached rows depend on")
+	}
+	want := Config{Architecture: architecture, Identity: got.Identity, Layers: 3, Heads: 4, KVHeads: 2, HeadDim: 6, Hidden: 16, Vocab: 50, MaxPosition: 500,
 		ImageToken: 49, VisualTokens: 9, Tower: image.Tower{Side: 10, Patch: 3, Rows: 9}, EOS: []int32{1}, KVBytesPerTokenLayer: 2 * 2 * 6 * 4}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the model describes itself as %+v, %+v wanted", got, want)

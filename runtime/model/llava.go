@@ -91,6 +91,7 @@ func describe(s *settings, ops *backend.Checked) Config {
 	return Config{Architecture: s.family.architecture,
 		Layers: s.text.layers, Heads: h.Query, KVHeads: h.KV, HeadDim: h.Dim, Hidden: s.text.hidden, Vocab: s.text.vocab,
 		MaxPosition: s.text.positions, ImageToken: int32(s.imageToken), VisualTokens: tower.Rows, Tower: tower, EOS: s.eos,
+		Identity:             fmt.Sprintf("%s %+v %+v, %d bytes a token, rope %+v", s.family.architecture, sizes(&s.text, s.visionSizes()), h, ops.PageBytes(h)/backend.PageTokens, s.text.rope),
 		KVBytesPerTokenLayer: ops.PageBytes(h) / backend.PageTokens, MRoPE: s.text.rope.sections != nil, Asynchronous: ops.Asynchronous()}
 }
 

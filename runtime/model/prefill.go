@@ -15,6 +15,7 @@ type Prompt struct {
 	KV      backend.KVView // its layers' pages may come with Watcher.Before
 	Observe []int32        // ascending indices of Tokens whose queries the watcher wants
 	Watcher Watcher        // may be nil
+	Cuts    []int          // ascending indices of Tokens where a unit begins, so that rows behind a cut are computed alike whatever is before it in the call
 	Save    bool           // keeps the observed rows' queries and sums of all layers, for Compress
 
 	Slot int32 // where the device keeps the first token of the answer
@@ -126,7 +127,7 @@ func (m *LLaVA) advance(most int) error {
 			return err
 		}
 	}
-	to := min(f.from+most, len(f.Tokens))
+	to := f.unitEnd(most)
 	if err := m.runUnit(f.from, to); err != nil {
 		return err
 	}
@@ -141,6 +142,17 @@ func (m *LLaVA) advance(most int) error {
 	}
 	f.layer, f.from = f.layer+1, 0
 	return m.ops.Refused()
+}
+
+// unitEnd is where the unit from f.from on ends: most rows further, or at the next cut.
+func (f *prefill) unitEnd(most int) int {
+	to := min(f.from+most, len(f.Tokens))
+	for _, cut := range f.Cuts {
+		if cut > f.from {
+			return min(to, cut)
+		}
+	}
+	return to
 }
 
 // beginLayer gets the layer's pages and the memory of its queries. All layers' queries lie in the same place, one after the other,

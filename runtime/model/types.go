@@ -8,6 +8,7 @@ import (
 // Config is what a caller must know of a model to feed it and to size its cache.
 type Config struct {
 	Architecture string
+	Identity     string // what cached rows depend on beside the weights: family, sizes, how values are stored, positions
 
 	Layers, Heads, KVHeads, HeadDim, Hidden, Vocab int
 

@@ -135,7 +135,7 @@ func (a *answer) collectUsage() {
 func (a *answer) usage() openai.Usage {
 	u := openai.Usage{PromptTokens: a.promptTokens, CompletionTokens: a.tokens, TotalTokens: a.promptTokens + a.tokens}
 	if f := a.account; f != nil {
-		u.PromptDetails.ImageTokens = f.ImageTokens
+		u.PromptDetails.ImageTokens, u.PromptDetails.CachedTokens = f.ImageTokens, f.CachedTokens
 		u.AirCache = &openai.AirCache{RetentionPermille: f.RetentionPermille, VisualTokens: f.KVTokensSeen, VisualTokensKept: int(math.Round(f.KVTokensKept)),
 			KVBytesFull: f.KVBytesFull, KVBytesKept: f.KVBytesKept, Recall: f.Recall}
 	}

@@ -33,6 +33,6 @@ func requireKey(keys []string, next http.Handler) http.Handler {
 				"Missing or wrong API key; send it as 'Authorization: Bearer KEY'."))
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(withTenant(r.Context(), given)))
 	})
 }

@@ -101,6 +101,7 @@ func (s *Server) submit(ctx context.Context, m *Model, body []byte) (*openai.Cha
 	if refusal != nil {
 		return nil, nil, refusal
 	}
+	engineRequest.Tenant = tenantOf(ctx)
 	stream, err := m.Engine.Submit(ctx, engineRequest)
 	if err != nil {
 		return nil, nil, s.engineError(err)

@@ -57,7 +57,9 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 	m.Token(false, .002)
 	m.Stepped(engine.Step{Seconds: .002, KVTokens: 100, Batch: 2})
 	m.Load(engine.Load{Running: 2, Waiting: 1, PagesUsed: 6, PagesFree: 2, BytesUsed: 60, BytesTotal: 80, UsageRatio: .75, DemandRatio: 1})
-	m.Load(engine.Load{Running: 1, PagesUsed: 4, PagesFree: 4, BytesUsed: 40, BytesTotal: 80, UsageRatio: .5, DemandRatio: .5})
+	m.Found(100, 60)
+	m.Seen(3, 1)
+	m.Load(engine.Load{Running: 1, PagesCached: 3, BytesOffloaded: 70, PagesUsed: 4, PagesFree: 4, BytesUsed: 40, BytesTotal: 80, UsageRatio: .5, DemandRatio: .5})
 	m.Finished(engine.Finished{Reason: engine.FinishStop, TotalSeconds: 2, DecodeSeconds: 1.25})
 	m.Finished(engine.Finished{Reason: engine.FinishAbort, TotalSeconds: 99})
 	m.Panicked()
@@ -77,6 +79,9 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_decode_step_kv_tokens_total": 100, "aircache_decode_step_batch_total": 2,
 		"aircache_kv_pages{state=used}": 4, "aircache_kv_pages{state=free}": 4, "aircache_kv_bytes{state=used}": 40, "aircache_kv_bytes{state=total}": 80,
 		"aircache_kv_bytes_freed_total": 900, "aircache_kv_usage_peak_ratio": 1, "aircache_panics_total": 1,
+		"vllm:prefix_cache_queries_total" + tiny: 100, "vllm:prefix_cache_hits_total" + tiny: 60,
+		"aircache_vision_cache_queries_total": 3, "aircache_vision_cache_hits_total": 1,
+		"aircache_prefix_cache_pages": 3, "aircache_prefix_cache_host_bytes": 70,
 		"aircache_build_info{backend=cpu,blas=gonum,version=v1}": 1, "aircache_gpu_info{product=none}": 1,
 		"vllm:num_requests_running" + tiny: 1, "vllm:num_requests_waiting" + tiny: 0, "vllm:kv_cache_usage_perc" + tiny: .5,
 		"vllm:cache_config_info{block_size=16,model_name=tiny,num_cpu_blocks=0,num_gpu_blocks=8}": 1,

@@ -12,6 +12,7 @@ import (
 var (
 	_ engine.Recorder          = (*Metrics)(nil)
 	_ engine.AgreementRecorder = (*Metrics)(nil)
+	_ engine.PrefixRecorder    = (*Metrics)(nil)
 )
 
 // Prefilled records a prompt's way into the cache, and what compression kept of it.
@@ -65,6 +66,8 @@ func (m *Metrics) Finished(f engine.Finished) {
 func (m *Metrics) Load(l engine.Load) {
 	m.kvPeak.report(max(l.UsageRatio, l.DemandRatio))
 	m.totals.load(l)
+	m.prefix.pages.Set(float64(l.PagesCached))
+	m.prefix.offloaded.Set(float64(l.BytesOffloaded))
 }
 
 // Agreed records what a shadow found: how a compressed cache compares with the

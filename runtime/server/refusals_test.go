@@ -158,6 +158,22 @@ func TestAPIKey(t *testing.T) {
 	}
 }
 
+// The engine hears who asks, so that tenants share no cache and wait fairly; but no key.
+func TestTheEngineHearsWhoAsks(t *testing.T) {
+	w := newWorld(t, func(o *Options, _ *Model) { o.APIKeys = []string{"first-key", "second-key"} })
+	tenants := map[string]int{}
+	for i, key := range []string{"first-key", "second-key", "first-key"} {
+		w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"What?"}]}`, "Authorization", "Bearer "+key)
+		tenant := w.engine.request(i).Tenant
+		if tenants[tenant]++; tenant == "" || strings.Contains(tenant, "key") {
+			t.Errorf("the engine hears %q", tenant)
+		}
+	}
+	if len(tenants) != 2 {
+		t.Errorf("two keys are %d tenants", len(tenants))
+	}
+}
+
 func TestModels(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string]string{

@@ -80,7 +80,7 @@ type Usage struct {
 	AirCache         *AirCache     `json:"aircache,omitempty"`
 }
 
-// PromptDetails splits the prompt; cached_tokens is 0 as nothing is reused between requests.
+// PromptDetails splits the prompt. Cached tokens are those that another request's prompt left, and that were not computed again.
 type PromptDetails struct {
 	CachedTokens int `json:"cached_tokens"`
 	ImageTokens  int `json:"image_tokens"`
