@@ -14,14 +14,13 @@ import (
 	"aircache.dev/aircache/api/v1alpha1"
 )
 
-var _ = Describe("An AirCacheDeployment that asks for what is for later", func() {
-	It("says so in its status and starts no pod", func(ctx context.Context) {
+var _ = Describe("An AirCacheDeployment that names a GPUClass which does not exist", func() {
+	It("names it in its status and starts no pod", func(ctx context.Context) {
 		object := &v1alpha1.AirCacheDeployment{
-			ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "any-gpu"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "no-class"},
 			Spec: v1alpha1.AirCacheDeploymentSpec{
-				Model:     v1alpha1.ModelSpec{HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567"}},
-				GPUTypes:  []v1alpha1.GPUType{{Name: "l40s", NodeSelector: map[string]string{"gpu": "l40s"}}},
-				Placement: v1alpha1.PlacementSpec{Strategy: "Any"},
+				Model:    v1alpha1.ModelSpec{HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567"}},
+				GPUTypes: []v1alpha1.GPUType{{Name: "l40s", GPUClassName: "no-such-class"}},
 			},
 		}
 		Expect(cluster.Create(ctx, object)).To(Succeed())
@@ -31,10 +30,11 @@ var _ = Describe("An AirCacheDeployment that asks for what is for later", func()
 				return ""
 			}
 			if stalled := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil {
+				Expect(stalled.Message).To(ContainSubstring("no-such-class"))
 				return stalled.Reason
 			}
 			return ""
-		}).WithContext(ctx).Should(Equal(v1alpha1.ReasonNotYetSupported))
+		}).WithContext(ctx).Should(Equal(v1alpha1.ReasonGPUClassNotFound))
 		pods, err := cluster.RuntimePods(ctx, key)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pods).To(BeEmpty())

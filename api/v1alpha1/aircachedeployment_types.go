@@ -14,10 +14,12 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.gpuTypes.all(g, !has(g.retention) || !has(g.retention.minPercent) || g.retention.minPercent >= self.cache.retention.minPercent)",message="gpuTypes[].retention.minPercent may raise cache.retention.minPercent, not lower it"
 // +kubebuilder:validation:XValidation:rule="self.gpuTypes.all(g, !has(g.retention) || !has(g.retention.minPercent) || g.retention.minPercent <= self.cache.retention.maxPercent)",message="gpuTypes[].retention.minPercent must not exceed cache.retention.maxPercent"
 // +kubebuilder:validation:XValidation:rule="self.placement.strategy != 'Any' || self.gpuTypes.all(g, g.count == self.gpuTypes[0].count)",message="placement.strategy Any needs the same count on every gpuType"
+// +kubebuilder:validation:XValidation:rule="self.placement.strategy != 'Any' || self.gpuTypes.all(g, !has(g.maxReplicas))",message="gpuTypes[].maxReplicas needs placement.strategy Ordered: with Any the scheduler chooses the type of a pod"
 type AirCacheDeploymentSpec struct {
 	// What is served, and the limits of a request to it.
 	Model ModelSpec `json:"model"`
-	// GPU types in order of preference. Each becomes one pool of equal pods, a Deployment named <object>-<type>.
+	// GPU types in order of preference. Each becomes one pool of equal pods, a Deployment named <object>-<type>; with
+	// placement.strategy Any all of them become one, named <object>-any.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1

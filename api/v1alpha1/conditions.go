@@ -21,6 +21,8 @@ const (
 	ConditionQualityHealthy = "QualityHealthy"
 	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child; not set yet.
 	ConditionAutoscalerConflict = "AutoscalerConflict"
+	// ConditionUnexpectedProduct is true while pods run on a product that their GPUClass does not expect. They go on serving.
+	ConditionUnexpectedProduct = "UnexpectedProduct"
 	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator; not set yet.
 	ConditionUpgradeAvailable = "UpgradeAvailable"
 )
@@ -59,6 +61,8 @@ const (
 	ReasonGPUClassNotFound = "GPUClassNotFound"
 	// ReasonGPUClassNotAllowed: the namespace may not use a GPUClass.
 	ReasonGPUClassNotAllowed = "GPUClassNotAllowed"
+	// ReasonInvalidPlacement: the GPU types of placement.strategy Any differ in what one pod template must say.
+	ReasonInvalidPlacement = "InvalidPlacement"
 	// ReasonQuotaExceeded: a ResourceQuota refuses the pods.
 	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonModelNotFound: the model's image or claim does not exist, or its hub or store does not have it or does not show it.
@@ -112,6 +116,9 @@ const (
 	// ReasonLowConfidence: too little was observed to decide.
 	ReasonLowConfidence = "LowConfidence"
 )
+
+// ReasonProductMismatch is the reason of UnexpectedProduct: the pods' product is none of the class's expectedProducts.
+const ReasonProductMismatch = "ProductMismatch"
 
 // Reasons of MetricsAvailable.
 const (

@@ -38,7 +38,8 @@ type GPUClassSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	HourlyCostMilli *int32 `json:"hourlyCostMilli,omitempty"`
-	// Products that pods may find there. Not acted on yet: status names the product that they found.
+	// Products that pods may find there, as their driver names them; capitals, spaces, - and _ make no difference. Pods that find another
+	// one serve on, and condition UnexpectedProduct names both: the node selector then matches nodes that it should not.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16

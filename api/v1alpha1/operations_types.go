@@ -30,9 +30,19 @@ type AutoscalingSpec struct {
 	IdleSeconds *int32 `json:"idleSeconds,omitempty"`
 }
 
+// Strategies of placement.
+const (
+	// PlacementOrdered fills the GPU types in order, one Deployment for each.
+	PlacementOrdered = "Ordered"
+	// PlacementAny lets the cluster choose the GPU type, one Deployment for all.
+	PlacementAny = "Any"
+)
+
 // PlacementSpec says how replicas spread over the GPU types.
 type PlacementSpec struct {
-	// Ordered fills each type up to its maxReplicas before the next; Any takes what the cluster has, and is not supported yet.
+	// Ordered fills each type up to its maxReplicas before the next, and moves a replica to the next type when its node cannot be had.
+	// Any makes one pool, named any, whose pods may run on the nodes of every type, of earlier ones where there is a choice; the
+	// highest of the types' retention floors holds for all of its pods, and the types need the same count and the same resource.
 	// +optional
 	// +kubebuilder:default=Ordered
 	// +kubebuilder:validation:Enum=Ordered;Any

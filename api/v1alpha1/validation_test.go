@@ -198,6 +198,7 @@ var _ = DescribeTable("an AirCacheDeployment is accepted or refused", func(ctx S
 	Entry("idling to zero", set("spec.autoscaling", "{mode: Managed, minReplicas: 0, maxReplicas: 3, idleSeconds: 300}"), ""),
 	Entry("negative replicas", set("spec.replicas", "-1"), "greater than or equal to 0"),
 	Entry("strategy Any over equal types", set("spec.placement", "{strategy: Any}"), ""),
+	Entry("strategy Any with a limit of one type", all(set("spec.placement", "{strategy: Any}"), set("spec.gpuTypes.0.maxReplicas", "2")), "maxReplicas needs placement.strategy Ordered"),
 	Entry("strategy Any over unequal types", all(set("spec.placement", "{strategy: Any}"), set("spec.gpuTypes.0.count", "2")), "needs the same count"),
 	Entry("no time to start", set("spec.lifecycle", "{startupTimeoutSeconds: 1}"), "greater than or equal to 30"),
 	Entry("no time to drain", set("spec.lifecycle", "{drainSeconds: 0}"), ""),

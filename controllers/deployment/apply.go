@@ -27,7 +27,7 @@ func (c child) String() string { return kindOf(c.wanted) + " " + c.wanted.GetNam
 func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]child, error) {
 	directives := make([]render.PoolTuning, 0, len(p.pools))
 	for _, pool := range p.pools {
-		directives = append(directives, render.PoolTuning{Pool: pool.Type.Name, Tuning: pool.tuning, FloorPermille: pool.bounds.FloorPermille})
+		directives = append(directives, render.PoolTuning{Pool: pool.Name(), Tuning: pool.tuning, FloorPermille: pool.bounds.FloorPermille})
 	}
 	tuning, err := render.TuningConfigMap(object, directives)
 	if err != nil {

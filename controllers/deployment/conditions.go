@@ -35,8 +35,8 @@ func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
 		}
 		list = append(list, poolState{
-			name: pool.Type.Name, wanted: pool.replicas, live: live,
-			podState: summarize(seen.pods, pool.Type.Name, template, model),
+			name: pool.Name(), wanted: pool.replicas, live: live,
+			podState: summarize(seen.pods, pool.Name(), template, model),
 		})
 	}
 	return list

@@ -72,8 +72,8 @@ func (r *Reconciler) gatherOwnedDeployments(ctx context.Context, object *v1alpha
 }
 
 func (r *Reconciler) gatherNamedChildren(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
-	for _, t := range object.Spec.GPUTypes {
-		name := render.DeploymentName(object.Name, t.Name)
+	for _, pool := range render.Pools(&object.Spec, w.classes) {
+		name := render.DeploymentName(object.Name, pool.Name())
 		if w.deployments[name] != nil {
 			continue
 		}

@@ -42,17 +42,16 @@ func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, runtimeImage str
 		paused:  object.Spec.Paused, image: runtimeImage,
 	}
 	wanted := ptr.Deref(object.Spec.Replicas, 1)
-	perType, rest := placement.Ordered(wanted, object.Spec.GPUTypes)
+	perType, rest := []int32{wanted}, int32(0) // strategy Any: one pool
+	if object.Spec.Placement.Strategy != v1alpha1.PlacementAny {
+		perType, rest = placement.Ordered(wanted, object.Spec.GPUTypes)
+	}
 	p.replicas, p.unplaced = wanted-rest, rest
 	names := map[string]bool{}
-	for i := range object.Spec.GPUTypes {
-		t := &object.Spec.GPUTypes[i]
-		pool := poolPlan{Pool: render.Pool{Type: t}, name: render.DeploymentName(object.Name, t.Name), replicas: perType[i]}
-		if class := seen.classes[t.GPUClassName]; class != nil {
-			pool.Class = &class.Spec
-		}
+	for i, of := range render.Pools(&object.Spec, seen.classes) {
+		pool := poolPlan{Pool: of, name: render.DeploymentName(object.Name, of.Name()), replicas: perType[i]}
 		pool.bounds = render.PoolBounds(&object.Spec, pool.Pool)
-		pool.tuning = poolTuning(object, seen.tuned, t.Name, pool.bounds)
+		pool.tuning = poolTuning(object, seen.tuned, of.Name(), pool.bounds)
 		p.pools = append(p.pools, pool)
 		names[pool.name] = true
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
 )
 
 // finding is why the operator cannot go on, or what it is doing: the same words for condition and event.
@@ -24,11 +25,11 @@ type input struct {
 
 // checks run before anything is applied; the first that finds something is reported. While one does, the children stay as they are.
 var checks = []func(input) *finding{
-	placementIsUnsupported,
 	autoscalingIsUnsupported,
 	gpuClassIsMissing,
 	gpuClassIsNotAllowed,
 	gpuClassIsUnsupported,
+	resourcesDiffer,
 	runtimeImageIsMissing,
 	nameIsTaken,
 }
@@ -38,13 +39,6 @@ func firstProblem(in input) *finding {
 		if found := check(in); found != nil {
 			return found
 		}
-	}
-	return nil
-}
-
-func placementIsUnsupported(in input) *finding {
-	if s := in.object.Spec.Placement.Strategy; s != "Ordered" {
-		return notYet(fmt.Sprintf("placement.strategy %s", s), "use Ordered")
 	}
 	return nil
 }
@@ -103,6 +97,23 @@ func gpuClassIsUnsupported(in input) *finding {
 	for _, t := range in.object.Spec.GPUTypes {
 		if class := in.seen.classes[t.GPUClassName]; class != nil && class.Spec.DeviceClassName != "" && t.GPUs() > 0 {
 			return notYet(fmt.Sprintf("deviceClassName of GPUClass %q", class.Name), "use resourceName")
+		}
+	}
+	return nil
+}
+
+// resourcesDiffer: one template cannot ask for the GPUs of several vendors.
+func resourcesDiffer(in input) *finding {
+	for _, pool := range render.Pools(&in.object.Spec, in.seen.classes) {
+		if pool.IsCPU() {
+			continue
+		}
+		for _, member := range pool.AnyOf {
+			if has := member.ResourceName(); has != pool.ResourceName() {
+				return &finding{v1alpha1.ReasonInvalidPlacement, fmt.Sprintf(
+					"placement.strategy Any: gpuTypes[%s] counts %s and gpuTypes[%s] counts %s, which one pod cannot ask for; use Ordered",
+					pool.Type.Name, pool.ResourceName(), member.Type.Name, has)}
+			}
 		}
 	}
 	return nil

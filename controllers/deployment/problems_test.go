@@ -27,7 +27,6 @@ var _ = Describe("a problem of the spec", func() {
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
 		Expect(s.happened()).To(ContainElement(And(HavePrefix("Warning "+reason), ContainSubstring(words))))
 	},
-		Entry("strategy Any", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Placement.Strategy = "Any" }, v1alpha1.ReasonNotYetSupported, "placement.strategy Any"),
 		Entry("managed replicas", func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Autoscaling = &v1alpha1.AutoscalingSpec{Mode: "Managed", MinReplicas: ptr.To(int32(1)), MaxReplicas: ptr.To(int32(2))}
 		}, v1alpha1.ReasonNotYetSupported, "autoscaling.mode Managed"),

@@ -47,6 +47,9 @@ func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 	if c := changed(before, after, v1alpha1.ConditionStalled); c != nil {
 		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
 	}
+	if c := changed(before, after, v1alpha1.ConditionUnexpectedProduct); c != nil {
+		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
+	}
 	if c := changed(before, after, v1alpha1.ConditionReady); c != nil {
 		kind := corev1.EventTypeNormal
 		lost := apimeta.IsStatusConditionTrue(before.Conditions, v1alpha1.ConditionReady)

@@ -62,7 +62,7 @@ func leavers(p *plan, seen *world) leaving {
 	var l leaving
 	stays := map[string]bool{}
 	for _, pool := range p.pools {
-		stays[pool.Type.Name] = true
+		stays[pool.Name()] = true
 	}
 	for _, d := range p.stale {
 		if seen.deployments[d.Name] != nil {

@@ -104,6 +104,7 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 	}
 	value, why = capacity(p, pools)
 	set(v1alpha1.ConditionCapacityAvailable, value, why)
+	setWhileTrue(v1alpha1.ConditionUnexpectedProduct, productMismatch(p, status.Pools))
 
 	for _, c := range tunerConditions(p, &seen.tuned) {
 		if c.result.Status == "" {
@@ -154,7 +155,7 @@ func kept(conditions []metav1.Condition, kind string, object *v1alpha1.AirCacheD
 var order = []string{
 	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionCapacityAvailable,
 	v1alpha1.ConditionTuningActive, v1alpha1.ConditionMetricsAvailable, v1alpha1.ConditionObjectivesMet,
-	v1alpha1.ConditionQualityHealthy,
+	v1alpha1.ConditionQualityHealthy, v1alpha1.ConditionUnexpectedProduct,
 }
 
 func conditionOrder(kind string) int {

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"aircache.dev/aircache/controllers/tuner"
@@ -59,7 +60,7 @@ func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 	return s
 }
 
-// Product is what the pods say they run on; the first of the sorted names if they differ.
+// Product is what the pods say they run on: all names, in order, with a comma and a space between them, if they differ.
 func (m *Memory) Product() string {
 	var names []string
 	for _, r := range m.last {
@@ -67,10 +68,8 @@ func (m *Memory) Product() string {
 			names = append(names, r.Snapshot.Product)
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return slices.Min(names)
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func addGauges(s *tuner.Sample, now time.Time, r Result) {

@@ -18,7 +18,7 @@ const TemplateAnnotation = "aircache.dev/template-hash"
 
 // Deployment is the pool of one GPU type. The model's source must be an image or a claim; defaultImage serves where spec names none.
 func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defaultImage string) (*appsv1.Deployment, error) {
-	name := pool.Type.Name
+	name := pool.Name()
 	template := podTemplate(d, pool, defaultImage)
 	if err := stamp(&template); err != nil {
 		return nil, err

@@ -29,10 +29,13 @@ func TestGolden(t *testing.T) {
 		c.Spec.Tolerations = []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}}
 		c.Spec.MinRetentionPercent = ptr.To(int32(30))
 	})
+	a100 := testkit.GPUClass("a100", func(c *v1alpha1.GPUClass) {
+		c.Spec.Tolerations = append(l40s.Spec.Tolerations, corev1.Toleration{Key: "example.com/reserved", Operator: corev1.TolerationOpExists})
+	})
 	for _, c := range []struct {
-		file  string
-		class *v1alpha1.GPUClass
-		edit  func(*v1alpha1.AirCacheDeployment)
+		file    string
+		classes map[string]*v1alpha1.GPUClass
+		edit    func(*v1alpha1.AirCacheDeployment)
 	}{
 		{file: "cpu-image", edit: func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Runtime.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
@@ -40,7 +43,7 @@ func TestGolden(t *testing.T) {
 			d.Spec.Model.Image.SubPath = "models/tiny"
 			d.Spec.Lifecycle.DrainSeconds = ptr.To(int32(10))
 		}},
-		{file: "gpu-class-pvc", class: l40s, edit: func(d *v1alpha1.AirCacheDeployment) {
+		{file: "gpu-class-pvc", classes: map[string]*v1alpha1.GPUClass{"l40s": l40s}, edit: func(d *v1alpha1.AirCacheDeployment) {
 			l40sType := testkit.ClassType("l40s", "l40s")
 			l40sType.Count, l40sType.CapacityTypes = ptr.To(int32(2)), []v1alpha1.CapacityType{v1alpha1.Spot}
 			l40sType.Tolerations = []corev1.Toleration{{Key: "example.com/spot", Operator: corev1.TolerationOpExists}}
@@ -57,6 +60,13 @@ func TestGolden(t *testing.T) {
 			}
 			d.Spec.Rollout.Strategy = "InPlace"
 		}},
+		{file: "gpu-any", classes: map[string]*v1alpha1.GPUClass{"l40s": l40s, "a100": a100}, edit: func(d *v1alpha1.AirCacheDeployment) {
+			spot := testkit.ClassType("l40s", "l40s")
+			spot.CapacityTypes = []v1alpha1.CapacityType{v1alpha1.Spot}
+			old := v1alpha1.GPUType{Name: "t4", NodeSelector: map[string]string{"example.com/gpu": "t4"}, Retention: &v1alpha1.TypeRetention{MinPercent: ptr.To(int32(45))}}
+			d.Spec.GPUTypes = []v1alpha1.GPUType{spot, testkit.ClassType("a100", "a100"), old}
+			d.Spec.Placement.Strategy = v1alpha1.PlacementAny
+		}},
 		{file: "cpu-hugging-face", edit: func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.Model = v1alpha1.ModelSpec{
 				HuggingFace: &v1alpha1.HuggingFaceSource{Repo: "org/model", Revision: "0123456789abcdef0123456789abcdef01234567", Endpoint: "http://10.96.0.20:8080",
@@ -70,13 +80,10 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			d := testkit.Deployment("vision", "docs", testkit.WithUID(uid), c.edit)
-			pool := render.Pool{Type: &d.Spec.GPUTypes[0]}
-			if c.class != nil {
-				pool.Class = &c.class.Spec
-			}
+			pool := render.Pools(&d.Spec, c.classes)[0]
 			bounds := render.PoolBounds(&d.Spec, pool)
 			tuning, err := render.TuningConfigMap(d, []render.PoolTuning{
-				{Pool: pool.Type.Name, Tuning: render.StartTuning(bounds), FloorPermille: bounds.FloorPermille},
+				{Pool: pool.Name(), Tuning: render.StartTuning(bounds), FloorPermille: bounds.FloorPermille},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -21,7 +21,6 @@ const user = 65532
 const graceMargin = 15
 
 const (
-	capacityTypeLabel  = "karpenter.sh/capacity-type"
 	doNotDisruptKey    = "karpenter.sh/do-not-disrupt"
 	startupProbePeriod = 2
 )
@@ -29,7 +28,7 @@ const (
 func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string) corev1.PodTemplateSpec {
 	spec := &d.Spec
 	template := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: poolLabels(d.Name, pool.Type.Name)},
+		ObjectMeta: metav1.ObjectMeta{Labels: poolLabels(d.Name, pool.Name())},
 		Spec: corev1.PodSpec{
 			ServiceAccountName:            spec.Runtime.ServiceAccountName,
 			AutomountServiceAccountToken:  ptr.To(false),
@@ -37,6 +36,7 @@ func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string)
 			TerminationGracePeriodSeconds: ptr.To(int64(drainSeconds(spec) + graceMargin)),
 			SecurityContext:               securityContext(&spec.Model),
 			NodeSelector:                  nodeSelector(pool),
+			Affinity:                      affinity(pool),
 			Tolerations:                   tolerations(pool),
 			TopologySpreadConstraints:     spread(d.Name, pool),
 			Containers:                    []corev1.Container{container(d, pool, defaultImage)},
@@ -91,10 +91,7 @@ func resources(r *v1alpha1.ResourcesSpec, pool Pool) corev1.ResourceRequirements
 	if pool.IsCPU() {
 		return out
 	}
-	name := v1alpha1.DefaultResourceName
-	if pool.Class != nil {
-		name = cmp.Or(pool.Class.ResourceName, name)
-	}
+	name := pool.ResourceName()
 	if out.Limits == nil {
 		out.Limits = corev1.ResourceList{}
 	}
@@ -103,34 +100,11 @@ func resources(r *v1alpha1.ResourcesSpec, pool Pool) corev1.ResourceRequirements
 	return out
 }
 
-func nodeSelector(pool Pool) map[string]string {
-	selector := map[string]string{}
-	if pool.Class != nil {
-		maps.Copy(selector, pool.Class.NodeSelector)
-	}
-	maps.Copy(selector, pool.Type.NodeSelector)
-	if c := pool.Type.CapacityTypes; len(c) == 1 {
-		selector[capacityTypeLabel] = map[v1alpha1.CapacityType]string{v1alpha1.Spot: "spot", v1alpha1.OnDemand: "on-demand"}[c[0]]
-	}
-	if len(selector) == 0 {
-		return nil
-	}
-	return selector
-}
-
-func tolerations(pool Pool) []corev1.Toleration {
-	var list []corev1.Toleration
-	if pool.Class != nil {
-		list = append(list, pool.Class.Tolerations...)
-	}
-	return append(list, pool.Type.Tolerations...)
-}
-
 // spread asks for different nodes and insists on nothing: a hard rule would keep a Cluster Autoscaler from packing GPUs.
 func spread(object string, pool Pool) []corev1.TopologySpreadConstraint {
 	return []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: &metav1.LabelSelector{MatchLabels: poolSelector(object, pool.Type.Name)},
+		LabelSelector: &metav1.LabelSelector{MatchLabels: poolSelector(object, pool.Name())},
 	}}
 }
 

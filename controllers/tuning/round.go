@@ -52,28 +52,32 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 	var errs []error
 	var round []seen
 	wanted := map[string]bool{}
-	for i := range d.Spec.GPUTypes {
-		t := &d.Spec.GPUTypes[i]
-		wanted[t.Name] = true
-		p := o.pools[t.Name]
+	classes, err := l.classes(ctx, d)
+	if err != nil {
+		return deployment.TuningResult{}, false, err
+	}
+	for _, of := range render.Pools(&d.Spec, classes) {
+		name := of.Name()
+		wanted[name] = true
+		p := o.pools[name]
 		if p == nil {
 			p = &pool{}
 			var before v1alpha1.PoolStatus
 			var err error
-			p.state, before, err = seed(d, t.Name)
+			p.state, before, err = seed(d, name)
 			p.report, p.quality = reportFrom(before), before.Quality
 			if err != nil {
 				p.report.notUnderstood(l.Clock.Now(), err)
-				l.Log.Info(err.Error(), "namespace", d.Namespace, "name", d.Name, "pool", t.Name)
+				l.Log.Info(err.Error(), "namespace", d.Namespace, "name", d.Name, "pool", name)
 			}
-			o.pools[t.Name] = p
+			o.pools[name] = p
 		}
-		s, err := l.lookAtPool(ctx, d, t, p)
-		if apierrors.IsNotFound(err) {
-			continue // the GPU class: the reconciler says so in status
+		if of.MissesClass() {
+			continue // its floor is not known: nothing is moved
 		}
+		s, err := l.lookAtPool(ctx, d, of, p)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("pool %s: %w", t.Name, err))
+			errs = append(errs, fmt.Errorf("pool %s: %w", name, err))
 			continue
 		}
 		l.Metrics.note(o.name, s)
@@ -90,12 +94,9 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 	return result, changed, errors.Join(errs...)
 }
 
-func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t *v1alpha1.GPUType, p *pool) (seen, error) {
-	bounds, err := l.bounds(ctx, d, t)
-	if err != nil {
-		return seen{}, err
-	}
-	pods, err := l.readyPods(ctx, d, t.Name)
+func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, of render.Pool, p *pool) (seen, error) {
+	bounds := render.PoolBounds(&d.Spec, of)
+	pods, err := l.readyPods(ctx, d, of.Name())
 	if err != nil {
 		return seen{}, err
 	}
@@ -105,7 +106,7 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t
 	}
 	l.Metrics.scraped(results)
 	now := l.Clock.Now()
-	s := seen{name: t.Name, bounds: bounds, at: now}
+	s := seen{name: of.Name(), bounds: bounds, at: now}
 	s.sample = p.memory.Sample(now, results)
 	if !p.looked.IsZero() {
 		s.sample.ElapsedSeconds = now.Sub(p.looked).Seconds()
@@ -126,17 +127,24 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, t
 	return s, nil
 }
 
-// bounds needs the GPU class, whose floor counts too. Without it nothing is moved.
-func (l *Loop) bounds(ctx context.Context, d *v1alpha1.AirCacheDeployment, t *v1alpha1.GPUType) (render.Bounds, error) {
-	p := render.Pool{Type: t}
-	if t.GPUClassName != "" {
-		class := &v1alpha1.GPUClass{}
-		if err := l.Reader.Get(ctx, types.NamespacedName{Name: t.GPUClassName}, class); err != nil {
-			return render.Bounds{}, fmt.Errorf("getting GPUClass %s: %w", t.GPUClassName, err)
+// classes are the GPU classes that spec names and that exist.
+func (l *Loop) classes(ctx context.Context, d *v1alpha1.AirCacheDeployment) (map[string]*v1alpha1.GPUClass, error) {
+	classes := map[string]*v1alpha1.GPUClass{}
+	for _, t := range d.Spec.GPUTypes {
+		if t.GPUClassName == "" {
+			continue
 		}
-		p.Class = &class.Spec
+		class := &v1alpha1.GPUClass{}
+		err := l.Reader.Get(ctx, types.NamespacedName{Name: t.GPUClassName}, class)
+		if apierrors.IsNotFound(err) {
+			continue // the reconciler says so in status
+		}
+		if err != nil {
+			return nil, fmt.Errorf("getting GPUClass %s: %w", t.GPUClassName, err)
+		}
+		classes[t.GPUClassName] = class
 	}
-	return render.PoolBounds(&d.Spec, p), nil
+	return classes, nil
 }
 
 func (l *Loop) metricsOf(pods []*corev1.Pod) []observe.Pod {
