@@ -55,6 +55,8 @@ type serveFlags struct {
 	deploymentUID string
 	pool          string
 	apiKeyFile    string
+	maxPerKey     int
+	tls           tlsFlags
 	fetching      fetchFlags
 	maxBodyBytes  int64
 	logFormat     string
@@ -94,7 +96,9 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.podUID, "pod-uid", "", "UID of this pod, for its log")
 	set.StringVar(&f.deploymentUID, "deployment-uid", "", "UID of the AirCacheDeployment whose tuning is accepted; empty accepts any")
 	set.StringVar(&f.pool, "pool", "", "pool whose tuning is accepted; empty accepts any")
-	set.StringVar(&f.apiKeyFile, "api-key-file", "", "file of API keys, one a line; with it /v1 asks for one; empty: no key")
+	set.StringVar(&f.apiKeyFile, "api-key-file", "", "file of API keys, one a line, read again when it changes; with it /v1 asks for one; empty: no key")
+	set.IntVar(&f.maxPerKey, "max-requests-per-key", 0, "requests that one API key may have under way, 0 to 65536; more are answered 429; 0: any number")
+	f.tls.register(set)
 	f.fetching.register(set)
 	set.Int64Var(&f.maxBodyBytes, "max-request-bytes", 64<<20, "size of a request's body, in bytes, 1024 to 1073741824")
 	set.StringVar(&f.logFormat, "log-format", "json", "json or text")
@@ -149,6 +153,7 @@ func (f *serveFlags) check() error {
 		within("max-model-len", int64(f.maxModelLen), 0, 1<<30),
 		within("max-images", int64(f.maxImages), 1, 1024),
 		within("max-image-pixels", f.maxPixels, 0, 1<<31),
+		within("max-requests-per-key", int64(f.maxPerKey), 0, 1<<16),
 		within("max-queue", int64(f.maxQueue), 1, 1<<16),
 		within("shadow-sample-permille", int64(f.shadow), 0, 1000),
 		within("max-running", int64(f.maxRunning), 1, 1<<12),
@@ -168,7 +173,10 @@ func (f *serveFlags) check() error {
 	if _, err := f.keyring(); err != nil {
 		return err
 	}
-	return f.fetching.check()
+	if f.maxPerKey > 0 && f.apiKeyFile == "" {
+		return errors.New("--max-requests-per-key needs --api-key-file: without keys nobody is told from another")
+	}
+	return errors.Join(f.fetching.check(), f.tls.check())
 }
 
 // keyring is whose directives are applied. They name an object and a pool, so the pod must know its own.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,7 @@ type process struct {
 	lost    <-chan error     // the device failed for good
 	ticks   <-chan time.Time // when to look at the tuning file
 	after   func(time.Duration) <-chan time.Time
+	tls     *tls.Config // of the API's port; nil: none
 }
 
 // run listens first, so that probes get an answer while the model loads, then
@@ -128,9 +130,10 @@ func (p *process) listen(failed chan<- error) (*ports, error) {
 	for _, port := range []struct {
 		name, flag, addr string
 		handler          http.Handler
+		tls              *tls.Config
 	}{
-		{"api", "addr", p.flags.addr, p.server.API()},
-		{"control", "control-addr", p.flags.controlAddr, p.server.Control()},
+		{"api", "addr", p.flags.addr, p.server.API(), p.tls},
+		{"control", "control-addr", p.flags.controlAddr, p.server.Control(), nil}, // what it is told is signed
 	} {
 		listener, err := net.Listen("tcp", port.addr)
 		if err != nil {
@@ -142,13 +145,21 @@ func (p *process) listen(failed chan<- error) (*ports, error) {
 		s.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 		opened.servers = append(opened.servers, s)
 		go func() {
-			if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(s, listener, port.tls); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serving --%s: %w", port.flag, err)
 			}
 		}()
 	}
 	p.log.Info("listening", "api", addresses["api"], "control", addresses["control"])
 	return opened, nil
+}
+
+func serveOn(s *http.Server, on net.Listener, config *tls.Config) error {
+	if config == nil {
+		return s.Serve(on)
+	}
+	s.TLSConfig = config
+	return s.ServeTLS(on, "", "") // the certificate is the config's
 }
 
 // flush waits for handlers that still write their last bytes.

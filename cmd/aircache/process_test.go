@@ -101,7 +101,7 @@ type started struct {
 	passed  chan time.Time     // ends such a wait
 }
 
-func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.Model, error)) *started {
+func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.Model, error), edit ...func(*process)) *started {
 	t.Helper()
 	s := &started{log: newLog(), signals: make(chan os.Signal, 2), lost: make(chan error, 1), result: make(chan error, 1), waits: make(chan time.Duration, 1), passed: make(chan time.Time, 1)}
 	after := func(d time.Duration) <-chan time.Time {
@@ -116,6 +116,9 @@ func start(t *testing.T, drainSeconds int, load func(context.Context) (*server.M
 	p := &process{log: log, state: state, load: load, signals: s.signals, lost: s.lost, after: after,
 		flags:  serveFlags{addr: "127.0.0.1:0", controlAddr: "127.0.0.1:0", drainSeconds: drainSeconds, lingerSeconds: 7, servedName: "m"},
 		server: server.New(server.Options{ServedName: "m", Log: log, Now: time.Now, NewID: newID}, state, server.NewMetrics("m", time.Now))}
+	for _, e := range edit {
+		e(p)
+	}
 	go func() { s.result <- p.run(t.Context()) }()
 	s.api = "http://" + field(s.log.await(t, "listening"), "api")
 	return s

@@ -71,7 +71,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	if f.servedName == "" {
 		f.servedName = f.base()
 	}
-	keys, err := readKeys(f.apiKeyFile)
+	keys, err := openKeyFile(f.apiKeyFile)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 	defer ticker.Stop()
 	p := &process{flags: f, log: log, state: state, signals: signals, lost: load.lost, ticks: ticker.C, after: time.After,
 		server: server.New(server.Options{
-			ServedName: f.servedName, APIKeys: keys, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue, Fetcher: f.fetching.fetcher(),
+			ServedName: f.servedName, Keys: keys.keys, MaxPerKey: f.maxPerKey, MaxImages: f.maxImages, MaxBodyBytes: f.maxBodyBytes, MaxWaiting: f.maxQueue, Fetcher: f.fetching.fetcher(),
 			Policy: policy, FloorPermille: f.floor, CeilingPermille: f.ceiling, TuningKeys: tuningKeys, Log: log, Now: time.Now, NewID: newID,
 		}, state, metrics),
 		load: func(ctx context.Context) (*server.Model, error) {
@@ -124,7 +124,13 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 			}
 			return m, nil
 		}}
+	if p.tls, err = f.tls.config(time.Now, log); err != nil {
+		return err
+	}
 	ctx, end := context.WithCancel(ctx)
+	keyTicker := time.NewTicker(server.TuningFilePeriod)
+	defer keyTicker.Stop()
+	go keys.follow(ctx, keyTicker.C, log)
 	err = p.run(ctx)
 	end()
 	fetching.Lock() // a fetch that was cut short lets the next pod in before this process goes

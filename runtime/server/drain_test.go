@@ -46,6 +46,47 @@ func TestDrainLetsOpenStreamsFinishAndTurnsNewOnesAway(t *testing.T) {
 	}
 }
 
+// As many streams as a busy pod has open, from as many connections: a drain cuts none, and none that comes later is left without a word.
+func TestADrainLosesNoneOfTwoHundredOpenStreams(t *testing.T) {
+	const open = 200
+	w := newWorld(t, func(o *Options, _ *Model) { o.MaxWaiting = open })
+	started, goOn := make(chan struct{}, open), make(chan struct{})
+	w.engine.script = func(_ context.Context, s *fakeStream) {
+		s.events <- engine.Event{Token: 'a'}
+		started <- struct{}{}
+		<-goOn
+		for range 8 {
+			s.events <- engine.Event{Token: 'm'}
+		}
+		s.events <- engine.Event{Finish: "stop", Usage: usageOf()}
+	}
+	answers := make(chan got, open)
+	for range open {
+		go func() { answers <- w.ask(`"stream":true`) }()
+	}
+	for range open {
+		<-started
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- w.server.Drain(t.Context()) }()
+	for !w.state.Draining() {
+		runtime.Gosched()
+	}
+	late := w.ask(`"stream":true`)
+	if late.status != 503 || late.header.Get("Retry-After") == "" {
+		t.Errorf("one that came later: %d %s", late.status, late.body)
+	}
+	close(goOn)
+	for range open {
+		if g := <-answers; g.status != 200 || strings.Count(g.body, `"content":"m"`) != 8 || !strings.HasSuffix(g.body, "data: [DONE]\n\n") {
+			t.Fatalf("a stream was cut: %d %s", g.status, g.body)
+		}
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}
+
 // closedDoor is an engine that takes nothing more once it drains, as the real one does.
 type closedDoor struct{ *fakeEngine }
 

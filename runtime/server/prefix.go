@@ -1,10 +1,6 @@
 package server
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -36,18 +32,4 @@ func (m *Metrics) Found(tokens, cached int) {
 func (m *Metrics) Seen(pictures, cached int) {
 	m.prefix.pictureQueries.Add(float64(pictures))
 	m.prefix.pictureHits.Add(float64(cached))
-}
-
-// tenantKey finds who asks in a request's context.
-type tenantKey struct{}
-
-// withTenant remembers who asks: a digest of the API key, which is no use to who reads it.
-func withTenant(ctx context.Context, key [sha256.Size]byte) context.Context {
-	return context.WithValue(ctx, tenantKey{}, hex.EncodeToString(key[:8]))
-}
-
-// tenantOf is empty where no key is asked for: then all users are one.
-func tenantOf(ctx context.Context) string {
-	tenant, _ := ctx.Value(tenantKey{}).(string)
-	return tenant
 }

@@ -132,7 +132,7 @@ func TestThePreparationQueueIsBounded(t *testing.T) {
 }
 
 func TestAPIKey(t *testing.T) {
-	w := newWorld(t, func(o *Options, _ *Model) { o.APIKeys = []string{"first-key", "second-key"} })
+	w := newWorld(t, func(o *Options, _ *Model) { o.Keys = NewKeys([]string{"first-key", "second-key"}) })
 	for _, c := range []struct {
 		name, path, authorization string
 		status                    int
@@ -160,7 +160,7 @@ func TestAPIKey(t *testing.T) {
 
 // The engine hears who asks, so that tenants share no cache and wait fairly; but no key.
 func TestTheEngineHearsWhoAsks(t *testing.T) {
-	w := newWorld(t, func(o *Options, _ *Model) { o.APIKeys = []string{"first-key", "second-key"} })
+	w := newWorld(t, func(o *Options, _ *Model) { o.Keys = NewKeys([]string{"first-key", "second-key"}) })
 	tenants := map[string]int{}
 	for i, key := range []string{"first-key", "second-key", "first-key"} {
 		w.do("POST", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"What?"}]}`, "Authorization", "Bearer "+key)

@@ -17,8 +17,9 @@ import (
 // Options are the server's own settings; the model's come with the Model.
 type Options struct {
 	ServedName   string
-	APIKeys      []string // empty: no key is asked for
-	MaxImages    int      // pictures a request may have
+	Keys         *Keys // nil: no key is asked for
+	MaxPerKey    int   // requests that one key may have under way; 0: any number
+	MaxImages    int   // pictures a request may have
 	MaxBodyBytes int64
 	MaxWaiting   int     // requests that may wait for their pictures to be decoded
 	Fetcher      Fetcher // nil: pictures by http(s) URL are refused
@@ -90,7 +91,7 @@ func (s *Server) API() http.Handler {
 	mux.HandleFunc("GET /readyz", s.state.readyz)
 	mux.HandleFunc("GET /health", s.state.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.Handle("/v1/", requireKey(s.opts.APIKeys, inOpenAIShape(keyed)))
+	mux.Handle("/v1/", s.requireKey(inOpenAIShape(keyed)))
 	return s.contain(inOpenAIShape(mux))
 }
 

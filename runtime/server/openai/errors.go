@@ -12,6 +12,7 @@ const (
 	TypeAuthentication = "authentication_error"
 	TypeServer         = "server_error"
 	TypeOverloaded     = "overloaded_error"
+	TypeRateLimit      = "rate_limit_error"
 )
 
 // Codes that programs may decide by.
@@ -29,6 +30,7 @@ const (
 	CodeTooLarge        = "request_too_large"
 	CodeInvalidAPIKey   = "invalid_api_key"
 	CodeQueueFull       = "queue_full"
+	CodeRateLimit       = "rate_limit_exceeded"
 	CodeDraining        = "draining"
 	CodeLoading         = "loading"
 	CodeInternal        = "internal_error"
@@ -84,6 +86,11 @@ func Refusal(status int, kind, code, format string, args ...any) *Error {
 // Busy is a 503 that says when to come back.
 func Busy(code string, retryAfter int, format string, args ...any) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Type: TypeOverloaded, Code: code, RetryAfter: retryAfter, Message: fmt.Sprintf(format, args...)}
+}
+
+// TooMany is a 429 that says when to come back: it is about who asks, not about the server's load.
+func TooMany(retryAfter int, format string, args ...any) *Error {
+	return &Error{Status: http.StatusTooManyRequests, Type: TypeRateLimit, Code: CodeRateLimit, RetryAfter: retryAfter, Message: fmt.Sprintf(format, args...)}
 }
 
 // ClientGone ends a request whose client hung up; only the log sees it.
