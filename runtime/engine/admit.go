@@ -62,6 +62,7 @@ func (e *Engine) begin() (err error) {
 		return err
 	}
 	f.findPrefix()
+	j.unpaid = j.prompt.Rows - f.reuse.rows
 	e.wantShadow(f)
 	var visual model.Visual
 	if images := j.request.Images[f.reuse.pictures:]; len(images) > 0 {

@@ -8,8 +8,10 @@
 //	         compaction after each layer, first token
 //	decode   one token for every running sequence
 //
-// So prompts never stop the running answers for longer than a chunk, and a running answer never stops the queue. The queue is
-// strict first in, first out: a long prompt is never overtaken, hence never starved.
+// So prompts never stop the running answers for longer than a chunk, and a running answer never stops the queue. The queue is fair
+// between tenants by the tokens that were worked on for each (fair.go), and first in, first out within one. Whose turn it is keeps the
+// turn until its pages can be promised: a long prompt is never overtaken then, hence never starved. A full queue takes a request
+// of a tenant that has fewer waiting than another, whose latest one makes room.
 //
 // # Chunks
 //
@@ -40,7 +42,7 @@
 //
 // A request is admitted when the pages that its prompt passes through, and those of the longest answer it may give, can be
 // promised. What can never fit is refused by Submit with a [LimitError]; what does not fit now waits; a full queue answers
-// [ErrQueueFull]. A lower retention promises less (package kv has the figures): more answers run at once, and longer prompts
+// [ErrQueueFull], and after how long so many requests have left it of late ([QueueFullError]). A lower retention promises less (package kv has the figures): more answers run at once, and longer prompts
 // fit. Since promises cover the worst case, no running request is ever preempted. A request that fits only at the retention
 // under which it was submitted keeps that one, should a higher one come before it is admitted.
 //

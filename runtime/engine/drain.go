@@ -36,9 +36,10 @@ func (e *Engine) closeDoor() <-chan struct{} {
 }
 
 // closeOne counts a request that has ended.
-func (e *Engine) closeOne() {
+func (e *Engine) closeOne(j *job) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	j.left()
 	e.open--
 	if e.open > 0 || !e.draining {
 		return

@@ -49,8 +49,9 @@ type Engine struct {
 
 	// Shared with callers.
 	mu       sync.Mutex
-	waiting  []*job
-	open     int // submitted and not yet ended
+	queue    queue
+	pace     pace // at which requests leave the queue
+	open     int  // submitted and not yet ended
 	applied  control.Ack
 	draining bool
 	quiet    []chan struct{} // closed when open reaches 0

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Why a request is not taken now; another replica, or a later try, may succeed.
@@ -10,6 +11,18 @@ var (
 	ErrQueueFull = errors.New("the queue is full")
 	ErrDraining  = errors.New("the engine is shutting down")
 )
+
+// QueueFullError is ErrQueueFull, and when it is worth to come back. A request that was queued ends with it where another tenant's
+// takes its place: see queue.
+type QueueFullError struct {
+	Waiting    int
+	RetryAfter time.Duration // in which as many requests left the queue of late as wait in it now
+}
+
+func (e *QueueFullError) Error() string {
+	return fmt.Sprintf("%v: %d requests wait", ErrQueueFull, e.Waiting)
+}
+func (e *QueueFullError) Is(target error) bool { return target == ErrQueueFull }
 
 // LimitError says that a request can never be served by this engine, and which limit forbids it.
 type LimitError struct {

@@ -52,11 +52,11 @@ func (e *Engine) finish(j *job, end ending) {
 	e.logFailure(j, end.cause)
 	j.handle.events <- Event{Finish: end.reason, Err: end.cause, Usage: j.usageNow()}
 	close(j.handle.events)
-	e.closeOne()
+	e.closeOne(j)
 }
 
 func (e *Engine) logFailure(j *job, cause error) {
-	if cause == nil {
+	if cause == nil || errors.Is(cause, ErrQueueFull) {
 		return
 	}
 	var p *panicError
@@ -109,7 +109,5 @@ func (e *Engine) takeAllWaiters() []*job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.draining = true
-	all := e.waiting
-	e.waiting = nil
-	return all
+	return e.queue.take(func(*job) bool { return true })
 }

@@ -128,6 +128,7 @@ func (e *Engine) deliver(j *job, choice sampling.Choice, now time.Time) ending {
 	}
 	j.next = choice.Token
 	j.usage.CompletionTokens++
+	j.unpaid++
 	if j.ends(choice.Token, e.config.EOS) {
 		return ending{reason: FinishStop}
 	}

@@ -24,6 +24,9 @@ type job struct {
 	maxTokens int
 	permille  int     // the retention in force when it was submitted: the request fits at this one
 	other     int     // the retention of the arm that it is not in; 0: no value is on trial
+	tenant    *tenant // whose it is, once it is queued
+	unpaid    int     // tokens of work that it was not charged for yet
+	arrival   uint64  // its number among all that were queued
 	blocks    []block // that the prompt can share with others; none: it is not cached
 
 	submitted, firstToken, lastToken time.Time

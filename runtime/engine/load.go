@@ -28,9 +28,17 @@ func (e *Engine) countPanic() {
 func (e *Engine) publish() {
 	now := e.measure()
 	e.mu.Lock()
-	now.Waiting = len(e.waiting)
-	for _, j := range e.waiting {
-		now.PagesWanted += e.wants(j)
+	now.Waiting = e.queue.size
+	for _, j := range e.running {
+		j.pay()
+	}
+	if e.filling != nil {
+		e.filling.job.pay()
+	}
+	for _, t := range e.queue.backlog {
+		for _, j := range t.waiting {
+			now.PagesWanted += e.wants(j)
+		}
 	}
 	now.DemandRatio = now.UsageRatio
 	if now.BlockedOnMemory {

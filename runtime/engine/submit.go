@@ -10,7 +10,7 @@ import (
 )
 
 // Submit queues a request. When ctx ends the request is given up, wherever it is, and its pages are free. The error is a
-// *RequestError, *sampling.ParamError or *LimitError (never), ErrQueueFull or ErrDraining (not now), or ctx's.
+// *RequestError, *sampling.ParamError or *LimitError (never), *QueueFullError or ErrDraining (not now), or ctx's.
 func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -102,10 +102,9 @@ func (e *Engine) enqueue(j *job) error {
 	if e.draining {
 		return ErrDraining
 	}
-	if len(e.waiting) >= e.opts.MaxQueue {
-		return ErrQueueFull
+	if !e.queue.add(j, e.opts.MaxQueue) {
+		return e.full()
 	}
-	e.waiting = append(e.waiting, j)
 	e.open++
 	j.unwatch = context.AfterFunc(j.ctx, e.rouse)
 	return nil
@@ -116,6 +115,10 @@ func (e *Engine) sweep() {
 	for _, j := range e.takeLeavingWaiters() {
 		e.finish(j, j.leaving())
 	}
+	pushed, why := e.takePushed()
+	for _, j := range pushed {
+		e.finish(j, failed(why))
+	}
 	if e.filling != nil {
 		if end := e.filling.job.leaving(); end.yes() {
 			e.endFilling(end)
@@ -124,37 +127,43 @@ func (e *Engine) sweep() {
 	e.endRunning((*job).leaving)
 }
 
-func (e *Engine) takeLeavingWaiters() (left []*job) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	stay := e.waiting[:0]
-	for _, j := range e.waiting {
-		if j.leaving().yes() {
-			left = append(left, j)
-		} else {
-			stay = append(stay, j)
-		}
-	}
-	clear(e.waiting[len(stay):])
-	e.waiting = stay
-	return left
+// full is why a request is not queued. The caller holds the lock.
+func (e *Engine) full() error {
+	return &QueueFullError{Waiting: e.queue.size, RetryAfter: e.pace.wait(e.queue.size)}
 }
 
-// takeFirst takes the first waiting job off the queue if it can run now.
+// takePushed takes those who had to make room in the queue, and what they are told.
+func (e *Engine) takePushed() ([]*job, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pushed := e.queue.pushed
+	e.queue.pushed = nil
+	return pushed, e.full()
+}
+
+func (e *Engine) takeLeavingWaiters() []*job {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.queue.take(func(j *job) bool { return j.leaving().yes() })
+}
+
+// takeFirst takes the job whose turn it is off the queue if it can run now.
 func (e *Engine) takeFirst() (j *job, permille int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.blocked = false
-	if len(e.waiting) == 0 || len(e.running) >= e.opts.MaxRunning {
+	if len(e.running) >= e.opts.MaxRunning {
 		return nil, 0
 	}
-	j = e.waiting[0]
+	if j = e.queue.turn(); j == nil {
+		return nil, 0
+	}
 	permille, need := e.terms(j)
 	if e.ledger.Fit(need) != kv.FitsNow {
 		e.blocked = true
 		return nil, 0
 	}
-	e.waiting[0] = nil
-	e.waiting = e.waiting[1:]
+	e.queue.admit()
+	e.pace.left(e.opts.Clock(), e.queue.size)
 	return j, permille
 }

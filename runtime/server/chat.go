@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -165,7 +166,7 @@ func (s *Server) engineError(err error) *openai.Error {
 	case errors.As(err, &param):
 		return openai.Invalid(param.Param, openai.CodeInvalidValue, "Invalid value: %v.", param)
 	case errors.Is(err, engine.ErrQueueFull):
-		return openai.Busy(openai.CodeQueueFull, queueRetrySeconds, "The queue is full; try again.")
+		return openai.Busy(openai.CodeQueueFull, retrySeconds(err), "The queue is full; try again.")
 	case errors.Is(err, engine.ErrDraining):
 		return openai.Busy(openai.CodeDraining, drainRetrySeconds, "The server is shutting down; another one will answer.")
 	case errors.Is(err, context.Canceled):
@@ -174,6 +175,15 @@ func (s *Server) engineError(err error) *openai.Error {
 		s.log.Error("the engine failed on a request", "reason", err)
 		return openai.Internal("The engine failed on this request.")
 	}
+}
+
+// retrySeconds is what the engine knows of its queue, in whole seconds.
+func retrySeconds(err error) int {
+	var full *engine.QueueFullError
+	if !errors.As(err, &full) {
+		return queueRetrySeconds
+	}
+	return int(math.Ceil(full.RetryAfter.Seconds()))
 }
 
 func (s *Server) reply(w http.ResponseWriter, head reply, a *answer, first piece) {
