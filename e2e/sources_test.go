@@ -115,8 +115,12 @@ func modelHost() (*corev1.Pod, *corev1.Service) {
 		Volumes: []corev1.Volume{{Name: "model", VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{
 			Reference: fromEnv("E2E_MODEL_IMAGE"), PullPolicy: corev1.PullIfNotPresent,
 		}}}},
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](65532), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
 		Containers: []corev1.Container{{
-			Name: "modelhost", Image: fromEnv("E2E_MODELHOST_IMAGE"), ImagePullPolicy: corev1.PullIfNotPresent,
+			SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+			Name:            "modelhost", Image: fromEnv("E2E_MODELHOST_IMAGE"), ImagePullPolicy: corev1.PullIfNotPresent,
 			Args:           []string{"-token=" + hubToken, "-key=" + storeKey, "-secret=" + storeSecret},
 			VolumeMounts:   []corev1.VolumeMount{{Name: "model", MountPath: "/model", ReadOnly: true}},
 			ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(9000)}}},

@@ -48,7 +48,9 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	var err error
 	cluster, err = harness.Connect()
 	Expect(err).NotTo(HaveOccurred())
-	Expect(cluster.EnsureNamespace(ctx, testNamespace)).To(Succeed())
+	for _, name := range []string{testNamespace, operatorNamespace} {
+		Expect(cluster.EnsureNamespace(ctx, name)).To(Succeed())
+	}
 	chart = harness.Chart{Folder: inRepository("charts/aircache-operator"), Release: "aircache", Namespace: operatorNamespace}
 	values, err := harness.ChartValues(fromEnv("E2E_OPERATOR_IMAGE"), fromEnv("E2E_RUNTIME_IMAGE"))
 	Expect(err).NotTo(HaveOccurred())

@@ -131,6 +131,10 @@ type RuntimeSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// API keys that requests must bring, one a line in one key of a Secret; without it nobody is asked. A changed Secret reaches
+	// running pods within about two minutes.
+	// +optional
+	APIKeySecretRef *SecretKeyReference `json:"apiKeySecretRef,omitempty"`
 }
 
 // ImagePullSecret names a Secret in the object's namespace that the kubelet uses to pull images.

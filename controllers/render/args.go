@@ -43,6 +43,9 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 	if n := spec.Model.MaxImagePixels; n != nil {
 		list = append(list, fmt.Sprintf("--max-image-pixels=%d", *n))
 	}
+	if spec.Runtime.APIKeySecretRef != nil {
+		list = append(list, "--api-key-file="+apiKeysPath+"/"+apiKeysFile)
+	}
 	return list
 }
 

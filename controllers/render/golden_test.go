@@ -42,6 +42,7 @@ func TestGolden(t *testing.T) {
 			d.Spec.Model.ServedName = "tiny"
 			d.Spec.Model.Image.SubPath = "models/tiny"
 			d.Spec.Lifecycle.DrainSeconds = ptr.To(int32(10))
+			d.Spec.Runtime.APIKeySecretRef = &v1alpha1.SecretKeyReference{Name: "clients", Key: "keys"}
 		}},
 		{file: "gpu-class-pvc", classes: map[string]*v1alpha1.GPUClass{"l40s": l40s}, edit: func(d *v1alpha1.AirCacheDeployment) {
 			l40sType := testkit.ClassType("l40s", "l40s")

@@ -43,6 +43,7 @@ func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string)
 			Volumes:                       volumes(d),
 		},
 	}
+	withAPIKeys(&template.Spec, &spec.Runtime)
 	for _, s := range spec.Runtime.ImagePullSecrets {
 		template.Spec.ImagePullSecrets = append(template.Spec.ImagePullSecrets, corev1.LocalObjectReference{Name: s.Name})
 	}

@@ -76,9 +76,12 @@ func (c *Cluster) proxied(parts ...string) string {
 // HTTP is a client that carries the cluster's credentials, for the proxied addresses.
 func (c *Cluster) HTTP() *http.Client { return c.http }
 
-// EnsureNamespace creates a namespace that has to be there.
+// EnsureNamespace creates a namespace that has to be there. It refuses pods that do not hold to the restricted pod security standard:
+// neither the operator nor the runtime needs more.
 func (c *Cluster) EnsureNamespace(ctx context.Context, name string) error {
-	err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+	}})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating namespace %s: %w", name, err)
 	}

@@ -59,6 +59,9 @@ func (d *demo) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.cluster.EnsureNamespace(ctx, operatorNamespace); err != nil {
+		return err
+	}
 	return d.chartOf().Install(ctx, values)
 }
 
