@@ -27,6 +27,7 @@ const maxWorkers = 64
 // options are the flags.
 type options struct {
 	metricsAddr, healthAddr string
+	pprofAddr               string
 	leaderElect             bool
 	leaseNamespace          string
 	namespaces              []string
@@ -43,6 +44,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f.SetOutput(usage)
 	f.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "address of /metrics; 0 for none")
 	f.StringVar(&o.healthAddr, "health-addr", ":8081", "address of /healthz and /readyz; 0 for none")
+	f.StringVar(&o.pprofAddr, "pprof-addr", "", "address of /debug/pprof/; none when empty, for profiles tell what is in memory")
 	f.BoolVar(&o.leaderElect, "leader-elect", false, "let one of several replicas act")
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the lease; the pod's own when empty")
 	namespaces := f.String("watch-namespaces", "", "comma-separated namespaces to work in; all when empty")
@@ -94,6 +96,7 @@ func (o *options) manager(log logr.Logger) manager.Options {
 		Scheme: scheme(), Logger: log,
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddr},
 		HealthProbeBindAddress:        o.healthAddr,
+		PprofBindAddress:              o.pprofAddr,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       o.leaseNamespace,

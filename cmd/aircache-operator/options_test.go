@@ -24,6 +24,9 @@ func TestParse(t *testing.T) {
 		t.Errorf("manager options are %+v", m)
 	}
 	o, err = parse(nil, io.Discard)
+	if profiles := o.manager(o.logger(io.Discard)).PprofBindAddress; profiles != "" {
+		t.Errorf("profiles are served at %q although nobody asked", profiles)
+	}
 	if err != nil || o.metricsAddr != ":8080" || o.healthAddr != ":8081" || o.cached() != nil || o.workers != 8 {
 		t.Errorf("defaults are %+v, %v", o, err)
 	}

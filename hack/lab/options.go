@@ -12,15 +12,16 @@ import (
 
 // options of `lab run`; the processes of a lab hand them on as a file in the state folder.
 type options struct {
-	Node       string   // auto, real or kwok: what the user asked for
-	Images     []string // tars to import, absolute
-	GPUs       int
-	KwokNodes  string // manifest in place of the built-in KWOK node
-	NodeLabels string
-	Karpenter  string // folder of instance types and node pools, absolute
-	Audit      bool
-	Keep       bool
-	Command    []string
+	Node        string   // auto, real or kwok: what the user asked for
+	Images      []string // tars to import, absolute
+	GPUs        int
+	KwokNodes   string // manifest in place of the built-in KWOK node
+	NodeLabels  string
+	Karpenter   string // folder of instance types and node pools, absolute
+	Audit       bool
+	Controllers string
+	Keep        bool
+	Command     []string
 
 	// Decided by `lab run`.
 	Bin, Dir string
@@ -44,6 +45,7 @@ func parseRun(args []string) (options, error) {
 	flags.StringVar(&o.NodeLabels, "node-labels", "nvidia.com/gpu.product=NVIDIA-H100-80GB-HBM3", "labels of the real node, a=b,c=d")
 	flags.StringVar(&o.Karpenter, "karpenter", "", "folder with instance-types.json and nodepools.yaml: start the real Karpenter, which adds pretended nodes for pods that find none")
 	flags.BoolVar(&o.Audit, "audit", false, "log the requests of service accounts to audit.log in LAB_DIR (hack/lab/audit reads it)")
+	flags.StringVar(&o.Controllers, "controllers", "", "--controllers of kube-controller-manager, such as *,-endpointslice-controller; all when empty")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the lab up when the command has ended, until Ctrl-C or lab stop")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -121,6 +123,6 @@ func (o options) config() cluster.Config {
 		Dir: o.Dir, Bin: o.Bin, Logs: filepath.Join(o.Dir, "logs"),
 		RealNode: o.Real, GPUs: o.GPUs, NodeLabels: o.NodeLabels,
 		Snapshotter: "overlayfs", Ports: cluster.PrivatePorts,
-		Karpenter: o.Karpenter, Audit: o.Audit,
+		Karpenter: o.Karpenter, Audit: o.Audit, Controllers: o.Controllers,
 	}
 }

@@ -82,7 +82,7 @@ func (c Config) audit() []string {
 }
 
 func (c Config) controllerManager() []string {
-	return []string{
+	args := []string{
 		"--kubeconfig=" + c.Kubeconfig("controller-manager"),
 		"--leader-elect=false",
 		"--secure-port=0",
@@ -92,6 +92,10 @@ func (c Config) controllerManager() []string {
 		"--kube-api-qps=200", "--kube-api-burst=400",
 		"--v=1",
 	}
+	if c.Controllers != "" {
+		args = append(args, "--controllers="+c.Controllers)
+	}
+	return args
 }
 
 func (c Config) scheduler() []string {
@@ -104,6 +108,8 @@ func (c Config) kwok() []string {
 		"--config=" + filepath.Join(c.Bin, "kwok-stages.yaml"),
 		"--manage-all-nodes=false",
 		"--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+		// Its rule for nodes counts on leases; without them every node is lost after 50 s, and its pods with it.
+		"--node-lease-duration-seconds=40",
 	}
 }
 

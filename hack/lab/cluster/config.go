@@ -35,6 +35,7 @@ type Config struct {
 	NodeLabels  string
 	Snapshotter string
 	Karpenter   string // folder of instance types and node pools; empty for no autoscaler
+	Controllers string // which of kube-controller-manager's run; empty for all
 	Audit       bool   // log what service accounts ask for
 	Ports       Ports
 }

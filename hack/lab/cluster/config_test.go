@@ -24,6 +24,7 @@ func TestComponentsGetTheFlagsThatMatter(t *testing.T) {
 		{"ports are those that were found free", "kube-apiserver", "--etcd-servers=http://127.0.0.1:1", alone},
 		{"controllers act with rights of their own", "kube-controller-manager", "--use-service-account-credentials=true", real()},
 		{"KWOK leaves real nodes alone", "kwok", "--manage-all-nodes=false", real()},
+		{"KWOK's nodes stay Ready", "kwok", "--node-lease-duration-seconds=40", real()},
 		{"the device plugin offers as many GPUs as asked for", "fakegpu", "-count=8", real()},
 		{"Karpenter reads the instance types of the user's folder", "karpenter", "-instance-types-file-path=/pools/instance-types.json", autoscaled()},
 		{"the audit log is written at once", "kube-apiserver", "--audit-log-mode=blocking", audited()},
