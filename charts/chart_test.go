@@ -66,13 +66,14 @@ priorityClassName: system-cluster-critical
 nodeSelector: {kubernetes.io/os: linux}
 tolerations: [{key: dedicated, operator: Exists}]
 `,
-		"own-roles": `{replicas: 1, leaderElection: false, rbac: {create: false}, serviceAccount: {create: false}}`,
+		"own-roles": `{directiveKeys: {existingSecret: mine}, replicas: 1, leaderElection: false, rbac: {create: false}, serviceAccount: {create: false}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render(t, values)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, got)
 			}
+			got = aKey.ReplaceAllString(got, "${1}made-by-helm")
 			file := filepath.Join("testdata", name+".yaml")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -104,6 +105,8 @@ func TestValuesAreRefused(t *testing.T) {
 		{"a port that needs root", `{metrics: {port: 80}}`, "'/metrics/port'"},
 		{"a log level that is none", `{log: {level: loud}}`, "'/log/level'"},
 		{"a number for a text", `{podLabels: {team: 1}}`, "'/podLabels/team'"},
+		{"a Secret that cannot be", `{directiveKeys: {existingSecret: "My Keys"}}`, "'/directiveKeys/existingSecret'"},
+		{"a generation before the first", `{directiveKeys: {generation: 0}}`, "'/directiveKeys/generation'"},
 		{"no worker", `{workers: 0}`, "'/workers'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

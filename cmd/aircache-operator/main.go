@@ -20,6 +20,7 @@ import (
 	"aircache.dev/aircache/controllers/deployment"
 	"aircache.dev/aircache/controllers/directive"
 	"aircache.dev/aircache/controllers/observe"
+	"aircache.dev/aircache/controllers/render"
 	"aircache.dev/aircache/controllers/tuning"
 )
 
@@ -27,10 +28,11 @@ import (
 var version = "devel"
 
 func main() {
-	o, err := parse(os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
+	if len(os.Args) > 1 && os.Args[1] == "keygen" {
+		end(keygen(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 		return
 	}
+	o, err := parse(os.Args[1:], os.Stderr)
 	if err == nil && o.version {
 		fmt.Println("aircache-operator " + version)
 		return
@@ -38,7 +40,11 @@ func main() {
 	if err == nil {
 		err = run(ctrl.SetupSignalHandler(), o)
 	}
-	if err != nil {
+	end(err)
+}
+
+func end(err error) {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "aircache-operator: "+err.Error())
 		os.Exit(1)
 	}
@@ -60,7 +66,6 @@ func run(ctx context.Context, o options) error {
 	if err := setup(m, o, tuning.NewMetrics(metrics.Registry)); err != nil {
 		return err
 	}
-	log.Info("starting", "version", version, "runtimeImage", o.runtimeImage, "namespaces", o.namespaces)
 	if err := m.Start(ctx); err != nil {
 		return fmt.Errorf("running: %w", err)
 	}
@@ -69,17 +74,25 @@ func run(ctx context.Context, o options) error {
 
 // setup adds the reconciler, the tuner and the probes to the manager.
 func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
+	if o.keyFile == "" {
+		return errors.New("reading flags: --directive-key-file is missing: pods apply only what is signed; aircache-operator keygen makes a key")
+	}
+	keys, err := directive.ReadKeys(o.keyFile, o.nextKeyFile)
+	if err != nil {
+		return err
+	}
+	m.GetLogger().Info("starting", "version", version, "runtimeImage", o.runtimeImage, "namespaces", o.namespaces, "directiveKeys", keys.IDs())
 	pods := podClient()
 	const perPod, atOnce = time.Second, 64
 	loop := tuning.New(tuning.Config{
 		Reader: m.GetCache(), Clock: clock.RealClock{}, Address: tuning.PodIP,
 		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce},
-		Pusher:  &directive.Pusher{Client: pods, Timeout: perPod, Parallel: atOnce},
+		Pusher:  &directive.Pusher{Client: pods, Keys: keys, Timeout: perPod, Parallel: atOnce},
 		Metrics: tuned, Log: m.GetLogger().WithName("tuning"),
 	})
 	reconciler := &deployment.Reconciler{
 		Client: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder(deployment.FieldManager),
-		Tuning: loop, Clock: clock.RealClock{}, RuntimeImage: o.runtimeImage,
+		Tuning: loop, Clock: clock.RealClock{}, Operator: render.Operator{RuntimeImage: o.runtimeImage, PublicKeys: keys.Public(), Sign: keys.Sign},
 	}
 	ready := func(r *http.Request) error { return cacheIsFilled(r.Context(), m) }
 	return errors.Join(

@@ -32,6 +32,7 @@ type options struct {
 	leaseNamespace          string
 	namespaces              []string
 	runtimeImage            string
+	keyFile, nextKeyFile    string
 	workers                 int
 	logLevel                slog.Level
 	logFormat               string
@@ -49,6 +50,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the lease; the pod's own when empty")
 	namespaces := f.String("watch-namespaces", "", "comma-separated namespaces to work in; all when empty")
 	f.StringVar(&o.runtimeImage, "runtime-image", "", "image of the runtime for objects that name none")
+	f.StringVar(&o.keyFile, "directive-key-file", "", "PEM file with the Ed25519 key that signs directives to pods; aircache-operator keygen makes one")
+	f.StringVar(&o.nextKeyFile, "directive-next-key-file", "", "PEM file with the key, or its public half, that will sign after the next rotation: new pods know it already")
 	f.IntVar(&o.workers, "workers", 8, "objects that are reconciled at once")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "json", "json or text")

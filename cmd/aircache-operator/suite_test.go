@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,13 +70,7 @@ func (p *runtimePod) serve() {
 	mux.HandleFunc("PUT /v1/tuning", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		wish, err := control.DecodeTuning(r.Body)
-		if err != nil || wish.Check(p.applied, control.Bounds{FloorPermille: 100, CeilingPermille: 1000}) != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		p.applied = wish.Accepted(time.Unix(0, 0))
-		_ = json.NewEncoder(w).Encode(p.applied)
+		p.applied = testkit.Tune(w, r, testkit.Keyring(testkit.Keys()), control.Bounds{FloorPermille: 100, CeilingPermille: 1000}, p.applied)
 	})
 	for _, port := range []string{"8000", "9443"} {
 		listener, err := net.Listen("tcp", net.JoinHostPort(podAddress, port))
@@ -98,7 +96,11 @@ func (p *runtimePod) setUsage(usage float64) {
 // operator starts all that main starts, with the operator's rights only, and returns what stops it.
 func operator(ctx context.Context, namespace string) (stop func()) {
 	GinkgoHelper()
-	o, err := parse([]string{"--metrics-addr=0", "--health-addr=0", "--watch-namespaces=" + namespace, "--runtime-image=" + testkit.RuntimeImage}, GinkgoWriter)
+	key := filepath.Join(GinkgoT().TempDir(), "current.pem")
+	der, err := x509.MarshalPKCS8PrivateKey(testkit.PrivateKey(1))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)).To(Succeed())
+	o, err := parse([]string{"--directive-key-file=" + key, "--metrics-addr=0", "--health-addr=0", "--watch-namespaces=" + namespace, "--runtime-image=" + testkit.RuntimeImage}, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	options := o.manager(o.logger(GinkgoWriter))
 	options.Controller.SkipNameValidation = ptr.To(true) // the second operator of the same process
@@ -160,11 +162,11 @@ var _ = Describe("the operator", func() {
 		pod.setUsage(0.8) // between the aim and the objective: nothing moves any more
 		Eventually(func(g Gomega) { g.Expect(inStatus().TargetPermille).To(Equal(pod.get().TargetPermille)) }).Should(Succeed())
 		Expect(apimeta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ConditionTuningActive)).To(BeTrue())
-		var directive control.Tuning
 		Eventually(func(g Gomega) {
 			config := &corev1.ConfigMap{}
 			g.Expect(env.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "docs-tuning"}, config)).To(Succeed())
-			g.Expect(json.Unmarshal([]byte(config.Data["cpu.json"]), &directive)).To(Succeed())
+			directive, err := testkit.Keyring(testkit.Keys()).Open(strings.NewReader(config.Data["cpu.json"]))
+			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(directive.Revision).To(Equal(pod.get().Revision))
 			g.Expect(directive.TargetPermille).To(Equal(pod.get().TargetPermille))
 		}).Should(Succeed())

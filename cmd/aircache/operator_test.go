@@ -13,6 +13,7 @@ import (
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/controllers/testkit"
 )
 
 // cacheSchema is spec.cache of the CRD.
@@ -66,7 +67,7 @@ func TestServeTakesWhatTheOperatorRenders(t *testing.T) {
 		d := &v1alpha1.AirCacheDeployment{Spec: v1alpha1.AirCacheDeploymentSpec{Cache: cache, Model: v1alpha1.ModelSpec{
 			Image: &v1alpha1.ImageSource{Reference: "m"}, MaxImagesPerRequest: 16, MaxModelLen: ptr.To(int32(4096)), MaxImagePixels: ptr.To(int32(1 << 20))}}}
 		d.Name, d.UID = "docs", "00000000-0000-4000-8000-000000000001"
-		pool, err := render.Deployment(d, render.Pool{Type: &v1alpha1.GPUType{Name: "cpu", Count: ptr.To(int32(0))}}, 1, "runtime")
+		pool, err := render.Deployment(d, render.Pool{Type: &v1alpha1.GPUType{Name: "cpu", Count: ptr.To(int32(0))}}, 1, testkit.Operator())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,6 +82,9 @@ func TestServeTakesWhatTheOperatorRenders(t *testing.T) {
 		}
 		if _, name, err := f.cachePolicy(); err != nil || !slices.Contains(args, "--policy="+name) {
 			t.Errorf("%q is read as %q, %v", args, name, err)
+		}
+		if keys, err := f.keyring(); err != nil || !slices.Equal(keys.IDs(), testkit.Keys().IDs()) {
+			t.Errorf("%q: applies what %q signed, %v", args, keys.IDs(), err)
 		}
 		if f.shadow != 10 {
 			t.Errorf("%q: the share of compared requests is %d", args, f.shadow)

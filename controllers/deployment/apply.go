@@ -29,7 +29,7 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 	for _, pool := range p.pools {
 		directives = append(directives, render.PoolTuning{Pool: pool.Name(), Tuning: pool.tuning, FloorPermille: pool.bounds.FloorPermille})
 	}
-	tuning, err := render.TuningConfigMap(object, directives)
+	tuning, err := render.TuningConfigMap(object, directives, p.operator)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 		{orNil(seen.service), render.Service(object), &corev1.Service{}},
 	}
 	for _, pool := range p.pools {
-		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, p.image)
+		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, p.operator)
 		if err != nil {
 			return nil, err
 		}

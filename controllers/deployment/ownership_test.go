@@ -63,7 +63,7 @@ var _ = Describe("the operator's ownership", func() {
 		Expect(service.Spec.Selector).To(Equal(map[string]string{"app.kubernetes.io/name": "aircache", "aircache.dev/deployment": "docs"}))
 		tuning = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
 		Expect(tuning.Labels).To(HaveKeyWithValue("aircache.dev/deployment", "docs"))
-		Expect(tuning.Data["cpu.json"]).To(ContainSubstring(`"targetPermille":1000`))
+		Expect(tuning.Data["cpu.json"]).To(ContainSubstring(`\"targetPermille\":1000`))
 		Expect(s.happened()).To(ContainElements(
 			"Normal Repaired repaired Deployment docs-cpu: someone had changed it", "Normal Repaired repaired Service docs: someone had changed it",
 			"Normal Repaired repaired ConfigMap docs-tuning: someone had changed it"))

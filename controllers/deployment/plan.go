@@ -21,7 +21,7 @@ type plan struct {
 	stalled  *finding             // nothing is applied while set
 	paused   bool                 // nor while true
 	pending  []string             // what a pause keeps from being applied
-	image    string
+	operator render.Operator
 }
 
 // poolPlan is one GPU type with what is wanted of it.
@@ -36,10 +36,10 @@ type poolPlan struct {
 // wanted is what spec asks for.
 func (p *plan) wanted() int32 { return p.replicas + p.unplaced }
 
-func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, runtimeImage string) *plan {
+func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.Operator) *plan {
 	p := &plan{
-		stalled: firstProblem(input{object, seen, runtimeImage}),
-		paused:  object.Spec.Paused, image: runtimeImage,
+		stalled: firstProblem(input{object, seen, operator.RuntimeImage}),
+		paused:  object.Spec.Paused, operator: operator,
 	}
 	wanted := ptr.Deref(object.Spec.Replicas, 1)
 	perType, rest := []int32{wanted}, int32(0) // strategy Any: one pool

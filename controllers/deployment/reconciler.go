@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/render"
 )
 
 // FieldManager owns the fields of the children that the operator applies.
@@ -27,12 +28,12 @@ const staleRetry = 100 * time.Millisecond
 
 // Reconciler makes the children of AirCacheDeployments what their specs say. All fields are needed.
 type Reconciler struct {
-	Client       client.Client // reads from the cache
-	Live         client.Reader // reads from the API server: children without our labels are not in the cache
-	Events       events.EventRecorder
-	Tuning       TuningSource
-	Clock        clock.PassiveClock
-	RuntimeImage string // for objects that name none
+	Client   client.Client // reads from the cache
+	Live     client.Reader // reads from the API server: children without our labels are not in the cache
+	Events   events.EventRecorder
+	Tuning   TuningSource
+	Clock    clock.PassiveClock
+	Operator render.Operator
 }
 
 // Reconcile runs the phases for one object.
@@ -48,7 +49,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	p := makePlan(object, seen, r.RuntimeImage)
+	p := makePlan(object, seen, r.Operator)
 	switch {
 	case p.stalled != nil: // the children stay as they are
 	case p.paused:

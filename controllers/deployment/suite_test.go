@@ -54,7 +54,7 @@ func newStory(ctx context.Context) *story {
 		recorder: events.NewFakeRecorder(1000), clock: clocktesting.NewFakePassiveClock(now),
 	}
 	s.Reconciler = &deployment.Reconciler{
-		Client: env.Client, Live: env.Client, Events: s.recorder, Tuning: s.tuning, Clock: s.clock, RuntimeImage: testkit.RuntimeImage,
+		Client: env.Client, Live: env.Client, Events: s.recorder, Tuning: s.tuning, Clock: s.clock, Operator: testkit.Operator(),
 	}
 	return s
 }

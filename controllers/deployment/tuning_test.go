@@ -1,8 +1,8 @@
 package deployment_test
 
 import (
-	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -45,9 +45,9 @@ func lowered(permille int32, revision int64, at time.Time) deployment.TuningResu
 var _ = Describe("the tuned value", func() {
 	directive := func(ctx SpecContext, s *story) control.Tuning {
 		GinkgoHelper()
-		var t control.Tuning
 		config := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{})
-		Expect(json.Unmarshal([]byte(config.Data["cpu.json"]), &t)).To(Succeed())
+		t, err := testkit.Keyring(testkit.Keys()).Open(strings.NewReader(config.Data["cpu.json"]))
+		Expect(err).NotTo(HaveOccurred())
 		return t
 	}
 

@@ -3,7 +3,6 @@ package directive
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -30,14 +29,18 @@ type Result struct {
 // Pusher tells pods over HTTP.
 type Pusher struct {
 	Client   *http.Client
+	Keys     *Keys
 	Timeout  time.Duration // of one pod
 	Parallel int           // pods at once
 }
 
-// Push sends the same tuning to all pods and answers in their order.
+// Push signs a tuning, sends it to all pods and answers in their order.
 func (p *Pusher) Push(ctx context.Context, tuning control.Tuning, pods []Pod) []Result {
 	results := make([]Result, len(pods))
-	body, err := json.Marshal(tuning)
+	if len(pods) == 0 {
+		return results
+	}
+	body, err := p.Keys.Sign(tuning)
 	var group errgroup.Group
 	group.SetLimit(max(p.Parallel, 1))
 	for i, pod := range pods {

@@ -23,7 +23,11 @@ var (
 
 // answer is a pod that decides by the shared rules.
 func answer(t *testing.T, w http.ResponseWriter, r *http.Request, own control.Bounds, applied control.Ack) {
-	got, err := control.DecodeTuning(r.Body)
+	ring, err := control.ParseKeyring(keys(t).Public())
+	if err != nil {
+		t.Error(err)
+	}
+	got, err := ring.Open(r.Body)
 	if err != nil || r.Method != http.MethodPut || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%s with %s: %v", r.Method, r.Header.Get("Content-Type"), err)
 	}
@@ -76,7 +80,7 @@ func TestPushCollectsEachPodsAnswer(t *testing.T) {
 	for _, c := range cases {
 		list = append(list, Pod{UID: c.path, URL: pods.URL + c.path})
 	}
-	pusher := Pusher{Client: http.DefaultClient, Timeout: 200 * time.Millisecond, Parallel: 4}
+	pusher := Pusher{Client: http.DefaultClient, Keys: keys(t), Timeout: 200 * time.Millisecond, Parallel: 4}
 	for i, r := range pusher.Push(context.Background(), tuning, list) {
 		c := cases[i]
 		var refused *control.Error
@@ -103,7 +107,7 @@ func TestPushNeverHasMorePodsAtOnceThanAllowed(t *testing.T) {
 		running.Add(-1)
 	}))
 	defer pods.Close()
-	pusher := Pusher{Client: http.DefaultClient, Timeout: 10 * time.Second, Parallel: 3}
+	pusher := Pusher{Client: http.DefaultClient, Keys: keys(t), Timeout: 10 * time.Second, Parallel: 3}
 	for _, r := range pusher.Push(context.Background(), tuning, make40(pods.URL)) {
 		if r.Err != nil {
 			t.Fatal(r.Err)

@@ -15,7 +15,7 @@ const mebi = 1 << 20
 
 // args are the flags of `aircache serve`. They hold the bounds that no directive may leave; the start value is the ceiling, so that a
 // pod without its tuning file errs on the side of quality.
-func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
+func args(d *v1alpha1.AirCacheDeployment, pool Pool, operator Operator) []string {
 	spec, bounds := &d.Spec, PoolBounds(&d.Spec, pool)
 	list := append(append([]string{"serve"}, modelArgs(&spec.Model)...),
 		"--served-name="+cmp.Or(spec.Model.ServedName, d.Name),
@@ -34,6 +34,9 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool) []string {
 		"--pod-uid=$(POD_UID)",
 		"--backend="+backend(pool),
 	)
+	for _, key := range operator.PublicKeys {
+		list = append(list, "--tuning-public-key="+key)
+	}
 	if n := kvCacheBytes(spec, pool); n > 0 {
 		list = append(list, fmt.Sprintf("--kv-cache-bytes=%d", n))
 	}

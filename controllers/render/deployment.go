@@ -16,10 +16,10 @@ import (
 // TemplateAnnotation holds the hash of the pod template, in the template and so in its pods: it tells which pods are of the newest one.
 const TemplateAnnotation = "aircache.dev/template-hash"
 
-// Deployment is the pool of one GPU type. The model's source must be an image or a claim; defaultImage serves where spec names none.
-func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, defaultImage string) (*appsv1.Deployment, error) {
+// Deployment is the pool of one GPU type. The model's source must be an image or a claim.
+func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, operator Operator) (*appsv1.Deployment, error) {
 	name := pool.Name()
-	template := podTemplate(d, pool, defaultImage)
+	template := podTemplate(d, pool, operator)
 	if err := stamp(&template); err != nil {
 		return nil, err
 	}

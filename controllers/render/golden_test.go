@@ -85,11 +85,11 @@ func TestGolden(t *testing.T) {
 			bounds := render.PoolBounds(&d.Spec, pool)
 			tuning, err := render.TuningConfigMap(d, []render.PoolTuning{
 				{Pool: pool.Name(), Tuning: render.StartTuning(bounds), FloorPermille: bounds.FloorPermille},
-			})
+			}, testkit.Operator())
 			if err != nil {
 				t.Fatal(err)
 			}
-			deployment, err := render.Deployment(d, pool, 3, testkit.RuntimeImage)
+			deployment, err := render.Deployment(d, pool, 3, testkit.Operator())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ const (
 	startupProbePeriod = 2
 )
 
-func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string) corev1.PodTemplateSpec {
+func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, operator Operator) corev1.PodTemplateSpec {
 	spec := &d.Spec
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: poolLabels(d.Name, pool.Name())},
@@ -39,7 +39,7 @@ func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string)
 			Affinity:                      affinity(pool),
 			Tolerations:                   tolerations(pool),
 			TopologySpreadConstraints:     spread(d.Name, pool),
-			Containers:                    []corev1.Container{container(d, pool, defaultImage)},
+			Containers:                    []corev1.Container{container(d, pool, operator)},
 			Volumes:                       volumes(d),
 		},
 	}
@@ -53,12 +53,12 @@ func podTemplate(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string)
 	return template
 }
 
-func container(d *v1alpha1.AirCacheDeployment, pool Pool, defaultImage string) corev1.Container {
+func container(d *v1alpha1.AirCacheDeployment, pool Pool, operator Operator) corev1.Container {
 	return corev1.Container{
 		Name:            ContainerName,
-		Image:           cmp.Or(d.Spec.Runtime.Image, defaultImage),
+		Image:           cmp.Or(d.Spec.Runtime.Image, operator.RuntimeImage),
 		ImagePullPolicy: corev1.PullIfNotPresent,
-		Args:            args(d, pool),
+		Args:            args(d, pool, operator),
 		Env: append([]corev1.EnvVar{{Name: "POD_UID", ValueFrom: &corev1.EnvVarSource{
 			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.uid"},
 		}}}, sourceEnv(&d.Spec.Model)...),

@@ -151,7 +151,7 @@ func TestManifestHashFollowsEveryField(t *testing.T) {
 
 func deployment(t *testing.T, d *v1alpha1.AirCacheDeployment) *appsv1.Deployment {
 	t.Helper()
-	pool, err := render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.RuntimeImage)
+	pool, err := render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.Operator())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,16 +20,16 @@ type PoolTuning struct {
 // TuningKey is the pool's key in the ConfigMap, and so its file in the pod.
 func TuningKey(pool string) string { return pool + ".json" }
 
-// TuningConfigMap holds one directive per pool, for pods that start while the operator is away. It says the same as the live push.
-func TuningConfigMap(d *v1alpha1.AirCacheDeployment, pools []PoolTuning) (*corev1.ConfigMap, error) {
+// TuningConfigMap holds one signed directive per pool, for pods that start while the operator is away. The live push sends the same bytes.
+func TuningConfigMap(d *v1alpha1.AirCacheDeployment, pools []PoolTuning, operator Operator) (*corev1.ConfigMap, error) {
 	data := map[string]string{}
 	for _, p := range pools {
-		directive, err := json.Marshal(control.Tuning{
+		directive, err := operator.Sign(control.Tuning{
 			UID: string(d.UID), Pool: p.Pool, Revision: p.Tuning.Revision, Epoch: p.Tuning.Epoch,
 			TargetPermille: p.Tuning.TargetPermille, FloorPermille: p.FloorPermille,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("writing the directive of pool %s: %w", p.Pool, err)
+			return nil, fmt.Errorf("signing the directive of pool %s: %w", p.Pool, err)
 		}
 		data[TuningKey(p.Pool)] = string(directive)
 	}

@@ -1,22 +1,21 @@
 package tuning
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
-	"time"
 
+	"aircache.dev/aircache/controllers/testkit"
 	"aircache.dev/aircache/runtime/control"
 )
 
 // fakePod answers like a runtime pod; its load is set by the story.
 type fakePod struct {
 	*httptest.Server
-	own control.Bounds
+	own  control.Bounds
+	keys control.Keyring
 
 	mu      sync.Mutex
 	applied control.Ack
@@ -30,7 +29,7 @@ type fakePod struct {
 }
 
 func newFakePod(t *testing.T, uid, pool string) *fakePod {
-	p := &fakePod{own: control.Bounds{UID: uid, Pool: pool, FloorPermille: 100, CeilingPermille: 1000}, usage: 0.3}
+	p := &fakePod{keys: testkit.Keyring(testkit.Keys()), own: control.Bounds{UID: uid, Pool: pool, FloorPermille: 100, CeilingPermille: 1000}, usage: 0.3}
 	p.applied.TargetPermille = 1000
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", p.metrics)
@@ -115,16 +114,5 @@ func (p *fakePod) tune(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.puts++
-	wish, err := control.DecodeTuning(r.Body)
-	if err == nil {
-		err = wish.Check(p.applied, p.own)
-	}
-	var refused *control.Error
-	if errors.As(err, &refused) {
-		w.WriteHeader(refused.Status())
-		_ = json.NewEncoder(w).Encode(control.ErrorBody{Error: refused})
-		return
-	}
-	p.applied = wish.Accepted(time.Unix(0, 0))
-	_ = json.NewEncoder(w).Encode(p.applied)
+	p.applied = testkit.Tune(w, r, p.keys, p.own, p.applied)
 }

@@ -44,7 +44,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aircache_operator_scrape_errors_total", Help: "Pods that gave no usable metrics.",
 		}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "aircache_operator_push_total", Help: "Tunings sent to pods, by answer: acked, refused, failed.",
+			Name: "aircache_operator_push_total", Help: "Directives sent to pods, by answer: acked, unknown_key (the pod was started before two rotations), refused, failed.",
 		}, []string{"answer"}),
 	}
 	r.MustRegister(m.retention, m.recall, m.agreement, m.replicas, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
@@ -82,7 +82,9 @@ func (m *Metrics) pushed(answers []directive.Result) {
 		switch {
 		case a.Err == nil:
 			m.pushes.WithLabelValues("acked").Inc()
-		case errors.As(a.Err, &refused):
+		case errors.As(a.Err, &refused) && refused.Code == control.CodeUnknownKey:
+			m.pushes.WithLabelValues("unknown_key").Inc()
+		case refused != nil:
 			m.pushes.WithLabelValues("refused").Inc()
 		default:
 			m.pushes.WithLabelValues("failed").Inc()

@@ -175,7 +175,11 @@ func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen,
 			acked++
 			continue
 		}
-		l.Log.V(1).Info("a pod does not have its tuning", "namespace", d.Namespace, "name", d.Name, "pool", s.name, "podUID", a.Pod, "error", a.Err.Error())
+		level := 1
+		if refused := (*control.Error)(nil); errors.As(a.Err, &refused) {
+			level = 0 // it is there and will not obey: nothing that passes by itself
+		}
+		l.Log.V(level).Info("a pod does not have its tuning", "namespace", d.Namespace, "name", d.Name, "pool", s.name, "podUID", a.Pod, "error", a.Err.Error())
 	}
 	return acked
 }

@@ -34,6 +34,7 @@ type story struct {
 	client client.Client
 	clock  *clocktesting.FakeClock
 	loop   *Loop
+	keys   *directive.Keys
 
 	mu   sync.Mutex
 	pods map[types.UID]string // addresses
@@ -50,6 +51,7 @@ func newStory(t *testing.T) *story {
 	s := &story{
 		T: t, client: fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.AirCacheDeployment{}).Build(),
 		clock: clocktesting.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), pods: map[types.UID]string{},
+		keys: testkit.Keys(),
 	}
 	s.startOperator()
 	return s
@@ -60,7 +62,7 @@ func (s *story) startOperator() {
 	s.loop = New(Config{
 		Reader: s.client, Clock: s.clock,
 		Scraper: &observe.Scraper{Client: http.DefaultClient, Clock: s.clock, Timeout: 5 * time.Second, Parallel: 8},
-		Pusher:  &directive.Pusher{Client: http.DefaultClient, Timeout: 5 * time.Second, Parallel: 8},
+		Pusher:  &directive.Pusher{Client: http.DefaultClient, Keys: s.keys, Timeout: 5 * time.Second, Parallel: 8},
 		Address: func(pod *corev1.Pod, _ int) string {
 			s.mu.Lock()
 			defer s.mu.Unlock()

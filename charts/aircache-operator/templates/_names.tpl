@@ -25,6 +25,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* The Secret with the keys that sign directives. */}}
+{{- define "aircache-operator.directiveKeys" -}}
+{{- .Values.directiveKeys.existingSecret | default (printf "%s-directive-keys" (include "aircache-operator.fullname" .)) -}}
+{{- end -}}
+
 {{/* A digest wins over a tag, a tag over the chart's own version. */}}
 {{- define "aircache-operator.image" -}}
 {{- with .Values.image -}}
