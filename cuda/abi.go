@@ -3,7 +3,7 @@ package cuda
 import "unsafe"
 
 // abiVersion is AIRCACHE_ABI of the header that the structs below mirror.
-const abiVersion = 1
+const abiVersion = 2
 
 // Codes of the library.
 const (
@@ -198,6 +198,13 @@ type (
 		context               uintptr
 		budget, elites, fault unsafe.Pointer
 		score                 unsafe.Pointer
+	}
+	pagesParams struct {
+		size    uint32
+		pages   int32
+		context uintptr
+		page    unsafe.Pointer
+		host    unsafe.Pointer
 	}
 	keepParams struct {
 		size              uint32

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define AIRCACHE_ABI 1
+#define AIRCACHE_ABI 2
 #define AIRCACHE_API __attribute__((visibility("default")))
 
 typedef enum {
@@ -317,6 +317,17 @@ typedef struct {
 } aircache_keep_params;
 AIRCACHE_API int32_t aircache_keep(aircache_keep_params *p);
 AIRCACHE_API int32_t aircache_read_rows(aircache_keep_params *p);
+
+/* Whole pages as they are, one after the other, between the pool and the host. */
+typedef struct {
+  uint32_t size;
+  int32_t pages;
+  aircache_context *context;
+  const int32_t *page; /* [pages] host */
+  void *host;          /* pages of them */
+} aircache_pages_params;
+AIRCACHE_API int32_t aircache_read_pages(aircache_pages_params *p);  /* waits */
+AIRCACHE_API int32_t aircache_write_pages(aircache_pages_params *p); /* the host's bytes are free on return */
 
 /* Compression of a whole prompt: runtime/backend's Compressor. Only queued; the caller's lists are free on return, the cache and
  * the queries must stay until aircache_compressed. The last AIRCACHE_BATCHES of them can be asked for. */

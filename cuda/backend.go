@@ -49,6 +49,7 @@ type params struct {
 	reserve reserveParams
 	score   scoreParams
 	keep    keepParams
+	pages   pagesParams
 	squeeze compressParams
 	squozen compressedParams
 }

@@ -45,6 +45,22 @@ func (b *Backend) ReadRows(keys, values []float32, kv backend.LayerKV, rows []in
 	*p = keepParams{}
 }
 
+func (b *Backend) ReadPages(dst []byte, pages []int32) { b.movePages(b.library.readPages, pages, dst) }
+
+func (b *Backend) WritePages(pages []int32, src []byte) {
+	b.movePages(b.library.writePages, pages, src)
+}
+
+func (b *Backend) movePages(entry uintptr, pages []int32, host []byte) {
+	if len(pages) == 0 {
+		return
+	}
+	p := &b.call.pages
+	*p = pagesParams{size: size(p), pages: int32(len(pages)), context: b.context, page: pointer(pages), host: pointer(host)}
+	b.run(entry, unsafe.Pointer(p))
+	*p = pagesParams{}
+}
+
 func (b *Backend) pages(kv backend.LayerKV, lists, count int, rows []int32) *keepParams {
 	p := &b.call.keep
 	*p = keepParams{size: size(p), pages: int32(len(kv.Pages)), context: b.context, page: pointer(kv.Pages), lists: int32(lists), count: int32(count), row: pointer(rows)}

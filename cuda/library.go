@@ -29,6 +29,7 @@ type library struct {
 	embed, angles, appendKV, attend, mix, turn, sample, sampled    uintptr
 	captureBegin, captureEnd, graphLaunch, graphFree               uintptr
 	compress, compressed                                           uintptr
+	readPages, writePages                                          uintptr
 	relevance, importance, columns, density, keepRows, readRowsOut uintptr
 }
 
@@ -68,6 +69,7 @@ func (l *library) symbols() map[string]*uintptr {
 		"aircache_relevance": &l.relevance, "aircache_importance": &l.importance, "aircache_columns": &l.columns, "aircache_density": &l.density,
 		"aircache_compress": &l.compress, "aircache_compressed": &l.compressed,
 		"aircache_keep": &l.keepRows, "aircache_read_rows": &l.readRowsOut,
+		"aircache_read_pages": &l.readPages, "aircache_write_pages": &l.writePages,
 	}
 }
 

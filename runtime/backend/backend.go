@@ -74,6 +74,10 @@ type Cache interface {
 	// Keep copies the given rows (ascending) of src into the pages dst, keys as they are: one list of rows for all KV heads, or
 	// one for each, all equally long. dst may be src's own leading pages.
 	Keep(src LayerKV, rows [][]int32, dst []int32)
+	// ReadPages brings whole pages to the host as they lie in the device's memory: PageBytes of each. It waits for the work given so
+	// far. WritePages brings the same bytes to any pages, which then hold the same rows to the bit; src is read before it returns.
+	ReadPages(dst []byte, pages []int32)
+	WritePages(pages []int32, src []byte)
 }
 
 // Pool is the size of a page pool, and of what steps over it need besides.

@@ -89,6 +89,28 @@ func (c *Checked) Keep(src LayerKV, rows [][]int32, dst []int32) {
 	}
 }
 
+func (c *Checked) ReadPages(dst []byte, pages []int32) {
+	if c.ok(c.checkPages("read pages", len(dst), pages)) {
+		c.to.ReadPages(dst, pages)
+	}
+}
+
+func (c *Checked) WritePages(pages []int32, src []byte) {
+	if c.ok(c.checkPages("write pages", len(src), pages)) {
+		c.to.WritePages(pages, src)
+	}
+}
+
+func (c *Checked) checkPages(op string, bytes int, pages []int32) error {
+	if c.pool.Pages == 0 {
+		return fmt.Errorf("%s: no pool was reserved", op)
+	}
+	if want := len(pages) * c.to.PageBytes(c.pool.Heads); bytes != want {
+		return fmt.Errorf("%s: %d bytes for %d pages, %d wanted", op, bytes, len(pages), want)
+	}
+	return checkRows(op, "page", pages, c.pool.Pages)
+}
+
 func (c *Checked) checkKeep(src LayerKV, rows [][]int32, dst []int32) error {
 	if err := c.checkLayer("keep", src, 0); err != nil {
 		return err

@@ -39,6 +39,8 @@ func RunShapes(t *testing.T, shapes Shapes, tolerance float64, open func(testing
 		{"prompts and decode steps over ragged caches", (*suite).cache},
 		{"a compacted cache", (*suite).keep},
 		{"a cache that each head compacted for itself", (*suite).keepByHead},
+		{"pages that go to the host and come back", (*suite).pagesToHost},
+		{"more pages than move at once", (*suite).manyPages},
 		{"scores", (*suite).scores},
 		{"compression without the host", (*suite).compression},
 		{"patches of decoded pictures", (*suite).pictures},

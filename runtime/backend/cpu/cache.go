@@ -126,6 +126,24 @@ func (b *Backend) Keep(src backend.LayerKV, rows [][]int32, dst []int32) {
 	}
 }
 
+func (b *Backend) ReadPages(dst []byte, pages []int32) {
+	for _, page := range pages {
+		dst = dst[copy(dst, b.cache.bytes(page)):]
+	}
+}
+
+func (b *Backend) WritePages(pages []int32, src []byte) {
+	for _, page := range pages {
+		src = src[copy(b.cache.bytes(page), src):]
+	}
+}
+
+// bytes are a whole page's.
+func (c *pageCache) bytes(page int32) []byte {
+	n := c.heads.PageValues()
+	return unsafe.Slice((*byte)(unsafe.Pointer(&c.data[int(page)*n])), 4*n)
+}
+
 // ReadRows gathers the heads of each row side by side.
 func (b *Backend) ReadRows(keys, values []float32, kv backend.LayerKV, rows []int32) {
 	dim := b.cache.heads.Dim
