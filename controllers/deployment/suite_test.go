@@ -19,6 +19,7 @@ import (
 	rtevent "sigs.k8s.io/controller-runtime/pkg/event"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/config/argocd"
 	"aircache.dev/aircache/controllers/deployment"
 	"aircache.dev/aircache/controllers/testkit"
 )
@@ -109,7 +110,7 @@ func (s *story) serving(ctx context.Context, d *v1alpha1.AirCacheDeployment) *v1
 	return d
 }
 
-// expectKStatus computes what Flux, Argo CD and kubectl-like tools take the object for.
+// expectKStatus computes what Flux and kubectl-like tools take the object for, and holds Argo CD's health.lua to the same.
 func expectKStatus(ctx context.Context, d *v1alpha1.AirCacheDeployment, want status.Status) {
 	GinkgoHelper()
 	u := &unstructured.Unstructured{}
@@ -118,6 +119,9 @@ func expectKStatus(ctx context.Context, d *v1alpha1.AirCacheDeployment, want sta
 	result, err := status.Compute(u)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(result.Status).To(Equal(want), result.Message)
+	health, err := argocd.Of(u.Object)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(argocd.Agrees(health.Status, want.String())).To(BeTrue(), "kstatus says %s, Argo CD's health.lua %s (%s)", want, health.Status, health.Message)
 }
 
 // fakeTuning is a TuningSource that says what a test puts in.
