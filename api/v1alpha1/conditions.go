@@ -23,7 +23,8 @@ const (
 	ConditionAutoscalerConflict = "AutoscalerConflict"
 	// ConditionUnexpectedProduct is true while pods run on a product that their GPUClass does not expect. They go on serving.
 	ConditionUnexpectedProduct = "UnexpectedProduct"
-	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator; not set yet.
+	// ConditionUpgradeAvailable is true while pods run a template of an earlier operator that this one would make otherwise; the message
+	// says what would change.
 	ConditionUpgradeAvailable = "UpgradeAvailable"
 )
 
@@ -154,8 +155,19 @@ const (
 	ReasonInsufficientSamples = "InsufficientSamples"
 )
 
+// Reasons of UpgradeAvailable.
+const (
+	// ReasonPinned: pods keep the template that an earlier operator made.
+	ReasonPinned = "Pinned"
+	// ReasonUpToDate: this operator would make the same pods.
+	ReasonUpToDate = "UpToDate"
+)
+
 // ReasonUnknown is the reason of a condition about which nothing was observed yet.
 const ReasonUnknown = "Unknown"
+
+// EventUpgradeAvailable is the reason of the event that says what an upgraded operator would change of the pods.
+const EventUpgradeAvailable = "UpgradeAvailable"
 
 // EventImageByTag is the reason of the warning event about a model or runtime image that is named by tag.
 const EventImageByTag = "ImageByTag"

@@ -81,13 +81,21 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=604800
 	ProgressDeadlineSeconds int32 `json:"progressDeadlineSeconds,omitempty"`
-	// Pinned keeps running pods as they are when the operator is upgraded; Latest rolls them. Not acted on yet: an operator that
-	// renders another template rolls them.
+	// Pinned keeps the pods as they are when the operator is upgraded, until spec changes something of them: condition UpgradeAvailable
+	// then says what the new operator would change. Latest takes its changes at once; Pinned after Latest keeps what Latest brought.
 	// +optional
 	// +kubebuilder:default=Pinned
 	// +kubebuilder:validation:Enum=Pinned;Latest
 	OperatorUpgrade string `json:"operatorUpgrade,omitempty"`
 }
+
+// Values of rollout.operatorUpgrade.
+const (
+	// OperatorUpgradePinned keeps the pods as they are when the operator is upgraded.
+	OperatorUpgradePinned = "Pinned"
+	// OperatorUpgradeLatest rolls them.
+	OperatorUpgradeLatest = "Latest"
+)
 
 // LifecycleSpec bounds the start and the end of a pod.
 type LifecycleSpec struct {

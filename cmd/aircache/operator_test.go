@@ -67,11 +67,16 @@ func TestServeTakesWhatTheOperatorRenders(t *testing.T) {
 		d := &v1alpha1.AirCacheDeployment{Spec: v1alpha1.AirCacheDeploymentSpec{Cache: cache, Model: v1alpha1.ModelSpec{
 			Image: &v1alpha1.ImageSource{Reference: "m"}, MaxImagesPerRequest: 16, MaxModelLen: ptr.To(int32(4096)), MaxImagePixels: ptr.To(int32(1 << 20))}}}
 		d.Name, d.UID = "docs", "00000000-0000-4000-8000-000000000001"
-		pool, err := render.Deployment(d, render.Pool{Type: &v1alpha1.GPUType{Name: "cpu", Count: ptr.To(int32(0))}}, 1, testkit.Operator())
+		cpu := render.Pool{Type: &v1alpha1.GPUType{Name: "cpu", Count: ptr.To(int32(0))}}
+		template, err := render.NewTemplate(d, cpu, testkit.Operator())
 		if err != nil {
 			t.Fatal(err)
 		}
-		args := pool.Spec.Template.Spec.Containers[0].Args
+		made, err := render.Deployment(d, cpu, 1, template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := made.Spec.Template.Spec.Containers[0].Args
 		f, set := &serveFlags{}, pflag.NewFlagSet("serve", pflag.ContinueOnError)
 		f.register(set)
 		if err := set.Parse(args[1:]); err != nil || args[0] != "serve" {

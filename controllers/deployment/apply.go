@@ -16,14 +16,23 @@ import (
 
 // child is one object that spec asks for, beside what exists of it.
 type child struct {
-	live   client.Object // nil while it does not exist
-	wanted client.Object
-	answer client.Object // apply puts the result there
+	live     client.Object // nil while it does not exist
+	wanted   client.Object
+	answer   client.Object   // apply puts the result there
+	template render.Template // of a Deployment
 }
 
 func (c child) String() string { return kindOf(c.wanted) + " " + c.wanted.GetName() }
 
-// children are in the order in which they are applied. The ConfigMap comes first: a pod that starts then finds its directive.
+func (c child) manifest() (*unstructured.Unstructured, error) {
+	if d, isPool := c.wanted.(*appsv1.Deployment); isPool {
+		return render.PoolManifest(d, c.template)
+	}
+	return render.Manifest(c.wanted)
+}
+
+// children are in the order in which they are applied. The ConfigMap comes first: a pod that starts then finds its directive. A template
+// is kept before it is used.
 func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]child, error) {
 	directives := make([]render.PoolTuning, 0, len(p.pools))
 	for _, pool := range p.pools {
@@ -34,15 +43,21 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 		return nil, err
 	}
 	list := []child{
-		{orNil(seen.tuning), tuning, &corev1.ConfigMap{}},
-		{orNil(seen.service), render.Service(object), &corev1.Service{}},
+		{live: orNil(seen.tuning), wanted: tuning, answer: &corev1.ConfigMap{}},
+		{live: orNil(seen.service), wanted: render.Service(object), answer: &corev1.Service{}},
 	}
 	for _, pool := range p.pools {
-		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, p.operator)
+		kept, err := render.Revision(object, pool.Name(), pool.template, pool.revision)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, child{orNil(seen.deployments[pool.name]), wanted, &appsv1.Deployment{}})
+		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, pool.template)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list,
+			child{live: orNil(seen.revision(pool)), wanted: kept, answer: &appsv1.ControllerRevision{}},
+			child{live: orNil(seen.deployments[pool.name]), wanted: wanted, answer: &appsv1.Deployment{}, template: pool.template})
 	}
 	return list, nil
 }
@@ -64,13 +79,16 @@ func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeploym
 		}
 	}
 	r.warnOfTags(object, inUse)
-	return r.retire(ctx, object, seen, p)
+	if err := r.retire(ctx, object, seen, p); err != nil {
+		return err
+	}
+	return r.pruneRevisions(ctx, p, seen)
 }
 
 // applyChild calls the API server only when live lacks something of wanted or another manifest was applied last; answer then has the
 // result. A call that changes nothing would write nothing either, so a stale cache costs a call and no more.
 func (r *Reconciler) applyChild(ctx context.Context, object *v1alpha1.AirCacheDeployment, c child) (changed bool, err error) {
-	manifest, err := render.Manifest(c.wanted)
+	manifest, err := c.manifest()
 	if err != nil {
 		return false, err
 	}
@@ -100,13 +118,15 @@ func isCovered(live client.Object, manifest *unstructured.Unstructured) (bool, e
 	return render.Covers(fields, manifest.Object), nil
 }
 
-// announce tells what was done to a child. A new directive is no news here: the tuner's decision is the event. The child is named as the
+// announce tells what was done to a child. A new directive is no news here: the tuner's decision is the event; nor is a template that is
+// kept. The child is named as the
 // related object, for events of one moment that differ in their text alone are counted as one.
 func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, manifest *unstructured.Unstructured) {
 	say := func(reason, format string) {
 		r.Events.Eventf(object, c.answer, corev1.EventTypeNormal, reason, "Apply", format, c)
 	}
 	switch {
+	case manifest.GetKind() == "ControllerRevision":
 	case c.live == nil:
 		say("Created", "created %s")
 	case c.live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:
@@ -124,7 +144,7 @@ func pending(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]strin
 	}
 	var names []string
 	for _, c := range list {
-		manifest, err := render.Manifest(c.wanted)
+		manifest, err := c.manifest()
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +152,7 @@ func pending(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]strin
 		if err != nil {
 			return nil, err
 		}
-		if !covered {
+		if _, isKept := c.wanted.(*appsv1.ControllerRevision); !covered && !isKept {
 			names = append(names, c.String())
 		}
 	}

@@ -23,14 +23,16 @@ type world struct {
 	tuning      *corev1.ConfigMap
 	foreign     []string // children's names that someone else holds
 	pods        []corev1.Pod
+	revisions   map[string][]revision        // of each pool, newest first
+	orphans     []*appsv1.ControllerRevision // of no use any more
 	tuned       TuningResult
 }
 
 func (r *Reconciler) gather(ctx context.Context, object *v1alpha1.AirCacheDeployment) (*world, error) {
-	w := &world{classes: map[string]*v1alpha1.GPUClass{}, deployments: map[string]*appsv1.Deployment{}}
+	w := &world{classes: map[string]*v1alpha1.GPUClass{}, deployments: map[string]*appsv1.Deployment{}, revisions: map[string][]revision{}}
 	w.tuned, _ = r.Tuning.Get(object.UID)
 	for _, gather := range []func(context.Context, *v1alpha1.AirCacheDeployment, *world) error{
-		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods,
+		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods, r.gatherRevisions,
 	} {
 		if err := gather(ctx, object, w); err != nil {
 			return nil, err
@@ -142,6 +144,8 @@ func kindOf(o client.Object) string {
 		return "Deployment"
 	case *corev1.Service:
 		return "Service"
+	case *appsv1.ControllerRevision:
+		return "ControllerRevision"
 	default:
 		return "ConfigMap"
 	}

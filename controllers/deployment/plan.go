@@ -31,6 +31,9 @@ type poolPlan struct {
 	replicas int32
 	bounds   render.Bounds
 	tuning   v1alpha1.PoolTuning
+	template render.Template // pinTemplates sets it, and what follows
+	revision int64
+	upgrade  string // what this operator would change of the template
 }
 
 // wanted is what spec asks for.

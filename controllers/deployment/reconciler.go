@@ -50,6 +50,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	p := makePlan(object, seen, r.Operator)
+	if err := p.pinTemplates(object, seen); err != nil {
+		return reconcile.Result{}, err
+	}
 	switch {
 	case p.stalled != nil: // the children stay as they are
 	case p.paused:

@@ -58,6 +58,9 @@ func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 		}
 		list = append(list, notice{kind, c.Reason, "Reconcile", c.Message, ""})
 	}
+	if c := changed(before, after, v1alpha1.ConditionUpgradeAvailable); c != nil && c.Status == metav1.ConditionTrue {
+		list = append(list, notice{corev1.EventTypeNormal, v1alpha1.EventUpgradeAvailable, "Reconcile", c.Message, ""})
+	}
 	for i := range after.Pools {
 		pool := &after.Pools[i]
 		for _, d := range newDecisions(poolStatus(before.Pools, pool.Name), pool.Decisions) {

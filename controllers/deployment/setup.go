@@ -29,6 +29,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	own := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{render.LabelManagedBy: render.ManagedBy})}
 	return map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}: own, &corev1.Service{}: own, &corev1.ConfigMap{}: own, &corev1.Pod{}: own,
+		&appsv1.ControllerRevision{}: own,
 	}
 }
 
@@ -40,6 +41,7 @@ func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.Service{}).
 		Owns(&corev1.ConfigMap{}).
+		Owns(&appsv1.ControllerRevision{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(objectOfPod), builder.WithPredicates(podMatters())).
 		Watches(&v1alpha1.GPUClass{}, handler.EnqueueRequestsFromMapFunc(r.objectsOfClass), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})

@@ -105,6 +105,8 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 	value, why = capacity(p, pools)
 	set(v1alpha1.ConditionCapacityAvailable, value, why)
 	setWhileTrue(v1alpha1.ConditionUnexpectedProduct, productMismatch(p, status.Pools))
+	value, why = upgradeAvailable(p)
+	set(v1alpha1.ConditionUpgradeAvailable, value, why)
 
 	for _, c := range tunerConditions(p, &seen.tuned) {
 		if c.result.Status == "" {
@@ -155,7 +157,8 @@ func kept(conditions []metav1.Condition, kind string, object *v1alpha1.AirCacheD
 var order = []string{
 	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionCapacityAvailable,
 	v1alpha1.ConditionTuningActive, v1alpha1.ConditionMetricsAvailable, v1alpha1.ConditionObjectivesMet,
-	v1alpha1.ConditionQualityHealthy, v1alpha1.ConditionUnexpectedProduct,
+	v1alpha1.ConditionQualityHealthy, v1alpha1.ConditionUnexpectedProduct, v1alpha1.ConditionAutoscalerConflict,
+	v1alpha1.ConditionUpgradeAvailable,
 }
 
 func conditionOrder(kind string) int {

@@ -89,11 +89,23 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			deployment, err := render.Deployment(d, pool, 3, testkit.Operator())
+			template, err := render.NewTemplate(d, pool, testkit.Operator())
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, c.file, deployment, render.Service(d), tuning)
+			deployment, err := render.Deployment(d, pool, 3, template)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects := []runtime.Object{deployment, render.Service(d), tuning}
+			if c.file == "cpu-image" { // once: it holds the template again
+				kept, err := render.Revision(d, pool.Type.Name, template, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				objects = append(objects, kept)
+			}
+			compare(t, c.file, objects...)
 		})
 	}
 }

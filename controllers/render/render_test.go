@@ -151,11 +151,16 @@ func TestManifestHashFollowsEveryField(t *testing.T) {
 
 func deployment(t *testing.T, d *v1alpha1.AirCacheDeployment) *appsv1.Deployment {
 	t.Helper()
-	pool, err := render.Deployment(d, render.Pool{Type: &d.Spec.GPUTypes[0]}, 1, testkit.Operator())
+	pool := render.Pool{Type: &d.Spec.GPUTypes[0]}
+	template, err := render.NewTemplate(d, pool, testkit.Operator())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pool
+	made, err := render.Deployment(d, pool, 1, template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 func manifest(t *testing.T, object runtime.Object) *unstructured.Unstructured {

@@ -92,7 +92,7 @@ func (c *Cluster) WaitGone(ctx context.Context, object *v1alpha1.AirCacheDeploym
 func (c *Cluster) Children(ctx context.Context, key client.ObjectKey) ([]string, error) {
 	var names []string
 	for kind, list := range map[string]client.ObjectList{
-		"Deployment": &appsv1.DeploymentList{}, "ReplicaSet": &appsv1.ReplicaSetList{}, "Pod": &corev1.PodList{},
+		"Deployment": &appsv1.DeploymentList{}, "ControllerRevision": &appsv1.ControllerRevisionList{}, "ReplicaSet": &appsv1.ReplicaSetList{}, "Pod": &corev1.PodList{},
 		"Service": &corev1.ServiceList{}, "ConfigMap": &corev1.ConfigMapList{},
 	} {
 		if err := c.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingLabels{"aircache.dev/deployment": key.Name}); err != nil {

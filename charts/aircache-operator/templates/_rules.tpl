@@ -10,7 +10,7 @@ secrets, nodes, namespaces, roles or pods/exec.
   resources: [aircachedeployments/status]
   verbs: [patch]
 - apiGroups: [apps]
-  resources: [deployments]
+  resources: [deployments, controllerrevisions]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services, configmaps]
