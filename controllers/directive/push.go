@@ -87,7 +87,7 @@ func (p *Pusher) one(ctx context.Context, url string, body []byte, tuning contro
 func refusal(answer *http.Response) error {
 	reason, err := control.DecodeError(answer.Body)
 	if err != nil {
-		return fmt.Errorf("pushing a tuning: status %d without a reason: %w", answer.StatusCode, err)
+		return fmt.Errorf("pushing a tuning: status %d without a reason: %v", answer.StatusCode, err) // not %w: it is no refusal of the pod's
 	}
 	return fmt.Errorf("pushing a tuning: refused with status %d: %w", answer.StatusCode, reason)
 }

@@ -23,6 +23,7 @@ type fakePod struct {
 	done    float64 // requests
 	agreed  float64 // of the next tokens of each, compared with the whole cache; 0: nothing is compared
 	down    bool
+	deaf    bool          // to directives
 	hang    chan struct{} // not nil: metrics wait until it is closed
 	scrapes int
 	puts    int
@@ -114,5 +115,9 @@ func (p *fakePod) tune(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.puts++
+	if p.deaf {
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
 	p.applied = testkit.Tune(w, r, p.keys, p.own, p.applied)
 }

@@ -25,6 +25,10 @@ type pool struct {
 	memory observe.Memory
 	looked time.Time
 	report report
+
+	epoch      int64             // the one that this process began; 0: it has changed nothing yet
+	renumbered time.Time         // when the pods disagreed last
+	refusals   map[string]string // by pod UID, as they were logged
 	// quality is the newest, while report has what status should say.
 	quality v1alpha1.PoolQuality
 }
@@ -116,6 +120,7 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	s.mode = target.Mode
 	before := p.state
 	p.state, s.decision = tuner.Next(target, p.state, s.sample)
+	p.number(before.Applied(), results, now)
 	if s.decision.Action != tuner.Hold {
 		s.explained = tuner.Explain(target, before, s.sample).String()
 	}
@@ -123,7 +128,9 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	s.applied, s.lastGood = p.state.Applied(), p.state.LastGoodPermille
 	s.agreement, s.agreementFloor = p.state.Agreement(), p.state.AgreementGuardPermille
 	p.quality = qualityOf(s, p.quality)
-	s.acked = l.push(ctx, d, s, pods, results)
+	var answers []directive.Result
+	s.acked, answers = l.push(ctx, d, s, pods, results)
+	l.tellRefusals(d, p, s.name, answers)
 	return s, nil
 }
 
@@ -156,7 +163,7 @@ func (l *Loop) metricsOf(pods []*corev1.Pod) []observe.Pod {
 }
 
 // push tells the pods that lack the tuning, and counts those that have it.
-func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen, pods []*corev1.Pod, results []observe.Result) (acked int32) {
+func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen, pods []*corev1.Pod, results []observe.Result) (acked int32, answers []directive.Result) {
 	var behind []directive.Pod
 	for i, pod := range pods {
 		if has := results[i].Snapshot.Applied(); results[i].Err == nil && has == s.applied {
@@ -165,7 +172,7 @@ func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen,
 		}
 		behind = append(behind, directive.Pod{UID: string(pod.UID), URL: l.Address(pod, render.ControlPort) + "/v1/tuning"})
 	}
-	answers := l.Pusher.Push(ctx, control.Tuning{
+	answers = l.Pusher.Push(ctx, control.Tuning{
 		UID: string(d.UID), Pool: s.name, Epoch: s.applied.Epoch, Revision: s.applied.Revision,
 		TargetPermille: s.applied.TargetPermille, FloorPermille: s.bounds.FloorPermille,
 	}, behind)
@@ -173,15 +180,27 @@ func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen,
 	for _, a := range answers {
 		if a.Err == nil {
 			acked++
+		}
+	}
+	return acked, answers
+}
+
+// tellRefusals logs why pods do not have their tuning: a refusal once, for it does not pass by itself, the rest as detail.
+func (l *Loop) tellRefusals(d *v1alpha1.AirCacheDeployment, p *pool, poolName string, answers []directive.Result) {
+	refusals := map[string]string{}
+	for _, a := range answers {
+		if a.Err == nil {
 			continue
 		}
-		level := 1
+		level, text := 1, a.Err.Error()
 		if refused := (*control.Error)(nil); errors.As(a.Err, &refused) {
-			level = 0 // it is there and will not obey: nothing that passes by itself
+			if refusals[a.Pod] = text; p.refusals[a.Pod] != text {
+				level = 0
+			}
 		}
-		l.Log.V(level).Info("a pod does not have its tuning", "namespace", d.Namespace, "name", d.Name, "pool", s.name, "podUID", a.Pod, "error", a.Err.Error())
+		l.Log.V(level).Info("a pod does not have its tuning", "namespace", d.Namespace, "name", d.Name, "pool", poolName, "podUID", a.Pod, "error", text)
 	}
-	return acked
+	p.refusals = refusals
 }
 
 func (l *Loop) log(name types.NamespacedName, s seen) {
