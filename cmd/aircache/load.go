@@ -139,6 +139,7 @@ func (l *loader) startEngine(ctx context.Context, network *model.LLaVA, maxModel
 	e, err := engine.New(network, engine.Options{
 		Policy: policy, RetentionPermille: l.flags.retention, Bounds: l.bounds,
 		KVBytes: cacheBytes, MaxModelLen: maxModelLen, MaxQueue: l.flags.maxQueue, MaxRunning: l.flags.maxRunning, PrefillChunk: l.flags.prefillChunk,
+		Swap:           l.flags.caching.swap(),
 		PrefixCache:    l.flags.caching.forEngine(network.Config()),
 		ShadowPermille: int32(l.flags.shadow),
 		Clock:          time.Now, Seed: rand.Uint64, Recorder: l.recorder, Log: l.log,

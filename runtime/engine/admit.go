@@ -27,6 +27,9 @@ func (e *Engine) fill() bool {
 
 // admitNext takes a request off the queue, if one can run now, and brings its prompt to the device.
 func (e *Engine) admitNext() bool {
+	if !e.resume() {
+		return false
+	}
 	j, permille := e.takeFirst()
 	if j == nil && e.blocked && e.shadow != nil {
 		e.endShadow() // it holds pages that a request waits for
@@ -38,6 +41,8 @@ func (e *Engine) admitNext() bool {
 	start := e.opts.Clock()
 	j.usage.QueueSeconds = start.Sub(j.submitted).Seconds()
 	j.usage.RetentionPermille = permille
+	j.admitted = true
+	e.risk(j)
 	j.sequence, j.slot = e.pool.NewSequence(), e.takeSlot()
 	e.filling = e.newFilling(j, permille)
 	e.filling.start = start
@@ -58,7 +63,7 @@ func (e *Engine) takeSlot() int32 {
 func (e *Engine) begin() (err error) {
 	f := e.filling
 	j := f.job
-	if j.promise, err = e.ledger.Reserve(e.need(j, j.usage.RetentionPermille, answerRows(j.maxTokens))); err != nil {
+	if j.promise, err = e.ledger.Reserve(e.need(j, j.usage.RetentionPermille, answerRows(j.promised))); err != nil {
 		return err
 	}
 	f.findPrefix()
@@ -135,7 +140,7 @@ func (e *Engine) endFilling(end ending) {
 
 // settle shrinks the promise to what is kept and the answer, and reports.
 func (e *Engine) settle(j *job, plan compress.Plan) Prefill {
-	j.promise.Shrink(e.shape.Remaining(j.sequence.RowsByLayer(), answerRows(j.maxTokens)))
+	j.promise.Shrink(e.shape.Remaining(j.sequence.RowsByLayer(), answerRows(j.promised)))
 	full, kept := e.shape.Bytes(e.config.Layers*e.shape.PagesFor(j.prompt.Rows)), e.shape.Bytes(j.sequence.Pages())
 	j.usage.KVBytesFull, j.usage.KVBytesKept = full, kept
 	j.usage.describe(plan, len(j.prompt.Visual))

@@ -36,6 +36,7 @@ func (e *Engine) launch() *flight {
 	if anyPenalised(e.running) {
 		e.landAll() // the host is the one who knows what to feed
 	}
+	e.extendPromises()
 	e.endRunning(func(j *job) ending {
 		if !j.hasMore() {
 			return ending{}

@@ -43,7 +43,8 @@
 // A request is admitted when the pages that its prompt passes through, and those of the longest answer it may give, can be
 // promised. What can never fit is refused by Submit with a [LimitError]; what does not fit now waits; a full queue answers
 // [ErrQueueFull], and after how long so many requests have left it of late ([QueueFullError]). A lower retention promises less (package kv has the figures): more answers run at once, and longer prompts
-// fit. Since promises cover the worst case, no running request is ever preempted. A request that fits only at the retention
+// fit. Since promises cover the worst case, no running request is ever preempted, unless [Options.Swap] lets requests be admitted before
+// their whole answers fit: then the one admitted last goes to host memory when pages run out, once at most (swap.go). A request that fits only at the retention
 // under which it was submitted keeps that one, should a higher one come before it is admitted.
 //
 // # Prompts that begin alike
@@ -61,6 +62,8 @@
 //   - Rows whose queries the policy wants to see are computed, so policies that look at rows of a picture itself (H2O) or at rows
 //     before it (a picture that ends its prompt) find less, or nothing.
 //   - A block is published when the device has reported the prompt's first token, never of a prompt that failed.
+//
+// Blocks whose pages are needed can move to host memory instead of being forgotten (PrefixCache.OffloadBytes), and come back.
 //
 // The rows that the vision tower made of pictures can be kept too, in host memory: they outlive the blocks.
 //

@@ -34,6 +34,8 @@ type Engine struct {
 	airCache compress.AirCache // how
 	blocked  bool              // the first waiting request waits for pages
 	shadow   *shadow
+	swapped  []*job       // preempted: their caches are in host memory
+	risked   int64        // host memory that the requests which may be preempted take at most
 	prefixes *kv.Prefixes // nil: no prompt is kept
 	pictures *pictures    // rows of the vision tower, for pictures to come; nil: none are kept
 	draw     *rand.Rand   // which requests get one

@@ -151,7 +151,7 @@ func (j *job) pay() {
 // left counts an admitted job that has ended.
 func (j *job) left() {
 	j.pay()
-	if j.tenant != nil && j.sequence != nil {
+	if j.tenant != nil && j.admitted {
 		j.tenant.open--
 	}
 }

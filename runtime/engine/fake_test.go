@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -50,6 +51,7 @@ type fakeModel struct {
 	badScores     bool
 	beforeDecode  func(batch []model.Row) error
 	beforeTake    func() error
+	beforeMove    func(call string) error
 	logits        func(hash uint64, row []float32)
 	batches       []int // sizes of the decode steps
 	units         []int // rows of the parts of prompts
@@ -171,6 +173,37 @@ func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
 	s := &fakeStep{}
 	m.choose(s, m.hash, p.Slot, p.Draw)
 	return m.launched(s), 0, nil
+}
+
+// Of the ten bytes that a token of a layer has here a cell is the first eight.
+func (m *fakeModel) ReadPages(dst []byte, pages []int32) error {
+	m.calls = append(m.calls, "read pages")
+	if m.beforeMove != nil {
+		if err := m.beforeMove("read pages"); err != nil {
+			return err
+		}
+	}
+	for i, page := range pages {
+		for slot := range backend.PageTokens {
+			binary.LittleEndian.PutUint64(dst[i*pageBytes+slot*fakeBytes:], m.cells[int(page)*backend.PageTokens+slot])
+		}
+	}
+	return nil
+}
+
+func (m *fakeModel) WritePages(pages []int32, src []byte) error {
+	m.calls = append(m.calls, "write pages")
+	if m.beforeMove != nil {
+		if err := m.beforeMove("write pages"); err != nil {
+			return err
+		}
+	}
+	for i, page := range pages {
+		for slot := range backend.PageTokens {
+			m.cells[int(page)*backend.PageTokens+slot] = binary.LittleEndian.Uint64(src[i*pageBytes+slot*fakeBytes:])
+		}
+	}
+	return nil
 }
 
 func (m *fakeModel) Only(o *model.Observed, _ []int32) (*model.Observed, error) { return o, nil }

@@ -11,9 +11,11 @@ import (
 func (e *Engine) endRunning(ends func(*job) ending) {
 	stay := e.running[:0]
 	for _, j := range e.running {
-		if end := ends(j); end.yes() {
+		switch end := ends(j); {
+		case end.reason == preempted:
+		case end.yes():
 			e.finish(j, end)
-		} else {
+		default:
 			stay = append(stay, j)
 		}
 	}
@@ -25,6 +27,7 @@ func (e *Engine) endRunning(ends func(*job) ending) {
 func (e *Engine) finish(j *job, end ending) {
 	j.unwatch()
 	j.ended = true
+	e.riskOver(j)
 	e.tell(j, true)
 	if err := e.giveUp(j); err != nil {
 		e.opts.Log.Error("releasing a request's pages failed", "request", j.handle.id, "reason", err)
@@ -102,6 +105,7 @@ func (e *Engine) endAll(how ending) {
 		e.finish(j, how)
 	}
 	e.endRunning(func(*job) ending { return how })
+	e.endSwapped(func(*job) ending { return how })
 	e.publish()
 }
 

@@ -25,6 +25,10 @@ type job struct {
 	permille  int     // the retention in force when it was submitted: the request fits at this one
 	other     int     // the retention of the arm that it is not in; 0: no value is on trial
 	tenant    *tenant // whose it is, once it is queued
+	promised  int     // tokens of the answer that have pages promised
+	risked    int64   // host memory that it takes at most when it is preempted; 0: it never is
+	away      *away   // its cache, while it is preempted
+	admitted  bool
 	unpaid    int     // tokens of work that it was not charged for yet
 	arrival   uint64  // its number among all that were queued
 	blocks    []block // that the prompt can share with others; none: it is not cached

@@ -28,7 +28,7 @@ func (e *Engine) countPanic() {
 func (e *Engine) publish() {
 	now := e.measure()
 	e.mu.Lock()
-	now.Waiting = e.queue.size
+	now.Waiting = e.queue.size + now.Preempted
 	for _, j := range e.running {
 		j.pay()
 	}
@@ -57,7 +57,7 @@ func (e *Engine) measure() Load {
 	used, reserved := e.shadowPages()
 	cached, pinned := e.cachedPages()
 	used, reserved = e.pool.Used()-used-cached, e.ledger.Reserved()-reserved-pinned
-	l := Load{Running: len(e.running) + e.fillings(), BlockedOnMemory: e.blocked,
+	l := Load{Preempted: len(e.swapped), Running: len(e.running) + e.fillings(), BlockedOnMemory: e.blocked,
 		PagesCached: cached, BytesOffloaded: e.offloaded(), PagesUsed: used, PagesFree: e.shape.Pages - used, PagesReserved: reserved,
 		BytesUsed: e.shape.Bytes(used), BytesTotal: e.shape.Bytes(e.shape.Pages), BytesReserved: e.shape.Bytes(reserved),
 		UsageRatio: float64(used) / float64(e.shape.Pages)}

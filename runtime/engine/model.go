@@ -12,6 +12,7 @@ type Model interface {
 	Graph
 	Scorer
 	Gallery
+	PageMover
 }
 
 // Graph runs the network.
@@ -44,6 +45,12 @@ type Scorer interface {
 	Density(o *model.Observed, bar float32) ([]float32, error)
 	Rows(o *model.Observed, rows []int32) (keys, values []float32, err error)
 	Keep(layer int, src backend.LayerKV, rows [][]int32, dst []int32) error
+}
+
+// PageMover brings whole pages to the host and back.
+type PageMover interface {
+	ReadPages(dst []byte, pages []int32) error
+	WritePages(pages []int32, src []byte) error
 }
 
 // Gallery keeps pictures' rows for prompts to come.

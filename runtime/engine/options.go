@@ -30,6 +30,7 @@ type Options struct {
 	// host (model.Config.Asynchronous) that is done anyway.
 	Ahead bool
 
+	Swap        Swap        // requests whose whole answers are not promised
 	PrefixCache PrefixCache // whole prompts, for those that begin alike
 
 	ShadowPermille int32 // share of the compressed requests whose first steps are also decoded with their whole cache; 0: none
@@ -70,6 +71,8 @@ func (o Options) complete(c model.Config) (Options, error) {
 		return o, fmt.Errorf("shadowPermille is %d, it must be from 0 to %d", o.ShadowPermille, control.MaxPermille)
 	case o.MaxRunning < 1 || o.MaxRunning > backend.Slots:
 		return o, fmt.Errorf("maxRunning is %d, it must be from 1 to %d", o.MaxRunning, backend.Slots)
+	case o.Swap.PromisedAnswer < 0 || o.Swap.HostBytes < 0:
+		return o, fmt.Errorf("swap is %+v, neither may be negative", o.Swap)
 	case o.PrefillChunk < 1:
 		return o, fmt.Errorf("prefillChunk is %d, it must be at least 1", o.PrefillChunk)
 	}

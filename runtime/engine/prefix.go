@@ -45,7 +45,7 @@ func (e *Engine) keepPrompts() {
 	if !e.opts.PrefixCache.On {
 		return
 	}
-	e.prefixes = kv.NewPrefixes(e.pool, kv.Mover{})
+	e.prefixes = kv.NewPrefixes(e.pool, kv.Mover{Room: e.opts.PrefixCache.OffloadBytes, Offload: e.offload, Restore: e.restore})
 	if room := e.opts.PrefixCache.VisionBytes; room > 0 {
 		e.pictures = newPictures(room)
 	}
@@ -65,7 +65,7 @@ func (f *filling) findPrefix() {
 		r.rows, r.pictures = last.end, last.pictures
 		r.position = e.config.Span(j.request.Tokens[:r.rows], j.request.Images[:r.pictures])
 	} else {
-		r.chain = nil
+		r.chain, found = nil, e.prefixes.Find(keysOf(j.blocks)) // what could not be read is forgotten
 	}
 	j.usage.CachedTokens = r.rows
 	if rec, ok := e.opts.Recorder.(PrefixRecorder); ok {
@@ -239,6 +239,31 @@ func (e *Engine) cachedPages() (cached, promised int) {
 		promised = e.filling.reuse.promise.Pages()
 	}
 	return cached, promised
+}
+
+// hostBlock is a block's pages, layer by layer.
+type hostBlock []byte
+
+func (b hostBlock) Bytes() int64 { return int64(len(b)) }
+
+// offload copies a block whose pages are needed.
+func (e *Engine) offload(b *kv.Block) (kv.Host, error) {
+	pages := pagesOf(b)
+	data := make(hostBlock, e.shape.Bytes(len(pages)))
+	err := e.contain("moving a cached prompt to the host", func() error { return e.model.ReadPages(data, pages) })
+	return data, err
+}
+
+// restore brings it back, to other pages.
+func (e *Engine) restore(b *kv.Block, from kv.Host) error {
+	return e.contain("bringing a cached prompt back", func() error { return e.model.WritePages(pagesOf(b), from.(hostBlock)) })
+}
+
+func pagesOf(b *kv.Block) (pages []int32) {
+	for _, t := range b.Tables {
+		pages = append(pages, t.Pages...)
+	}
+	return pages
 }
 
 func (e *Engine) offloaded() int64 {

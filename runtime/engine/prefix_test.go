@@ -171,3 +171,46 @@ func TestFailedPromptsAreNotKept(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// Blocks whose pages are needed go to host memory, come back for the next prompt that begins so, and hold what they held; there is room
+// for some of them.
+func TestBlocksComeBackFromHostMemory(t *testing.T) {
+	const block = 18 * pageBytes
+	w := newWorld(t, retention(300), pages(60), func(o *Options) { o.PrefixCache = PrefixCache{On: true, OffloadBytes: 2 * block} })
+	r := picturePrompt(1, 20, 5).showing(7).max(4)
+	first := served(t, w, r, textPrompt(280, 4).max(2))[0] // which takes all pages
+	if l := w.Snapshot().Load; l.PagesCached != 0 || l.BytesOffloaded != block {
+		t.Fatalf("%+v: the block should be in host memory", l)
+	}
+	w.model.calls = nil
+	again := served(t, w, r)[0]
+	if again.first.CachedTokens != 82 || slices.Contains(w.model.calls, "encode") || !slices.Equal(first.tokens, again.tokens) {
+		t.Errorf("%d tokens cached, calls %v; %v, the first time %v", again.first.CachedTokens, w.model.calls, again.tokens, first.tokens)
+	}
+	if l := w.Snapshot().Load; l.PagesCached != 18 || l.BytesOffloaded != 0 {
+		t.Errorf("%+v: the block should be in pages again", l)
+	}
+	served(t, w, r.showing(1), r.showing(2), r.showing(3), textPrompt(280, 4).max(2))
+	if l := w.Snapshot().Load; l.BytesOffloaded != 2*block {
+		t.Errorf("%d bytes in host memory, there is room for %d", l.BytesOffloaded, 2*block)
+	}
+	if got := served(t, w, r)[0]; got.first.CachedTokens != 0 {
+		t.Errorf("the oldest of four blocks should have gone: %d tokens cached", got.first.CachedTokens)
+	}
+}
+
+// A block that cannot come back is forgotten, and its prompt is prefilled.
+func TestABlockThatCannotComeBackIsComputedAgain(t *testing.T) {
+	w := newWorld(t, retention(300), pages(60), func(o *Options) { o.PrefixCache = PrefixCache{On: true, OffloadBytes: 1 << 20} })
+	r := picturePrompt(1, 20, 5).showing(7).max(4)
+	first := served(t, w, r, textPrompt(280, 4).max(2))[0]
+	w.model.beforeMove = func(string) error { return errHiccup }
+	again := served(t, w, r)[0]
+	if again.first.CachedTokens != 0 || !slices.Equal(first.tokens, again.tokens) {
+		t.Errorf("%+v, the first time %v", again, first.tokens)
+	}
+	w.model.beforeMove = nil
+	if got := served(t, w, r)[0]; got.first.CachedTokens != 82 {
+		t.Errorf("%d tokens cached", got.first.CachedTokens)
+	}
+}

@@ -48,7 +48,8 @@ type Finished struct {
 
 // Load is the state of pool and queue at one moment.
 type Load struct {
-	Running, Waiting        int
+	Running, Waiting        int   // preempted requests wait
+	Preempted               int   // requests whose caches are in host memory
 	PagesUsed, PagesFree    int   // pages that hold something now
 	PagesCached             int   // that hold prompts for others to come: they count as free
 	BytesOffloaded          int64 // of prompts that were moved to host memory

@@ -89,11 +89,10 @@ func (e *Engine) quota(j *job, permille int) compress.Quota {
 // could never fit, it keeps the one that it was submitted under. The caller holds the lock.
 func (e *Engine) terms(j *job) (permille, need int) {
 	permille = e.arm(j)
-	if need = e.need(j, permille, answerRows(j.maxTokens)); need > e.shape.Pages {
+	if e.need(j, permille, answerRows(j.maxTokens)) > e.shape.Pages {
 		permille, j.other, j.usage.Canary = j.permille, 0, false
-		need = e.need(j, permille, answerRows(j.maxTokens))
 	}
-	return permille, need
+	return permille, e.need(j, permille, answerRows(e.promised(j)))
 }
 
 func (e *Engine) enqueue(j *job) error {
@@ -125,6 +124,7 @@ func (e *Engine) sweep() {
 		}
 	}
 	e.endRunning((*job).leaving)
+	e.endSwapped((*job).leaving)
 }
 
 // full is why a request is not queued. The caller holds the lock.

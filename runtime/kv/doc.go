@@ -30,7 +30,8 @@
 // the longest answer it may give. A prompt is compressed layer by layer while it is prefilled: a layer's pages are taken just
 // before it runs, and those of evicted rows are free right after it, so the most that a prompt holds is what is kept and one
 // whole layer. Then the promise shrinks to what the kept rows and the answer need. So a running request never finds the pool
-// empty, nothing is preempted and nothing can deadlock; the price is that an answer which ends early has held pages that
+// empty, nothing is preempted and nothing can deadlock (an engine may promise less of an answer, and extend the promise
+// as it goes: package engine, Swap); the price is that an answer which ends early has held pages that
 // nobody used. Used and promised pages are therefore reported apart.
 //
 // An example with 8 layers, 576 visual and 44 text tokens, 32 new tokens (31 of them cached: the last one is never fed back):

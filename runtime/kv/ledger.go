@@ -37,7 +37,7 @@ func (l *Ledger) Fit(pages int) Fit {
 	}
 }
 
-// Promise is a reservation; it can only shrink, so what was promised to others stays true.
+// Promise is a reservation. It grows by what nobody was promised only, so what was promised to others stays true.
 type Promise struct {
 	ledger *Ledger
 	pages  int
@@ -60,6 +60,16 @@ func (p *Promise) Shrink(pages int) {
 	pages = max(0, min(pages, p.pages))
 	p.ledger.reserved -= p.pages - pages
 	p.pages = pages
+}
+
+// Extend promises more pages, or none where so many are not left.
+func (p *Promise) Extend(pages int) error {
+	if pages < 0 || p.ledger.Fit(pages) != FitsNow {
+		return fmt.Errorf("promising %d pages more, %d of %d are not promised: %w", pages, p.ledger.total-p.ledger.reserved, p.ledger.total, ErrNoPages)
+	}
+	p.ledger.reserved += pages
+	p.pages += pages
+	return nil
 }
 
 // Release ends the promise; a second time it does nothing.

@@ -27,6 +27,7 @@ type Metrics struct {
 	decodeStep     prometheus.Histogram
 	success        *prometheus.CounterVec
 	prefix         prefixMetrics
+	swap           swapMetrics
 	firstToken     prometheus.Histogram
 	interToken     prometheus.Histogram
 	endToEnd       prometheus.Histogram
@@ -71,6 +72,7 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		compression:    own.histogram("aircache_compression_seconds", "Time to score and compact one request's cache.", fineSeconds),
 		decodeStep:     own.histogram("aircache_decode_step_seconds", "Time of one decode step over all running sequences.", fineSeconds),
 		prefix:         newPrefixMetrics(own, vllm),
+		swap:           newSwapMetrics(own, vllm),
 		prepareSeconds: own.histogram("aircache_prepare_seconds", "Time to decode pictures and encode the prompt, before the queue.", fineSeconds),
 		fetches:        own.counters("aircache_picture_fetches_total", "Pictures that requests named by URL, by result.", "result"),
 		fetchSeconds:   own.histogram("aircache_picture_fetch_seconds", "Time to fetch a picture, or to give it up.", fineSeconds),

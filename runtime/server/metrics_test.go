@@ -59,7 +59,9 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 	m.Load(engine.Load{Running: 2, Waiting: 1, PagesUsed: 6, PagesFree: 2, BytesUsed: 60, BytesTotal: 80, UsageRatio: .75, DemandRatio: 1})
 	m.Found(100, 60)
 	m.Seen(3, 1)
-	m.Load(engine.Load{Running: 1, PagesCached: 3, BytesOffloaded: 70, PagesUsed: 4, PagesFree: 4, BytesUsed: 40, BytesTotal: 80, UsageRatio: .5, DemandRatio: .5})
+	m.Preempted(500)
+	m.Resumed(200)
+	m.Load(engine.Load{Running: 1, Preempted: 1, PagesCached: 3, BytesOffloaded: 70, PagesUsed: 4, PagesFree: 4, BytesUsed: 40, BytesTotal: 80, UsageRatio: .5, DemandRatio: .5})
 	m.Finished(engine.Finished{Reason: engine.FinishStop, TotalSeconds: 2, DecodeSeconds: 1.25})
 	m.Finished(engine.Finished{Reason: engine.FinishAbort, TotalSeconds: 99})
 	m.Panicked()
@@ -81,13 +83,14 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_kv_bytes_freed_total": 900, "aircache_kv_usage_peak_ratio": 1, "aircache_panics_total": 1,
 		"vllm:prefix_cache_queries_total" + tiny: 100, "vllm:prefix_cache_hits_total" + tiny: 60,
 		"aircache_vision_cache_queries_total": 3, "aircache_vision_cache_hits_total": 1,
+		"aircache_swap_bytes_total{direction=out}": 500, "aircache_swap_bytes_total{direction=in}": 200, "aircache_requests_swapped": 1,
 		"aircache_prefix_cache_pages": 3, "aircache_prefix_cache_host_bytes": 70,
 		"aircache_build_info{backend=cpu,blas=gonum,version=v1}": 1, "aircache_gpu_info{product=none}": 1,
 		"vllm:num_requests_running" + tiny: 1, "vllm:num_requests_waiting" + tiny: 0, "vllm:kv_cache_usage_perc" + tiny: .5,
 		"vllm:cache_config_info{block_size=16,model_name=tiny,num_cpu_blocks=0,num_gpu_blocks=8}": 1,
 		"vllm:prompt_tokens_total" + tiny:                                  621,
 		"vllm:generation_tokens_total" + tiny:                              2,
-		"vllm:request_success_total{finished_reason=stop,model_name=tiny}": 1, "vllm:num_preemptions_total" + tiny: 0,
+		"vllm:request_success_total{finished_reason=stop,model_name=tiny}": 1, "vllm:num_preemptions_total" + tiny: 1,
 		"vllm:time_to_first_token_seconds_sum" + tiny: .75, "vllm:inter_token_latency_seconds_sum" + tiny: .002,
 		"vllm:e2e_request_latency_seconds_count" + tiny: 1, "vllm:e2e_request_latency_seconds_sum" + tiny: 2,
 		"vllm:request_queue_time_seconds_sum" + tiny: .25, "vllm:request_prefill_time_seconds_sum" + tiny: .5, "vllm:request_decode_time_seconds_sum" + tiny: 1.25,

@@ -81,7 +81,6 @@ func newObserved(servedName string, read func() (control.Observation, bool)) *ob
 			of("aircache_kv_admission_blocked", "1 while the first waiting request waits for KV pages, not for compute.", nil, gauge, func(o control.Observation) float64 { return oneIf(o.KV.AdmissionBlocked) }),
 			of("vllm:prompt_tokens_total", "Prompt tokens prefilled, pictures included.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.VisualSeenTotal + o.Tokens.TextTotal }),
 			of("vllm:generation_tokens_total", "Answer tokens generated.", vllm, counter, func(o control.Observation) float64 { return o.Tokens.GeneratedTotal }),
-			of("vllm:num_preemptions_total", "Requests put back after admission; admission reserves what a request can need, so none is.", vllm, counter, func(control.Observation) float64 { return 0 }),
 			of("vllm:num_requests_running", "Requests that decode.", vllm, gauge, func(o control.Observation) float64 { return float64(o.Running) }),
 			of("vllm:num_requests_waiting", "Requests in the queue.", vllm, gauge, func(o control.Observation) float64 { return float64(o.Waiting) }),
 			of("vllm:kv_cache_usage_perc", "Share of the KV pool in use, 0 to 1.", vllm, gauge, func(o control.Observation) float64 { return o.KV.UsageRatio }),

@@ -13,6 +13,7 @@ var (
 	_ engine.Recorder          = (*Metrics)(nil)
 	_ engine.AgreementRecorder = (*Metrics)(nil)
 	_ engine.PrefixRecorder    = (*Metrics)(nil)
+	_ engine.SwapRecorder      = (*Metrics)(nil)
 )
 
 // Prefilled records a prompt's way into the cache, and what compression kept of it.
@@ -66,6 +67,7 @@ func (m *Metrics) Finished(f engine.Finished) {
 func (m *Metrics) Load(l engine.Load) {
 	m.kvPeak.report(max(l.UsageRatio, l.DemandRatio))
 	m.totals.load(l)
+	m.swap.waiting.Set(float64(l.Preempted))
 	m.prefix.pages.Set(float64(l.PagesCached))
 	m.prefix.offloaded.Set(float64(l.BytesOffloaded))
 }
