@@ -42,9 +42,13 @@ func (e *Engine) decodeAlone() {
 	if e.shadow != nil {
 		e.endShadow()
 	}
+	e.extendPromises()
 	e.endRunning(func(j *job) ending {
 		if !j.hasMore() {
 			return ending{}
+		}
+		if err := j.sequence.Room(1); err != nil { // it may have joined after the step that failed was formed
+			return failed(err)
 		}
 		f := e.newFlight()
 		f.jobs = append(f.jobs, j)

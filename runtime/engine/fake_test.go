@@ -115,6 +115,7 @@ func (m *fakeModel) WriteVisual(_ image.Pixels, values []float32) (model.Visual,
 }
 
 func (m *fakeModel) Begin(p model.Prompt) error {
+	defer func() { m.encoded = m.encoded[:0] }()
 	if m.beforePrefill != nil {
 		if err := m.beforePrefill(p.Tokens); err != nil {
 			return err
@@ -131,7 +132,6 @@ func (m *fakeModel) Begin(p model.Prompt) error {
 		}
 		m.shows = append(m.shows, content)
 	}
-	m.encoded = m.encoded[:0]
 	return nil
 }
 

@@ -34,6 +34,12 @@ func soakRequests() []Request {
 func TestSoak(t *testing.T) {
 	t.Run("one step at a time", func(t *testing.T) { soak(t) })
 	t.Run("steps ahead, prompts in small chunks", func(t *testing.T) { soak(t, ahead, chunk(7)) })
+	t.Run("prompts cached, blocks in host memory, requests swapped", func(t *testing.T) {
+		soak(t, ahead, chunk(50), func(o *Options) {
+			o.PrefixCache = PrefixCache{On: true, VisionBytes: 64, OffloadBytes: 60 * pageBytes}
+			o.Swap = Swap{PromisedAnswer: 3, HostBytes: 1 << 20}
+		})
+	})
 }
 
 func soak(t *testing.T, edits ...func(*Options)) {
@@ -88,8 +94,8 @@ func soak(t *testing.T, edits ...func(*Options)) {
 					_, _ = w.SetTuning(control.Tuning{Revision: wish, TargetPermille: permilles[wish%4]}) // one that comes late is refused
 				}
 				i := r.IntN(len(requests))
-				a, submitted := soakOne(t, w, r, requests[i])
-				if !submitted || a.finish == FinishAbort || errors.Is(a.err, errHiccup) {
+				a, submitted := soakOne(t, w, r, requests[i].of(string(rune('a'+c%3))))
+				if !submitted || a.finish == FinishAbort || errors.Is(a.err, errHiccup) || errors.Is(a.err, ErrQueueFull) {
 					continue
 				}
 				if failed := slices.Contains(requests[i].Tokens, poison); failed != (a.finish == FinishError) {

@@ -234,3 +234,10 @@ func (c *Prefixes) empty(b *Block) error {
 	c.pages -= len(all)
 	return c.pool.Return(all)
 }
+
+// Each shows every block that can be found.
+func (c *Prefixes) Each(look func(Key, *Block)) {
+	for key, b := range c.blocks {
+		look(key, b)
+	}
+}
