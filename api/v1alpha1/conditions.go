@@ -169,5 +169,8 @@ const ReasonUnknown = "Unknown"
 // EventUpgradeAvailable is the reason of the event that says what an upgraded operator would change of the pods.
 const EventUpgradeAvailable = "UpgradeAvailable"
 
+// EventRollingInPlace is the reason of the event that says that a rollout goes on without one pod more.
+const EventRollingInPlace = "RollingInPlace"
+
 // EventImageByTag is the reason of the warning event about a model or runtime image that is named by tag.
 const EventImageByTag = "ImageByTag"

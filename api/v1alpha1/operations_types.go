@@ -63,19 +63,19 @@ type PlacementSpec struct {
 
 // RolloutSpec says how a changed template reaches the pods.
 type RolloutSpec struct {
-	// Surge adds a pod before one goes; InPlace takes one away first; Adaptive tries Surge and falls back to InPlace, which it
-	// does not do yet: it is the same as Surge.
+	// Surge adds a pod before one goes; InPlace takes one away first. Adaptive starts as Surge does. Where the pod that is added gets no
+	// node for surgeTimeoutSeconds, or no quota, the rest of that rollout is done InPlace. A pod that goes finishes its requests first.
 	// +optional
 	// +kubebuilder:default=Adaptive
 	// +kubebuilder:validation:Enum=Adaptive;Surge;InPlace
 	Strategy string `json:"strategy,omitempty"`
-	// How long Adaptive waits for a node for the surge pod. Not acted on yet.
+	// How long Adaptive waits for a node for the pod that it added, at most half of progressDeadlineSeconds.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	SurgeTimeoutSeconds *int32 `json:"surgeTimeoutSeconds,omitempty"`
-	// A rollout without progress for so long is reported as Stalled.
+	// A rollout without progress for so long is reported as Stalled, until it goes on.
 	// +optional
 	// +kubebuilder:default=3600
 	// +kubebuilder:validation:Minimum=60
@@ -88,6 +88,16 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Enum=Pinned;Latest
 	OperatorUpgrade string `json:"operatorUpgrade,omitempty"`
 }
+
+// Values of rollout.strategy.
+const (
+	// RolloutAdaptive adds a pod first, and takes one away first where there is no room.
+	RolloutAdaptive = "Adaptive"
+	// RolloutSurge adds a pod first.
+	RolloutSurge = "Surge"
+	// RolloutInPlace takes a pod away first.
+	RolloutInPlace = "InPlace"
+)
 
 // Values of rollout.operatorUpgrade.
 const (

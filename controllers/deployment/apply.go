@@ -51,7 +51,7 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 		if err != nil {
 			return nil, err
 		}
-		wanted, err := render.Deployment(object, pool.Pool, pool.replicas, pool.template)
+		wanted, err := render.Deployment(object, pool.Pool, render.Wish{Replicas: pool.replicas, InPlace: pool.inPlace, Template: pool.template})
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +127,8 @@ func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, mani
 	}
 	switch {
 	case manifest.GetKind() == "ControllerRevision":
+	case startsInPlace(object, c):
+		say(v1alpha1.EventRollingInPlace, "%s has no room for one more pod; its pods are replaced one by one in place")
 	case c.live == nil:
 		say("Created", "created %s")
 	case c.live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:

@@ -17,6 +17,7 @@ type poolState struct {
 	name     string
 	wanted   int32
 	live     *appsv1.Deployment // nil while it does not exist
+	adaptive bool               // its rollouts make room for themselves
 	podState podSummary
 }
 
@@ -35,7 +36,7 @@ func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
 		}
 		list = append(list, poolState{
-			name: pool.Name(), wanted: pool.replicas, live: live,
+			name: pool.Name(), wanted: pool.replicas, live: live, adaptive: pool.adaptive,
 			podState: summarize(seen.pods, pool.Name(), template, model),
 		})
 	}
@@ -51,20 +52,22 @@ func stalledBy(p *plan, pools []poolState) *finding {
 		if pool.podState.problem != nil && poolProgress(pool) != nil {
 			return pool.podState.problem
 		}
-		if found := deploymentProblem(pool.live); found != nil {
+		if found := deploymentProblem(pool); found != nil {
 			return found
 		}
 	}
 	return nil
 }
 
-func deploymentProblem(d *appsv1.Deployment) *finding {
+func deploymentProblem(pool poolState) *finding {
+	d := pool.live
 	if d == nil || d.Status.ObservedGeneration < d.Generation {
 		return nil // its conditions speak of an older wish
 	}
-	if c := deploymentCondition(d, appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue {
+	makesRoom := pool.adaptive && lacksQuota(d) && (isRolling(d) || pool.podState.terminating > 0) // a pod that goes leaves its quota
+	if c := deploymentCondition(d, appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue && !makesRoom {
 		reason := v1alpha1.ReasonPodsRejected
-		if strings.Contains(c.Message, "exceeded quota") {
+		if strings.Contains(c.Message, exceededQuota) {
 			reason = v1alpha1.ReasonQuotaExceeded
 		}
 		return &finding{reason, fmt.Sprintf("Deployment %s: %s", d.Name, c.Message)}
@@ -74,6 +77,9 @@ func deploymentProblem(d *appsv1.Deployment) *finding {
 	}
 	return nil
 }
+
+// exceededQuota is in the words of the API server.
+const exceededQuota = "exceeded quota"
 
 func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	for i := range d.Status.Conditions {
@@ -118,7 +124,11 @@ func poolProgress(pool poolState) *finding {
 	case s.ObservedGeneration < d.Generation:
 		return say(v1alpha1.ReasonRollingOut, "the change has not been taken up yet")
 	case s.Replicas > s.UpdatedReplicas:
-		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have an older template", s.Replicas-s.UpdatedReplicas, s.Replicas)
+		how := ""
+		if pool.adaptive && goesInPlace(d) {
+			how = "; there is no room for one more, so they are replaced in place"
+		}
+		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have an older template%s", s.Replicas-s.UpdatedReplicas, s.Replicas, how)
 	case s.Replicas != pool.wanted:
 		return say(v1alpha1.ReasonScaling, "%d of %d pods exist", s.Replicas, pool.wanted)
 	case pods.unscheduled > 0:

@@ -3,6 +3,7 @@ package deployment
 import (
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
@@ -14,14 +15,15 @@ import (
 
 // plan is what one reconcile decided; it is made of the object and the world alone.
 type plan struct {
-	pools    []poolPlan
-	replicas int32                // placed over the pools
-	unplaced int32                // wanted, but no type may take them
-	stale    []*appsv1.Deployment // of GPU types that left spec
-	stalled  *finding             // nothing is applied while set
-	paused   bool                 // nor while true
-	pending  []string             // what a pause keeps from being applied
-	operator render.Operator
+	pools     []poolPlan
+	replicas  int32                // placed over the pools
+	unplaced  int32                // wanted, but no type may take them
+	stale     []*appsv1.Deployment // of GPU types that left spec
+	stalled   *finding             // nothing is applied while set
+	paused    bool                 // nor while true
+	pending   []string             // what a pause keeps from being applied
+	lookAgain time.Duration        // when to reconcile though nothing happened; 0 is never
+	operator  render.Operator
 }
 
 // poolPlan is one GPU type with what is wanted of it.
@@ -34,6 +36,8 @@ type poolPlan struct {
 	template render.Template // pinTemplates sets it, and what follows
 	revision int64
 	upgrade  string // what this operator would change of the template
+	inPlace  bool   // a pod goes before its successor comes; rollOut sets it, and what follows
+	adaptive bool
 }
 
 // wanted is what spec asks for.

@@ -53,6 +53,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := p.pinTemplates(object, seen); err != nil {
 		return reconcile.Result{}, err
 	}
+	p.rollOut(object, seen, r.Clock.Now())
 	switch {
 	case p.stalled != nil: // the children stay as they are
 	case p.paused:
@@ -69,7 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if apierrors.IsConflict(reportErr) {
 		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	}
-	var result reconcile.Result
+	result := reconcile.Result{RequeueAfter: p.lookAgain}
 	if p.stalled != nil && p.stalled.reason == v1alpha1.ReasonNameConflict {
 		result.RequeueAfter = conflictRetry
 	}
@@ -79,7 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // refusal is the finding that belongs to an error of the API server which no retry cures by itself.
 func refusal(err error) *finding {
 	switch {
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), exceededQuota):
 		return &finding{v1alpha1.ReasonQuotaExceeded, err.Error()}
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		return &finding{v1alpha1.ReasonInvalidChild, fmt.Sprintf("the API server refuses a child: %v", err)}

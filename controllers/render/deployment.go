@@ -12,23 +12,30 @@ import (
 	"aircache.dev/aircache/api/v1alpha1"
 )
 
-// Deployment is the pool of one GPU type, with a template that NewTemplate made now or for an earlier operator.
-func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, replicas int32, template Template) (*appsv1.Deployment, error) {
+// Wish is what is asked of a pool.
+type Wish struct {
+	Replicas int32
+	InPlace  bool     // on a change a pod goes before its successor comes; else one more comes first
+	Template Template // that NewTemplate made now or for an earlier operator
+}
+
+// Deployment is the pool of one GPU type, or of any.
+func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, wish Wish) (*appsv1.Deployment, error) {
 	name := pool.Name()
 	meta := childMeta(d, DeploymentName(d.Name, name), poolLabels(d.Name, name))
-	meta.Annotations = map[string]string{InputsAnnotation: template.Inputs}
+	meta.Annotations = map[string]string{InputsAnnotation: wish.Template.Inputs}
 	deployment := &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
-			Replicas:                ptr.To(replicas),
+			Replicas:                ptr.To(wish.Replicas),
 			RevisionHistoryLimit:    ptr.To(int32(2)),
 			ProgressDeadlineSeconds: ptr.To(d.Spec.Rollout.ProgressDeadlineSeconds),
 			Selector:                &metav1.LabelSelector{MatchLabels: poolSelector(d.Name, name)},
-			Strategy:                rollingUpdate(d.Spec.Rollout.Strategy),
+			Strategy:                rollingUpdate(wish.InPlace),
 		},
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(template.Fields, &deployment.Spec.Template); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(wish.Template.Fields, &deployment.Spec.Template); err != nil {
 		return nil, fmt.Errorf("reading the pod template of pool %s: %w", name, err)
 	}
 	return deployment, nil
@@ -40,10 +47,10 @@ func poolSelector(object, pool string) map[string]string {
 	return selector
 }
 
-// rollingUpdate adds a pod before one goes, except InPlace, which takes one away first.
-func rollingUpdate(strategy string) appsv1.DeploymentStrategy {
+// rollingUpdate adds a pod before one goes, or takes one away first.
+func rollingUpdate(inPlace bool) appsv1.DeploymentStrategy {
 	surge, unavailable := intstr.FromInt32(1), intstr.FromInt32(0)
-	if strategy == "InPlace" {
+	if inPlace {
 		surge, unavailable = unavailable, surge
 	}
 	return appsv1.DeploymentStrategy{

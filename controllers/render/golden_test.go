@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 				ImagePullSecrets: []v1alpha1.ImagePullSecret{{Name: "pull"}},
 				Resources:        v1alpha1.ResourcesSpec{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
 			}
-			d.Spec.Rollout.Strategy = "InPlace"
+			d.Spec.Rollout.Strategy = v1alpha1.RolloutInPlace
 		}},
 		{file: "gpu-any", classes: map[string]*v1alpha1.GPUClass{"l40s": l40s, "a100": a100}, edit: func(d *v1alpha1.AirCacheDeployment) {
 			spot := testkit.ClassType("l40s", "l40s")
@@ -93,7 +93,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			deployment, err := render.Deployment(d, pool, 3, template)
+			deployment, err := render.Deployment(d, pool, render.Wish{Replicas: 3, InPlace: d.Spec.Rollout.Strategy == v1alpha1.RolloutInPlace, Template: template})
 			if err != nil {
 				t.Fatal(err)
 			}
