@@ -66,6 +66,7 @@ func run(ctx context.Context, o options) error {
 	if err := setup(m, o, tuning.NewMetrics(metrics.Registry)); err != nil {
 		return err
 	}
+	metrics.Registry.MustRegister(deployment.StatusMetrics{Reader: m.GetCache()})
 	if err := m.Start(ctx); err != nil {
 		return fmt.Errorf("running: %w", err)
 	}
