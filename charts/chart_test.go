@@ -66,6 +66,13 @@ priorityClassName: system-cluster-critical
 nodeSelector: {kubernetes.io/os: linux}
 tolerations: [{key: dedicated, operator: Exists}]
 `,
+		"monitored-and-walled-in": `
+replicas: 2
+directiveKeys: {existingSecret: mine}
+networkPolicy: {restrictEgress: true, metricsFromNamespaceLabels: {kubernetes.io/metadata.name: monitoring}}
+monitoring: {serviceMonitor: true, podMonitor: true, prometheusRule: true, dashboard: true, interval: 30s, labels: {release: prometheus}}
+topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
+`,
 		"own-roles": `{directiveKeys: {existingSecret: mine}, replicas: 1, leaderElection: false, rbac: {create: false}, serviceAccount: {create: false}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +115,9 @@ func TestValuesAreRefused(t *testing.T) {
 		{"a Secret that cannot be", `{directiveKeys: {existingSecret: "My Keys"}}`, "'/directiveKeys/existingSecret'"},
 		{"a generation before the first", `{directiveKeys: {generation: 0}}`, "'/directiveKeys/generation'"},
 		{"no worker", `{workers: 0}`, "'/workers'"},
+		{"a ServiceMonitor without the Service", `{metrics: {service: false}, monitoring: {serviceMonitor: true}}`, "'/metrics/service'"},
+		{"an interval without a unit", `{monitoring: {interval: "15"}}`, "'/monitoring/interval'"},
+		{"a port that cannot be", `{networkPolicy: {apiServerPorts: [0]}}`, "'/networkPolicy/apiServerPorts/0'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if out, err := render(t, c.values); err == nil || !strings.Contains(out, c.says) {
