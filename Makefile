@@ -65,10 +65,11 @@ cuda-bundle: ## Gather what cuda/device.sh tests on a machine with a GPU, into B
 ## ---- generated files
 
 .PHONY: generate
-generate: bin/controller-gen ## Write deepcopy code, CRDs and the chart's copies of them
+generate: bin/controller-gen ## Write deepcopy code, CRDs, the CPU's vector kernels and the chart's copies of them
 	@bin/controller-gen object paths=./api/...
 	@bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	@mkdir -p charts/aircache-operator/crds && cp config/crd/*.yaml charts/aircache-operator/crds/
+	@hack/simd/generate.sh runtime/backend/cpu/simd
 
 .PHONY: verify-generated
 verify-generated: bin/controller-gen ## Fail if a generated file is not what its source says

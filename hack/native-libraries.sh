@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the C libraries that the runtime opens when they are there. Without them everything works too, slower:
-# gonum multiplies matrices in OpenBLAS's place, Go's own decoder reads JPEG in libjpeg-turbo's.
+# the built-in products take OpenBLAS's place, Go's own decoder reads JPEG in libjpeg-turbo's.
 set -euo pipefail
 export PATH=$PATH:/sbin:/usr/sbin DEBIAN_FRONTEND=noninteractive
 missing=()

@@ -22,6 +22,7 @@ import (
 // benchFlags are those of `aircache bench`.
 type benchFlags struct {
 	model, shape, backend string
+	blas                  string
 	threads               int
 	what                  []string
 	batches, visuals      []int
@@ -66,6 +67,7 @@ device's own rates. With --shape the model has random weights of a published mod
 	set.StringVar(&f.shape, "shape", "", "random weights of this shape: "+strings.Join(model.Shapes(), ", "))
 	set.StringVar(&f.backend, "backend", "auto", "auto, cpu or cuda; auto takes the GPU where there is one")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
+	set.StringVar(&f.blas, "blas", "auto", blasHelp)
 	set.StringSliceVar(&f.what, "what", bench.Kinds, "what to measure, any of "+strings.Join(bench.Kinds, ", "))
 	set.IntSliceVar(&f.batches, "batch", []int{1, 8}, "sequences of a decode step, 1 to 1024")
 	set.IntSliceVar(&f.visuals, "visual", []int{1024}, "visual tokens of a sequence, 1 to 1048576")
@@ -100,7 +102,7 @@ func (f *benchFlags) check() error {
 			return fmt.Errorf("--shape: %w", err)
 		}
 	}
-	return errors.Join(oneOf("backend", f.backend, "auto", "cpu", "cuda"), within("threads", int64(f.threads), 0, 1024),
+	return errors.Join(oneOf("backend", f.backend, "auto", "cpu", "cuda"), within("threads", int64(f.threads), 0, 1024), oneOf("blas", f.blas, blasNames...),
 		within("prefill-chunk", int64(f.prefillChunk), 1, maxPrefillChunk),
 		within("kv-cache-bytes", f.poolBytes, 0, 1<<50))
 }

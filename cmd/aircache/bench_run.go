@@ -21,6 +21,7 @@ import (
 
 	"aircache.dev/aircache/cuda"
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/bench"
 	"aircache.dev/aircache/runtime/bench/chart"
 	"aircache.dev/aircache/runtime/model"
@@ -39,7 +40,7 @@ type benchRun struct {
 func (r *benchRun) run(ctx context.Context) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	device, err := openDevice(r.flags.backend, r.flags.threads, slog.New(slog.DiscardHandler))
+	device, err := openDevice(r.flags.backend, cpu.Options{Threads: r.flags.threads, BLAS: blasNamed(r.flags.blas)}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // openDevice opens the backend that was asked for. "auto" takes the GPU where there is one and the library that drives it, the
 // CPU otherwise; the log says which, and why not the other.
-func openDevice(name string, threads int, log *slog.Logger) (backend.Backend, error) {
+func openDevice(name string, host cpu.Options, log *slog.Logger) (backend.Backend, error) {
 	if name != "cpu" {
 		gpu, err := cuda.Open(cuda.Options{})
 		if err == nil {
@@ -25,12 +25,12 @@ func openDevice(name string, threads int, log *slog.Logger) (backend.Backend, er
 		}
 		log.Info("no GPU is used", "reason", err.Error())
 	}
-	host, err := cpu.New(cpu.Options{Threads: threads})
+	b, err := cpu.New(host)
 	if err != nil {
 		return nil, err
 	}
-	log.Info("backend chosen", "backend", host.Name(), "asked", name)
-	return host, nil
+	log.Info("backend chosen", "backend", b.Name(), "asked", name)
+	return b, nil
 }
 
 // blasOf is what multiplies, for the build info's label, and gpuOf the GPU's name for its own.

@@ -5,17 +5,19 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"aircache.dev/aircache/runtime/backend/cpu"
 )
 
 func TestAGPUThatIsNotThereIsSaidSo(t *testing.T) {
 	t.Setenv("AIRCACHE_CUDA_LIBRARY", "/no/such/library.so")
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	for _, name := range []string{"cuda", "auto"} { // a library that was named must open
-		if _, err := openDevice(name, 1, log); err == nil || !strings.Contains(err.Error(), "/no/such/library.so") {
+		if _, err := openDevice(name, cpu.Options{Threads: 1}, log); err == nil || !strings.Contains(err.Error(), "/no/such/library.so") {
 			t.Errorf("--backend %s says %v", name, err)
 		}
 	}
-	b, err := openDevice("cpu", 1, log)
+	b, err := openDevice("cpu", cpu.Options{Threads: 1}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/compress"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
@@ -22,6 +23,7 @@ type modelFlags struct {
 	caching      cacheFlags // of serve alone
 	backend      string
 	threads      int
+	blas         string
 	policy       string
 	layerBudget  string
 	kvCacheBytes int64
@@ -40,6 +42,18 @@ type modelFlags struct {
 const maxPrefillChunk = 1 << 20
 
 const prefillChunkHelp = "work of a prompt between two decode steps, in tokens, 1 to 1048576: few keep the time between the tokens of running answers short, many let a prompt end sooner while others decode"
+
+const blasHelp = "what multiplies on the CPU: openblas (libopenblas.so.0) or builtin; auto takes OpenBLAS where it is installed"
+
+var blasNames = []string{"auto", string(cpu.OpenBLAS), string(cpu.Builtin)}
+
+// blasNamed is the library of a flag that was checked.
+func blasNamed(name string) cpu.BLAS {
+	if name == "auto" {
+		return cpu.Auto
+	}
+	return cpu.BLAS(name)
+}
 
 // serveFlags are those of `aircache serve`.
 type serveFlags struct {
@@ -67,6 +81,7 @@ func (f *modelFlags) register(set *pflag.FlagSet) {
 	f.sourceFlags.register(set)
 	set.StringVar(&f.backend, "backend", "auto", "auto, cpu or cuda; auto takes a GPU where there is one and the library that drives it (AIRCACHE_CUDA_LIBRARY names that), and the log says so")
 	set.IntVar(&f.threads, "threads", 0, "threads of the CPU backend, 0 to 1024; 0 takes one per available core")
+	set.StringVar(&f.blas, "blas", "auto", blasHelp)
 	set.StringVar(&f.policy, "policy", "AirCache", "what stays of pictures' KV after prefill: "+strings.Join(compress.Names(), ", ")+
 		"; AirCache takes options ("+strings.Join(compress.OptionNames(), ", ")+") as in AirCache+alpha=0.7+window=Last32; AirCache+paper is as published")
 	set.StringVar(&f.layerBudget, "layer-budget", "", fmt.Sprintf("how AirCache shares what stays among the layers, where --policy does not say: Adaptive (by each layer's strength and skewness), Strength, Skewness, Pyramid or Uniform; empty takes %s", compress.Defaults().LayerBudget))
@@ -113,6 +128,7 @@ func (f *modelFlags) check() error {
 	for _, err := range []error{
 		oneOf("backend", f.backend, "auto", "cpu", "cuda"),
 		within("threads", int64(f.threads), 0, 1024),
+		oneOf("blas", f.blas, blasNames...),
 		within("prefill-chunk", int64(f.prefillChunk), 1, maxPrefillChunk),
 		within("retention-permille", int64(f.retention), control.MinPermille, control.MaxPermille),
 	} {

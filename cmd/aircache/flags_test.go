@@ -30,6 +30,7 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 		{"serve --model m --policy AirCache+beta=1", `option "beta" is not known, there are alpha`},
 		{"generate --model m --prompt x --policy SnapKV+alpha=0.5", "SnapKV takes no options"},
 		{"serve --model m --layer-budget x", `--layer-budget: layerBudget is "x", it must be one of`},
+		{"serve --model m --blas mkl", `--blas is "mkl", it must be auto or openblas or builtin`},
 		{"serve --model m --threads 1025", "--threads is 1025, it must be from 0 to 1024"},
 		{"serve --model m --prefill-chunk 0", "--prefill-chunk is 0, it must be from 1 to 1048576"},
 		{"generate --model m --prompt x --prefill-chunk 1048577", "--prefill-chunk is 1048577, it must be from 1 to 1048576"},

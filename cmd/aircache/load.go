@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu"
 	"aircache.dev/aircache/runtime/chat"
 	"aircache.dev/aircache/runtime/control"
 	"aircache.dev/aircache/runtime/engine"
@@ -49,7 +50,7 @@ func (l *loader) fetch(ctx context.Context, p *hub.Progress, say func(string)) e
 }
 
 func (l *loader) openBackend() (backend.Backend, error) {
-	return openDevice(l.flags.backend, l.flags.threads, l.log)
+	return openDevice(l.flags.backend, cpu.Options{Threads: l.flags.threads, BLAS: blasNamed(l.flags.blas)}, l.log)
 }
 
 // load reads the model's folder and starts the engine, which works until ctx ends.

@@ -30,7 +30,7 @@ func (c *ticker) look() time.Time {
 
 func newBench(t *testing.T, what ...string) *Bench {
 	t.Helper()
-	device, err := cpu.New(cpu.Options{Threads: 1, BLAS: cpu.Gonum})
+	device, err := cpu.New(cpu.Options{Threads: 1, BLAS: cpu.Builtin})
 	if err != nil {
 		t.Fatal(err)
 	}

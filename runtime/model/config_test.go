@@ -140,7 +140,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 		if err := c.change(dir); err != nil {
 			t.Fatal(err)
 		}
-		b, err := cpu.New(cpu.Options{Threads: 1, BLAS: cpu.Gonum})
+		b, err := cpu.New(cpu.Options{Threads: 1, BLAS: cpu.Builtin})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func (w *world) scrape() map[string]float64 {
 func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 	w := newWorld(t)
 	m := w.server.metrics
-	m.Describe("v1", "cpu", "gonum", "none")
+	m.Describe("v1", "cpu", "built-in (AVX2)", "none")
 	m.Prefilled(engine.Prefill{TextTokens: 40, BytesFreed: 900, LayerBudgets: []int{50, 70}, Usage: engine.Usage{
 		KVTokensSeen: 576, KVTokensKept: 57.5, Elite: 3, Recall: .8, RecallCurve: map[int]float64{10: .8, 50: .95},
 		QueueSeconds: .25, PrefillSeconds: .5, CompressSeconds: .01}})
@@ -85,7 +85,7 @@ func TestMetricsTellWhatTheEngineReported(t *testing.T) {
 		"aircache_vision_cache_queries_total": 3, "aircache_vision_cache_hits_total": 1,
 		"aircache_swap_bytes_total{direction=out}": 500, "aircache_swap_bytes_total{direction=in}": 200, "aircache_requests_swapped": 1,
 		"aircache_prefix_cache_pages": 3, "aircache_prefix_cache_host_bytes": 70,
-		"aircache_build_info{backend=cpu,blas=gonum,version=v1}": 1, "aircache_gpu_info{product=none}": 1,
+		"aircache_build_info{backend=cpu,blas=built-in (AVX2),version=v1}": 1, "aircache_gpu_info{product=none}": 1,
 		"vllm:num_requests_running" + tiny: 1, "vllm:num_requests_waiting" + tiny: 0, "vllm:kv_cache_usage_perc" + tiny: .5,
 		"vllm:cache_config_info{block_size=16,model_name=tiny,num_cpu_blocks=0,num_gpu_blocks=8}": 1,
 		"vllm:prompt_tokens_total" + tiny:                                  621,

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu/simd"
 )
 
 // activateWork applies a function to every value.
@@ -75,7 +76,7 @@ func timesSigmoid(x, minus []float32) {
 			minus[i] = 88
 		}
 	}
-	expShifted(minus, 0)
+	simd.ExpShifted(minus, 0)
 	for i, e := range minus {
 		x[i] /= 1 + e
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu/simd"
 )
 
 // decodeWork is attention of one new row a sequence over its pages, one part a sequence and query head.
@@ -44,24 +45,23 @@ func attendPages(out, q []float32, cache *pageCache, pages []int32, rows, head i
 		page := pages[first/backend.PageTokens]
 		keys, vals := cache.keys(page, head), cache.values(page, head)
 		n := min(backend.PageTokens, rows-first)
+		simd.Dots(scores[:n], q, keys, dim)
 		top := highest
-		for i := range n {
-			scores[i] = scale * dot(q, keys[i*dim:][:dim])
+		for i, v := range scores[:n] {
+			scores[i] = scale * v
 			top = max(top, scores[i])
 		}
 		if top > highest {
 			shrink := [1]float32{highest}
-			expShifted(shrink[:], top)
+			simd.ExpShifted(shrink[:], top)
 			sum *= shrink[0]
 			for j := range out {
 				out[j] *= shrink[0]
 			}
 			highest = top
 		}
-		sum += expShifted(scores[:n], highest)
-		for i, w := range scores[:n] {
-			axpy(w, vals[i*dim:][:dim], out)
-		}
+		sum += simd.ExpShifted(scores[:n], highest)
+		simd.AddRows(out, scores[:n], vals, dim)
 	}
 	inverse := 1 / sum
 	for j := range out {

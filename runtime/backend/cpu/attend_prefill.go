@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"aircache.dev/aircache/runtime/backend"
+	"aircache.dev/aircache/runtime/backend/cpu/simd"
 )
 
 // Attend takes the paged walk for a decode step and products for a prompt.
@@ -144,7 +145,7 @@ func softmaxRow(x []float32, n int) (highest, sum float32) {
 	for _, v := range x {
 		highest = max(highest, v)
 	}
-	sum = expShifted(x, highest)
+	sum = simd.ExpShifted(x, highest)
 	inverse := 1 / sum
 	for i := range x {
 		x[i] *= inverse

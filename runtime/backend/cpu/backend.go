@@ -18,9 +18,9 @@ type Options struct {
 type BLAS string
 
 const (
-	Auto     BLAS = ""         // OpenBLAS where it can be opened, gonum otherwise
+	Auto     BLAS = ""         // OpenBLAS where it can be opened, the built-in products otherwise
 	OpenBLAS BLAS = "openblas" // an error where it cannot be opened
-	Gonum    BLAS = "gonum"
+	Builtin  BLAS = "builtin"
 )
 
 // maxThreads is below the 64 callers that OpenBLAS of Debian has buffers for.
@@ -71,7 +71,7 @@ func New(o Options) (*Backend, error) {
 	return &Backend{blas: library, pool: newPool(threads), scratch: make([]scratch, threads)}, nil
 }
 
-// Name tells the matrix library, such as "openblas 0.3.21" or "gonum".
+// Name tells the matrix library, such as "openblas 0.3.21" or "built-in (AVX2)".
 func (b *Backend) Name() string { return b.blas.name() }
 
 // Asynchronous: no.

@@ -25,15 +25,15 @@ func (p panel) at(row, col int) panel { return panel{p.data[row*p.stride+col:], 
 // openBLAS picks the library.
 func openBLAS(which BLAS, threads int) (blas, error) {
 	switch which {
-	case Gonum:
-		return gonumBLAS{}, nil
+	case Builtin:
+		return builtinBLAS{}, nil
 	case OpenBLAS:
 		return loadOpenBLAS(threads)
 	case Auto:
 		if library, err := loadOpenBLAS(threads); err == nil {
 			return library, nil
 		}
-		return gonumBLAS{}, nil
+		return builtinBLAS{}, nil
 	}
-	return nil, fmt.Errorf("blas %q is not known (%q, %q)", which, OpenBLAS, Gonum)
+	return nil, fmt.Errorf("blas %q is not known (%q, %q)", which, OpenBLAS, Builtin)
 }

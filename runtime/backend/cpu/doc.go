@@ -1,7 +1,7 @@
 // Package cpu runs the models on the host in float32: the reference for every other backend, and the demo's engine.
 //
-// Matrix products go to OpenBLAS where the machine has libopenblas.so.0 (opened at run time, no cgo), to gonum's vector
-// kernels otherwise and for one or two rows, where a call costs more than it saves; Name says which. OpenBLAS is held to one
+// Matrix products go to OpenBLAS where the machine has libopenblas.so.0 (opened at run time, no cgo), to the vector
+// kernels of package simd otherwise and for one or two rows, where a call costs more than it saves; Name says which. OpenBLAS is held to one
 // thread: a fixed pool of workers splits every product by rows or columns, so that the number of threads is ours and no idle BLAS
 // thread spins between two steps.
 //

@@ -84,7 +84,7 @@ const dotRows = 2
 // productT: Fortran is column-major, so c^T = b a^T is computed, with b transposed.
 func (b *openBLASLib) productT(worker int, s size, alpha float32, a, w panel, beta float32, c panel) {
 	if s.m <= dotRows {
-		gonumBLAS{}.productT(worker, s, alpha, a, w, beta, c)
+		builtinBLAS{}.productT(worker, s, alpha, a, w, beta, c)
 		return
 	}
 	step := s.n

@@ -1,11 +1,27 @@
-package cpu
+package simd
 
 import "math"
 
-// expShifted makes e^(x - shift) of every x and returns the sum. It is within 3e-7 relative from shift - 87 to shift + 88, all
-// that softmax and sigmoid need: below it stays at e^-87, above it must not be called, NaN stays NaN. Softmax is most of what a
-// CPU does beside matrix products; a call of math.Exp a value would take several times as long.
-func expShifted(x []float32, shift float32) (sum float32) {
+// plainDot has four sums, so that an addition needs not wait for the one before.
+func plainDot(x, y []float32) float32 {
+	var a, b, c, d float32
+	y = y[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		a += x[i] * y[i]
+		b += x[i+1] * y[i+1]
+		c += x[i+2] * y[i+2]
+		d += x[i+3] * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		a += x[i] * y[i]
+	}
+	return a + b + c + d
+}
+
+// plainExp: v = n ln 2 + r, |r| <= ln(2)/2; e^v = 2^n e^r, with a polynomial for e^r. Softmax is most of what a CPU does beside
+// matrix products; a call of math.Exp a value would take several times as long.
+func plainExp(x []float32, shift float32) (sum float32) {
 	const (
 		round     = 3 << 22                     // adding and taking away 1.5 * 2^23 rounds to the nearest integer
 		ln2, rest = 0.693359375, -2.12194440e-4 // ln 2 in two parts, so that n * ln2 is exact
@@ -15,7 +31,6 @@ func expShifted(x []float32, shift float32) (sum float32) {
 		if v < -87 {
 			v = -87
 		}
-		// v = n ln 2 + r, |r| <= ln(2)/2; e^v = 2^n e^r
 		n := v*math.Log2E + round
 		exponent := math.Float32bits(n)<<23 + 127<<23
 		n -= round
