@@ -39,7 +39,7 @@ for part in $parts; do
     tests) each tests 60 "" ;;
     conformance) step 90 conformance "$bundle/cuda.test" -test.run AgainstNaive -test.v
       AIRCACHE_CUDNN=always step 90 "conformance with cuDNN" "$bundle/cuda.test" -test.run AgainstNaive -test.v ;;
-    parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers' -test.v ;;
+    parity) step 300 parity "$bundle/cuda.test" -test.run 'TinyModel|FirstLogits|EqualsTransformers|CachedPrompts|SwappedRequests' -test.v ;;
     midsize) # transformers writes a random model of middle size and its logits, and ours are compared
       for family in ${FAMILIES:-llava-onevision llava llava-next qwen2-vl qwen2.5-vl qwen3-vl internvl internvl-6b}; do
         step 150 "midsize transformers $family" python3 ../hack/parity/midsize.py /tmp/aircache-midsize "$family"

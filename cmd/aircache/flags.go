@@ -65,6 +65,7 @@ type serveFlags struct {
 	tuningKeys    []string
 	drainSeconds  int
 	lingerSeconds int
+	watchdog      int
 	podUID        string
 	deploymentUID string
 	pool          string
@@ -108,6 +109,7 @@ func (f *serveFlags) register(set *pflag.FlagSet) {
 	set.StringArrayVar(&f.tuningKeys, "tuning-public-key", nil, "Ed25519 key, base64, of an operator that may set the retention over the control port or --tuning-file; repeatable, for the next key; without one nothing has to be signed")
 	set.IntVar(&f.drainSeconds, "drain-seconds", 100, "time that running requests get to finish after SIGTERM, in seconds, 0 to 86400")
 	set.IntVar(&f.lingerSeconds, "shutdown-linger-seconds", 5, "time that the ports stay open at least after SIGTERM, in seconds, 0 to 3600, within --drain-seconds")
+	set.IntVar(&f.watchdog, "watchdog-seconds", 300, "time after which an engine that has requests and does nothing for them makes the server unready until it does, in seconds, 0 to 86400; 0: never. It must be longer than a chunk of a prompt, or the vision tower, takes")
 	set.StringVar(&f.podUID, "pod-uid", "", "UID of this pod, for its log")
 	set.StringVar(&f.deploymentUID, "deployment-uid", "", "UID of the AirCacheDeployment whose tuning is accepted; empty accepts any")
 	set.StringVar(&f.pool, "pool", "", "pool whose tuning is accepted; empty accepts any")
@@ -175,6 +177,7 @@ func (f *serveFlags) check() error {
 		within("max-running", int64(f.maxRunning), 1, 1<<12),
 		within("drain-seconds", int64(f.drainSeconds), 0, 86400),
 		within("shutdown-linger-seconds", int64(f.lingerSeconds), 0, 3600),
+		within("watchdog-seconds", int64(f.watchdog), 0, 86400),
 		within("max-request-bytes", f.maxBodyBytes, 1<<10, 1<<30),
 		within("length of pool", int64(len(f.pool)), 0, control.MaxPoolLength),
 		within("length of deployment-uid", int64(len(f.deploymentUID)), 0, control.MaxUIDLength),

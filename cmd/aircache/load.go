@@ -87,7 +87,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 		return nil, err
 	}
 	shape := e.Shape()
-	m.Engine = server.Drive(e)
+	m.Engine, m.Stalled = server.Drive(e), e.Stalled
 	m.Pool = server.Pool{Pages: shape.Pages, PageTokens: shape.PageTokens, Bytes: shape.Bytes(shape.Pages)}
 	l.log.Info("model loaded", "folder", l.folder, "architecture", config.Architecture, "layers", config.Layers, "maxModelLen", m.MaxModelLen,
 		"visualTokens", m.VisualTokens, "backend", device.Name(), "jpegDecoder", image.JPEGDecoder(), "took", time.Since(start).Round(time.Millisecond).String())

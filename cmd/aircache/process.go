@@ -87,9 +87,19 @@ func (p *process) loadModel(ctx context.Context) error {
 		p.server.ApplyTuningFile(file)
 		go p.server.FollowTuningFile(ctx, file, p.ticks)
 	}
+	if p.flags.watchdog > 0 {
+		go p.watch(ctx)
+	}
 	p.state.Ready()
 	p.log.Info("ready", "model", p.flags.servedName)
 	return nil
+}
+
+// watch looks after the engine until the process ends.
+func (p *process) watch(ctx context.Context) {
+	ticker := time.NewTicker(server.WatchPeriod)
+	defer ticker.Stop()
+	p.server.Watch(ctx, ticker.C, time.Duration(p.flags.watchdog)*time.Second)
 }
 
 // drain lets running requests finish; a second signal ends that at once. What is

@@ -12,6 +12,7 @@ func (e *Engine) fill() bool {
 	if e.filling == nil && !e.admitNext() {
 		return false
 	}
+	e.moved.note(e.opts.Clock())
 	if e.filling == nil {
 		return true // it has failed
 	}

@@ -47,6 +47,7 @@ type Engine struct {
 	views  []backend.LayerKV // what batch points into
 
 	lastLanding time.Time
+	moved       motion
 	lost        error // the device is gone: backend.ErrDeviceLost
 
 	// Shared with callers.

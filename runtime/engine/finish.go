@@ -27,6 +27,7 @@ func (e *Engine) endRunning(ends func(*job) ending) {
 func (e *Engine) finish(j *job, end ending) {
 	j.unwatch()
 	j.ended = true
+	e.moved.note(e.opts.Clock())
 	e.riskOver(j)
 	e.tell(j, true)
 	if err := e.giveUp(j); err != nil {

@@ -59,6 +59,7 @@ func (e *Engine) land() {
 	e.opts.Recorder.Stepped(Step{Seconds: now.Sub(latest(f.start, e.lastLanding)).Seconds(),
 		KVTokens: float64(f.rows) / float64(e.config.Layers), Batch: len(f.jobs)})
 	e.lastLanding = now
+	e.moved.note(now)
 	for i, j := range f.jobs {
 		j.seat = i + 1
 	}

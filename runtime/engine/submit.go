@@ -104,7 +104,9 @@ func (e *Engine) enqueue(j *job) error {
 	if !e.queue.add(j, e.opts.MaxQueue) {
 		return e.full()
 	}
-	e.open++
+	if e.open++; e.open == 1 {
+		e.moved.note(e.opts.Clock()) // it had nothing to do before
+	}
 	j.unwatch = context.AfterFunc(j.ctx, e.rouse)
 	return nil
 }

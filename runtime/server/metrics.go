@@ -28,6 +28,8 @@ type Metrics struct {
 	success        *prometheus.CounterVec
 	prefix         prefixMetrics
 	swap           swapMetrics
+	stalls         prometheus.Counter
+	stalledSeconds prometheus.Gauge
 	firstToken     prometheus.Histogram
 	interToken     prometheus.Histogram
 	endToEnd       prometheus.Histogram
@@ -73,6 +75,8 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		decodeStep:     own.histogram("aircache_decode_step_seconds", "Time of one decode step over all running sequences.", fineSeconds),
 		prefix:         newPrefixMetrics(own, vllm),
 		swap:           newSwapMetrics(own, vllm),
+		stalls:         own.counter("aircache_engine_stalls_total", "Times that the engine had requests and did nothing for them, for as long as --watchdog-seconds says."),
+		stalledSeconds: own.gauges("aircache_engine_stalled_seconds", "For how long it has done nothing by now; 0 while it works.").WithLabelValues(),
 		prepareSeconds: own.histogram("aircache_prepare_seconds", "Time to decode pictures and encode the prompt, before the queue.", fineSeconds),
 		fetches:        own.counters("aircache_picture_fetches_total", "Pictures that requests named by URL, by result.", "result"),
 		fetchSeconds:   own.histogram("aircache_picture_fetch_seconds", "Time to fetch a picture, or to give it up.", fineSeconds),

@@ -38,6 +38,7 @@ type Options struct {
 // Model is a loaded model with its engine.
 type Model struct {
 	Engine       Engine
+	Stalled      func() time.Duration // for how long the engine has done nothing for its requests; nil: nobody knows
 	Tokenizer    Tokenizer
 	Template     Template
 	Pictures     Pictures

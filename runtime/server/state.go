@@ -12,6 +12,7 @@ import (
 type State struct {
 	mu       sync.Mutex
 	loading  string // what is being waited for; empty once ready
+	stalled  string // why nothing moves; empty while the engine works
 	draining bool
 	inside   int           // requests that were let in and have not left
 	empty    chan struct{} // closed when the last one has left a draining server
@@ -27,6 +28,13 @@ func (s *State) Loading(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loading = reason
+}
+
+// Stalled takes readiness away while the engine does nothing for its requests; an empty reason gives it back.
+func (s *State) Stalled(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stalled = reason
 }
 
 // Ready lets requests in, unless the process already drains.
@@ -89,6 +97,8 @@ func (s *State) refusal() *openai.Error {
 		return openai.Busy(openai.CodeDraining, drainRetrySeconds, "The server is shutting down; another one will answer.")
 	case s.loading != "":
 		return openai.Busy(openai.CodeLoading, loadingRetrySeconds, "The server is not ready: %s.", s.loading)
+	case s.stalled != "":
+		return openai.Busy(openai.CodeStalled, loadingRetrySeconds, "The server is not ready: %s.", s.stalled)
 	default:
 		return nil
 	}

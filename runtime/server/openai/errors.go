@@ -33,6 +33,7 @@ const (
 	CodeRateLimit       = "rate_limit_exceeded"
 	CodeDraining        = "draining"
 	CodeLoading         = "loading"
+	CodeStalled         = "stalled"
 	CodeInternal        = "internal_error"
 	CodeClientWentAway  = "client_closed_request"
 	CodeRequestTooSlow  = "request_timeout"
