@@ -75,7 +75,7 @@ func (p *plan) pinTemplates(object *v1alpha1.AirCacheDeployment, seen *world) er
 			return err
 		}
 		revisions := seen.revisions[pool.Name()]
-		pool.template, err = pinned(object.Spec.Rollout.OperatorUpgrade, fresh, revisions, seen.deployments[pool.name])
+		pool.template, err = pinned(object.Spec.Rollout.OperatorUpgrade, fresh, obedient(revisions, seen.deployments[pool.name], p.operator), seen.deployments[pool.name])
 		if err != nil {
 			return err
 		}
@@ -105,6 +105,19 @@ func pinned(upgrade string, fresh render.Template, revisions []revision, live *a
 		return fresh, err // without what the API server filled in
 	}
 	return found, nil
+}
+
+// obedient leaves out what was kept from before two rotations of the operator's keys: a spec that goes back to it would get pods that refuse
+// every directive. The template in force stays, for its pods would have to be replaced.
+func obedient(revisions []revision, live *appsv1.Deployment, operator render.Operator) []revision {
+	var list []revision
+	for _, r := range revisions {
+		inForce := live != nil && live.Spec.Template.Annotations[render.TemplateAnnotation] == r.Hash
+		if inForce || operator.IsKnownTo(r.Template) {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // numberOf is the template's number when it is the newest already, else the next one.

@@ -11,6 +11,7 @@ import (
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/controllers/testkit"
 )
 
 func TestPinned(t *testing.T) {
@@ -52,6 +53,42 @@ func TestPinned(t *testing.T) {
 			}
 			if text := fmt.Sprintf("%s as %d", got.Hash, numberOf(got, c.revisions)); text != c.want {
 				t.Errorf("got %s, want %s", text, c.want)
+			}
+		})
+	}
+}
+
+func TestASpecThatGoesBackGetsPodsThatObey(t *testing.T) {
+	after := func(rotations byte) render.Operator {
+		keys := testkit.KeysAfter(rotations)
+		return render.Operator{RuntimeImage: "runtime", PublicKeys: keys.Public(), Sign: keys.Sign}
+	}
+	of := func(subPath string, operator render.Operator) render.Template {
+		d := testkit.Deployment("default", "docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Model.Image.SubPath = subPath })
+		template, err := render.NewTemplate(d, render.Pools(&d.Spec, nil)[0], operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return template
+	}
+	first, second := of("one", after(0)), of("two", after(0))
+	for _, c := range []struct {
+		name    string
+		inForce render.Template
+		by      render.Operator
+		want    render.Template
+	}{
+		{"before a rotation it is the template of then", second, after(0), first},
+		{"and after one, for it knows the next key", second, after(1), first},
+		{"after two its pods would refuse every directive", second, after(2), of("one", after(2))},
+		{"but what is in force stays", first, after(2), first},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			live := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{render.InputsAnnotation: c.inForce.Inputs}}}
+			live.Spec.Template.Annotations = map[string]string{render.TemplateAnnotation: c.inForce.Hash}
+			kept := obedient([]revision{{Template: second, number: 2}, {Template: first, number: 1}}, live, c.by)
+			if got, err := pinned(v1alpha1.OperatorUpgradePinned, of("one", c.by), kept, live); err != nil || got.Hash != c.want.Hash {
+				t.Errorf("got %s, %v, want %s", got.Hash, err, c.want.Hash)
 			}
 		})
 	}

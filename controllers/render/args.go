@@ -35,7 +35,7 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool, operator Operator) []string
 		"--backend="+backend(pool),
 	)
 	for _, key := range operator.PublicKeys {
-		list = append(list, "--tuning-public-key="+key)
+		list = append(list, publicKeyFlag+key)
 	}
 	if n := kvCacheBytes(spec, pool); n > 0 {
 		list = append(list, fmt.Sprintf("--kv-cache-bytes=%d", n))
