@@ -119,13 +119,13 @@ type PoolTuning struct {
 	// What the tuner learned of the pool, for its next start; renewed with decisions, so it may be older than they are.
 	// +optional
 	Learned *LearnedTuning `json:"learned,omitempty"`
-	// Grows with each change of the target.
+	// Grows with each change of the target within an epoch.
 	// +optional
 	Revision int64 `json:"revision,omitempty"`
-	// Grows when revisions start anew; pods order directives by (epoch, revision).
+	// Grows with the first change that another leader makes, and revisions start anew; pods refuse what is older by (epoch, revision).
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
-	// Ready pods that run this revision.
+	// Ready pods that have acknowledged this revision.
 	// +optional
 	AckedReplicas int32 `json:"ackedReplicas"`
 	// Why the target is what it is: the reason of the decision that set it.

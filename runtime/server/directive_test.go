@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"aircache.dev/aircache/runtime/control"
 )
 
@@ -67,6 +69,11 @@ func TestAPodWithKeysAppliesOnlyWhatTheySigned(t *testing.T) {
 		g := w.do("PUT", "/v1/tuning", step.body)
 		if g.status != step.status || !strings.Contains(g.body, step.says) || w.engine.Applied().TargetPermille != step.applied {
 			t.Errorf("%s: %d %s, applied %d", step.name, g.status, g.body, w.engine.Applied().TargetPermille)
+		}
+	}
+	for code, want := range map[string]float64{"not_signed": 1, "unknown_key": 1, "bad_signature": 1, "stale_revision": 1, "wrong_addressee": 1, "out_of_bounds": 1} {
+		if got := testutil.ToFloat64(w.server.metrics.refused.WithLabelValues(code)); got != want {
+			t.Errorf("%v refusals are counted as %s, want %v", got, code, want)
 		}
 	}
 	if g := w.do("GET", "/v1/observation", ""); g.status != 200 {

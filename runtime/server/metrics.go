@@ -16,6 +16,7 @@ type Metrics struct {
 	totals   totals
 	panics   prometheus.Counter
 	requests *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 
 	layerBudget    *prometheus.GaugeVec
 	elite          prometheus.Histogram
@@ -64,6 +65,7 @@ func NewMetrics(servedName string, now func() time.Time) *Metrics {
 		kvPeak:   &peak{now: now},
 		panics:   own.counter("aircache_panics_total", "Panics that were contained, each in its request."),
 		requests: own.counters("aircache_http_requests_total", "Requests by route and status.", "route", "code"),
+		refused:  own.counters("aircache_tuning_refused_total", "Directives that were not applied, by the reason's code; not_signed and bad_signature never come from the operator.", "code"),
 
 		layerBudget:    own.gauges("aircache_layer_budget_tokens", "Visual tokens that a layer kept in the last compressed request.", "layer"),
 		elite:          own.histogram("aircache_elite_tokens", "Elite text rows that scored the pictures, mean over layers.", eliteBuckets),

@@ -73,6 +73,11 @@ func (s *Server) applyTuning(engine Tunable, tuning control.Tuning, from string)
 }
 
 func (s *Server) tuningRefused(from string, tuning control.Tuning, reason error) {
+	code := "unreadable"
+	if refusal := (*control.Error)(nil); errors.As(reason, &refusal) {
+		code = refusal.Code
+	}
+	s.metrics.refused.WithLabelValues(code).Inc()
 	s.log.Warn("tuning refused", "from", from, "epoch", tuning.Epoch, "revision", tuning.Revision, "targetPermille", tuning.TargetPermille, "reason", reason)
 }
 

@@ -88,7 +88,7 @@ func (s *Server) ApplyTuningFile(file *TuningFile) {
 	}
 	tuning, changed, err := file.Poll(s.opts.TuningKeys)
 	if err != nil {
-		s.log.Warn("the tuning file is not usable; the applied value stays", "reason", err)
+		s.tuningRefused("tuning file", tuning, err)
 		return
 	}
 	if changed {
