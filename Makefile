@@ -187,6 +187,13 @@ try: ## Serve the tiny model here and ask about a picture: no cluster, no root
 	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/aircache ./hack/tryout
 	@bin/tryout -aircache bin/aircache
 
+SOAK_REQUESTS ?= 10000
+.PHONY: soak
+soak: ## Ask a runtime SOAK_REQUESTS (10000) mixed requests on the CPU and hold it to growing by nothing (a quarter of an hour)
+	@hack/native-libraries.sh || true
+	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/aircache ./hack/soak
+	@bin/soak -requests $(SOAK_REQUESTS) -json bin/soak.json
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	@rm -rf bin

@@ -14,6 +14,12 @@ import (
 	"time"
 
 	"aircache.dev/aircache/e2e/ask"
+	"aircache.dev/aircache/hack/serving"
+)
+
+const (
+	modelName     = "aircache-tiny"
+	floorPermille = 10
 )
 
 // options are the flags.
@@ -54,20 +60,20 @@ func run(ctx context.Context, o options) error {
 	questions := choose(all, o.questions)
 	start := time.Now()
 	fmt.Printf("serving %s\n", o.model)
-	child, err := serve(ctx, o)
+	child, err := serving.Start(ctx, o.aircache, "--model", o.model, "--served-name", modelName, "--retention-floor-permille", fmt.Sprint(floorPermille))
 	if err != nil {
 		return err
 	}
-	defer child.kill()
+	defer child.Kill()
 	fmt.Printf("ready after %.1f s\n", time.Since(start).Seconds())
 
-	asker := ask.Client{HTTP: http.DefaultClient, URL: child.api, Model: modelName}
+	asker := ask.Client{HTTP: http.DefaultClient, URL: child.API, Model: modelName}
 	rounds, err := askAll(ctx, child, asker, questions)
 	if err != nil {
-		return child.explain(err)
+		return child.Explain(err)
 	}
 	report(os.Stdout, questions, rounds)
-	if err := child.stop(ctx); err != nil {
+	if err := child.Stop(ctx); err != nil {
 		return err
 	}
 	return judge(questions, rounds)

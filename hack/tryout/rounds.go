@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"aircache.dev/aircache/e2e/ask"
+	"aircache.dev/aircache/hack/serving"
 )
 
 const (
@@ -41,10 +42,10 @@ func choose(all []ask.Question, n int) []ask.Question {
 	return chosen
 }
 
-func askAll(ctx context.Context, c *child, asker ask.Client, questions []ask.Question) ([]round, error) {
+func askAll(ctx context.Context, c *serving.Process, asker ask.Client, questions []ask.Question) ([]round, error) {
 	var rounds []round
 	for i, permille := range []int32{fullPermille, lowPermille} {
-		if err := c.retune(ctx, int64(i+1), permille); err != nil {
+		if err := c.Retune(ctx, int64(i+1), permille); err != nil {
 			return nil, err
 		}
 		r := round{permille: permille}

@@ -1,4 +1,5 @@
-package main
+// Package serving runs `aircache serve` as a child process, for tools that ask it as users do.
+package serving
 
 import (
 	"bufio"
@@ -18,28 +19,24 @@ import (
 	"aircache.dev/aircache/runtime/control"
 )
 
-const (
-	modelName     = "aircache-tiny"
-	floorPermille = 10
-	lastLines     = 12 // of the child's log, shown when something fails
-)
+const lastLines = 12 // of the child's log, shown when something fails
 
-// child is `aircache serve` as a process of ours.
-type child struct {
-	api, control string // URLs
-	cmd          *exec.Cmd
-	exited       chan error // filled once
+// Process is `aircache serve` as a process of ours.
+type Process struct {
+	API, Control string // URLs
+
+	cmd    *exec.Cmd
+	exited chan error // filled once
 
 	mu  sync.Mutex
 	log []string
 }
 
-// serve starts the runtime on free ports and waits until it is ready.
-func serve(ctx context.Context, o options) (*child, error) {
-	c := &child{exited: make(chan error, 1)}
-	c.cmd = exec.Command(o.aircache, "serve", "--model", o.model, "--served-name", modelName,
-		"--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0", "--log-format", "json",
-		"--retention-floor-permille", fmt.Sprint(floorPermille), "--drain-seconds", "10", "--shutdown-linger-seconds", "0")
+// Start runs the program on free ports of the loopback interface and waits until it is ready.
+func Start(ctx context.Context, program string, flags ...string) (*Process, error) {
+	c := &Process{exited: make(chan error, 1)}
+	c.cmd = exec.Command(program, append([]string{"serve", "--addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0", "--log-format", "json",
+		"--drain-seconds", "10", "--shutdown-linger-seconds", "0"}, flags...)...)
 	stderr, err := c.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -54,16 +51,16 @@ func serve(ctx context.Context, o options) (*child, error) {
 	}()
 	select {
 	case a := <-listening:
-		c.api, c.control = "http://"+a.API, "http://"+a.Control
+		c.API, c.Control = "http://"+a.API, "http://"+a.Control
 	case err := <-c.exited:
-		return nil, c.explain(fmt.Errorf("the runtime ended: %w", cause(err)))
+		return nil, c.Explain(fmt.Errorf("the runtime ended: %w", cause(err)))
 	case <-ctx.Done():
-		c.kill()
-		return nil, c.explain(ctx.Err())
+		c.Kill()
+		return nil, c.Explain(ctx.Err())
 	}
 	if err := c.waitReady(ctx); err != nil {
-		c.kill()
-		return nil, c.explain(err)
+		c.Kill()
+		return nil, c.Explain(err)
 	}
 	return c, nil
 }
@@ -80,7 +77,7 @@ func parseListening(line string) (addresses, bool) {
 }
 
 // follow keeps the end of the log and reports the ports.
-func (c *child) follow(stderr io.Reader, listening chan<- addresses) {
+func (c *Process) follow(stderr io.Reader, listening chan<- addresses) {
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		c.mu.Lock()
 		c.log = append(c.log, lines.Text())
@@ -92,7 +89,7 @@ func (c *child) follow(stderr io.Reader, listening chan<- addresses) {
 	}
 }
 
-func (c *child) waitReady(ctx context.Context) error {
+func (c *Process) waitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -103,7 +100,7 @@ func (c *child) waitReady(ctx context.Context) error {
 			return fmt.Errorf("waiting until the runtime is ready: %w", ctx.Err())
 		case <-tick.C:
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.api+"/readyz", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.API+"/readyz", nil)
 		if err != nil {
 			return err
 		}
@@ -118,13 +115,13 @@ func (c *child) waitReady(ctx context.Context) error {
 	}
 }
 
-// retune sets the retention over the control port, as the operator does.
-func (c *child) retune(ctx context.Context, revision int64, permille int32) error {
+// Retune sets the retention over the control port, as the operator does.
+func (c *Process) Retune(ctx context.Context, revision int64, permille int32) error {
 	body, err := json.Marshal(control.Tuning{Epoch: 1, Revision: revision, TargetPermille: permille})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.control+"/v1/tuning", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.Control+"/v1/tuning", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -144,15 +141,15 @@ func (c *child) retune(ctx context.Context, revision int64, permille int32) erro
 	return err
 }
 
-// stop ends the runtime as a kubelet does, and wants a clean exit.
-func (c *child) stop(ctx context.Context) error {
+// Stop ends the runtime as a kubelet does, and wants a clean exit.
+func (c *Process) Stop(ctx context.Context) error {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping the runtime: %w", err)
 	}
 	select {
 	case err := <-c.exited:
 		if err != nil {
-			return c.explain(fmt.Errorf("the runtime did not end cleanly: %w", err))
+			return c.Explain(fmt.Errorf("the runtime did not end cleanly: %w", err))
 		}
 		return nil
 	case <-ctx.Done():
@@ -160,10 +157,14 @@ func (c *child) stop(ctx context.Context) error {
 	}
 }
 
-func (c *child) kill() { _ = c.cmd.Process.Kill() } // an error says that it has ended
+// Kill ends it at once.
+func (c *Process) Kill() { _ = c.cmd.Process.Kill() } // an error says that it has ended
 
-// explain adds the end of the runtime's log to an error.
-func (c *child) explain(err error) error {
+// PID of the process.
+func (c *Process) PID() int { return c.cmd.Process.Pid }
+
+// Explain adds the end of the runtime's log to an error.
+func (c *Process) Explain(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.log) == 0 {
