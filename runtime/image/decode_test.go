@@ -128,6 +128,11 @@ func FuzzDecode(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	for _, b := range corpora(f) {
+		if len(b) < 4096 {
+			f.Add(b)
+		}
+	}
 	lim := Limits{Pixels: 1 << 14}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Decode(b, lim)
