@@ -61,10 +61,16 @@ var _ = AfterSuite(func(ctx context.Context) {
 	if cluster == nil {
 		return
 	}
+	DeferCleanup(cleanUp)
+	rightsAreThoseThatWereUsed(ctx)
+})
+
+// cleanUp leaves the cluster as it was before the suite, also where the comparison of rights fails.
+func cleanUp(ctx context.Context) {
 	Expect(chart.Uninstall(ctx)).To(Succeed())
 	Expect(cluster.DeleteCRDs(ctx)).To(Succeed())
 	for _, name := range []string{testNamespace, operatorNamespace} {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		Expect(client.IgnoreNotFound(cluster.Delete(ctx, namespace))).To(Succeed())
 	}
-})
+}

@@ -5,7 +5,7 @@ secrets, nodes, namespaces, roles or pods/exec.
 {{- define "aircache-operator.namespacedRules" -}}
 - apiGroups: [aircache.dev]
   resources: [aircachedeployments]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [aircache.dev]
   resources: [aircachedeployments/status]
   verbs: [patch]
@@ -17,7 +17,7 @@ secrets, nodes, namespaces, roles or pods/exec.
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
@@ -27,5 +27,5 @@ secrets, nodes, namespaces, roles or pods/exec.
 {{- define "aircache-operator.clusterRules" -}}
 - apiGroups: [aircache.dev]
   resources: [gpuclasses]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end -}}
