@@ -116,6 +116,22 @@ FUZZTIME ?= 20s
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@hack/fuzz.sh $(FUZZTIME)
 
+## ---- supply chain
+
+bin/cyclonedx-gomod: hack/sbom/go.mod hack/sbom/go.sum
+	@cd hack/sbom && go build -o ../../bin/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch bin/cyclonedx-gomod
+
+.PHONY: sbom
+sbom: build bin/cyclonedx-gomod ## Write a CycloneDX SBOM of each program into bin/sbom
+	$(STEP) "SBOM"
+	@hack/sbom.sh bin/sbom $(VERSION)
+
+.PHONY: reproducible
+reproducible: ## Build programs and images twice, in other folders and from an empty cache, and compare their hashes (minutes)
+	$(STEP) "two builds of $(VERSION)"
+	@hack/reproducible.sh $(VERSION)
+
 ## ---- images
 
 IMAGES := bin/images
