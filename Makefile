@@ -26,6 +26,10 @@ build: ## Build the two programs into bin/
 	$(STEP) "building bin/aircache and bin/aircache-operator $(VERSION)"
 	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/aircache ./cmd/aircache-operator
 
+.PHONY: kubectl-plugin
+kubectl-plugin: ## Build bin/kubectl-aircache: with it on PATH, kubectl aircache status NAME
+	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/kubectl-aircache
+
 .PHONY: tools
 tools: bin/controller-gen bin/staticcheck ## Build the pinned code generator and linter
 bin/controller-gen bin/staticcheck: hack/tools/go.mod hack/tools/go.sum
