@@ -158,8 +158,8 @@ func same(t *testing.T, what string, got, want said) {
 	}
 }
 
-// Requests that are swapped out and come back go on where they were. Questions without their pictures fill a small pool to the last
-// page, so that answers of a few words push each other out.
+// Requests that are swapped out and come back go on where they were. Four questions without their pictures fill a
+// small pool, so that answers of a few words push each other out.
 func TestSwappedRequestsGoOnOnAGPU(t *testing.T) {
 	for name, path := range gpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -170,11 +170,14 @@ func TestSwappedRequestsGoOnOnAGPU(t *testing.T) {
 			var asked []engine.Request
 			for _, r := range requests(t, 48) {
 				words := slices.DeleteFunc(slices.Clone(r.Tokens), func(id int32) bool { return id == pictureToken })
+				for len(words)%backend.PageTokens != backend.PageTokens-1 { // the second word of an answer needs a page in each layer
+					words = slices.Insert(words, 0, words[0])
+				}
 				asked = append(asked, engine.Request{Tokens: words, MaxTokens: longest})
 			}
 			p, swapped := &told{}, []said{}
 			serve(t, device, 1000, func(o *engine.Options) {
-				o.KVBytes, o.Recorder, o.Swap = 3<<20, p, engine.Swap{PromisedAnswer: 1, HostBytes: 1 << 30}
+				o.KVBytes, o.Recorder, o.Swap = 100*8192, p, engine.Swap{PromisedAnswer: 1, HostBytes: 1 << 30}
 			}, func(e *engine.Engine) {
 				var handles []*engine.Handle
 				for _, r := range asked {
