@@ -41,7 +41,7 @@ func TestBadFlagsNameTheFieldAndTheLimit(t *testing.T) {
 		{"serve --model m --retention-floor-permille 300 --retention-ceiling-permille 200", "--retention-ceiling-permille is 200, it must be from 300 to 1000"},
 		{"serve --model m --kv-cache-bytes -1", "--kv-cache-bytes is -1"},
 		{"serve --model m --watchdog-seconds -1", "--watchdog-seconds is -1, it must be from 0 to 86400"},
-		{"serve --model m --multi-turn Forget", `--multi-turn is "Forget", it must be Recompute or OffloadFull`},
+		{"serve --model m --multi-turn Forget", `--multi-turn is "Forget", it must be Recompute or Keep or OffloadFull`},
 		{"serve --model m --multi-turn OffloadFull --prefix-cache=false", "--multi-turn OffloadFull keeps what --prefix-cache keeps, which is off"},
 		{"serve --model m --offload-bytes 1", "--offload-bytes is 1, it must be from 1048576 to 1099511627776"},
 		{"serve --model m --promised-answer-tokens -1", "--promised-answer-tokens is -1, it must be from 0 to 1048576"},

@@ -72,7 +72,7 @@ func (e *Engine) begin() (err error) {
 	e.wantShadow(f)
 	var visual model.Visual
 	if images := j.request.Images[f.reuse.pictures:]; len(images) > 0 {
-		if visual, err = e.encode(images, j.pictureKeys()[f.reuse.pictures:]); err != nil {
+		if visual, err = e.encode(images, j.pictures[f.reuse.pictures:]); err != nil {
 			return fmt.Errorf("encoding %d pictures: %w", len(images), err)
 		}
 		defer visual.Release()
@@ -100,7 +100,7 @@ func (e *Engine) advance() error {
 
 func (e *Engine) endPrompt(f *filling, end model.Step) error {
 	j := f.job
-	j.sequence.Advance(j.span)
+	j.sequence.Advance(j.span - j.sequence.Position)
 	f.endReading()
 	flight := e.newFlight()
 	flight.step, flight.jobs, flight.filled = end, append(flight.jobs, j), f
@@ -121,6 +121,10 @@ func (e *Engine) endPrompt(f *filling, end model.Step) error {
 		}
 	}
 	f.report = e.settle(j, plan)
+	if f.talk != nil {
+		f.talk.describe(&j.usage)
+		f.report.Usage = j.usage
+	}
 	j.pending = 1
 	e.filling, e.running = nil, append(e.running, j)
 	e.flights = append(e.flights, flight)

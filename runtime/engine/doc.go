@@ -65,6 +65,9 @@
 //
 // Blocks whose pages are needed can move to host memory instead of being forgotten (PrefixCache.OffloadBytes), and come back.
 //
+// With PrefixCache.Keep a finished request leaves its own, compressed cache too, for the next turn of the same conversation and nobody
+// else (keep.go says when exactly). That is no prefix cache: the turn sees what was kept for the first question.
+//
 // The rows that the vision tower made of pictures can be kept too, in host memory: they outlive the blocks.
 //
 // The copies cost what compaction costs: 590 KB a layer and picture of aircache-tiny on the CPU. A request that keeps its whole

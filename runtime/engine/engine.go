@@ -37,6 +37,7 @@ type Engine struct {
 	swapped  []*job       // preempted: their caches are in host memory
 	risked   int64        // host memory that the requests which may be preempted take at most
 	prefixes *kv.Prefixes // nil: no prompt is kept
+	shelf    *kv.Shelf    // caches of conversations that may go on; nil: none is kept
 	pictures *pictures    // rows of the vision tower, for pictures to come; nil: none are kept
 	draw     *rand.Rand   // which requests get one
 	slots    []int32      // free ones

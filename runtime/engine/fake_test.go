@@ -141,11 +141,11 @@ func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
 		if err := p.Watcher.Before(m.layer); err != nil {
 			return end, 0, err
 		}
-		if p.KV.Layers[m.layer].Len != p.KV.Position {
+		if p.KV.Layers[m.layer].Len > p.KV.Position {
 			return end, 0, fmt.Errorf("layer %d has %d rows before the prefill, which starts at %d", m.layer, p.KV.Layers[m.layer].Len, p.KV.Position)
 		}
 	}
-	layer, to, before := p.KV.Layers[m.layer], min(m.from+most, rows), p.KV.Position
+	layer, to, before := p.KV.Layers[m.layer], min(m.from+most, rows), p.KV.Layers[m.layer].Len
 	for _, cut := range p.Cuts {
 		if cut > m.from {
 			to = min(to, cut)
@@ -153,7 +153,7 @@ func (m *fakeModel) Advance(most int) (end model.Step, left int, err error) {
 		}
 	}
 	for row := m.from; row < to; row++ {
-		m.cells[at(layer, before+row)] = mix(uint64(p.Tokens[row]), uint64(before+row), uint64(m.layer)) + m.shows[row]
+		m.cells[at(layer, before+row)] = mix(uint64(p.Tokens[row]), uint64(p.KV.Position+row), uint64(m.layer)) + m.shows[row]
 	}
 	m.units, m.calls = append(m.units, to-m.from), append(m.calls, "prefill")
 	m.clock.pass(time.Duration(to-m.from) * 100 * time.Microsecond / fakeLayers)

@@ -28,6 +28,7 @@ type filling struct {
 	start   time.Time
 	left    int // rows to prefill, over all layers
 	reuse   reuse
+	talk    *talk // that it goes on with; nil: none
 	scoring time.Duration
 	report  Prefill // once it has ended
 }
@@ -41,10 +42,18 @@ func (e *Engine) newFilling(j *job, permille int) *filling {
 	return f
 }
 
+// rows is how many the prompt adds to each layer's table: all of it, or what is behind the turn before.
+func (f *filling) rows() int {
+	if f.talk != nil {
+		return f.job.prompt.Rows - f.reuse.rows
+	}
+	return f.job.prompt.Rows
+}
+
 // Before takes the layer's pages.
 func (f *filling) Before(layer int) error {
 	s := f.job.sequence
-	if err := s.RoomIn(layer, f.job.prompt.Rows); err != nil {
+	if err := s.RoomIn(layer, f.rows()); err != nil {
 		return err
 	}
 	f.view.Layers[layer].Pages = s.Tables[layer].Pages
@@ -59,7 +68,7 @@ func (f *filling) Before(layer int) error {
 
 // After ranks the layer's rows and shrinks all layers seen to what they may keep.
 func (f *filling) After(o *model.Observed) error {
-	f.job.sequence.WroteIn(o.Layer, f.job.prompt.Rows)
+	f.job.sequence.WroteIn(o.Layer, f.rows())
 	f.keepBlocks(o.Layer)
 	if f.cascade == nil {
 		return nil

@@ -39,7 +39,7 @@ func (e *Engine) finish(j *job, end ending) {
 	if e.shadow != nil && e.shadow.job == j {
 		e.endShadow()
 	}
-	if j.sequence != nil {
+	if j.sequence != nil && !e.leave(j, end) {
 		if err := j.sequence.Release(); err != nil { // the books are wrong: say so loudly, serve on
 			e.opts.Log.Error("releasing a request's pages failed", "request", j.handle.id, "reason", err)
 		}

@@ -130,6 +130,9 @@ func (e *Engine) deliver(j *job, choice sampling.Choice, now time.Time) ending {
 	j.next = choice.Token
 	j.usage.CompletionTokens++
 	j.unpaid++
+	if j.said != nil {
+		j.said = append(j.said, choice.Token)
+	}
 	if j.ends(choice.Token, e.config.EOS) {
 		return ending{reason: FinishStop}
 	}

@@ -29,8 +29,10 @@ type job struct {
 	risked    int64   // host memory that it takes at most when it is preempted; 0: it never is
 	away      *away   // its cache, while it is preempted
 	admitted  bool
-	unpaid    int     // tokens of work that it was not charged for yet
-	arrival   uint64  // its number among all that were queued
+	unpaid    int    // tokens of work that it was not charged for yet
+	arrival   uint64 // its number among all that were queued
+	pictures  []pictureKey
+	said      []int32 // its answer, where the next turn may go on with its cache
 	blocks    []block // that the prompt can share with others; none: it is not cached
 
 	submitted, firstToken, lastToken time.Time

@@ -10,6 +10,7 @@ import (
 type PrefixCache struct {
 	On           bool
 	VisionBytes  int64 // of host memory for what the vision tower made of pictures; 0: none is kept
+	Keep         bool  // the next turn of a conversation goes on with the compressed cache of the turn before: see talk
 	OffloadBytes int64 // of host memory for blocks whose pages were needed; 0: such blocks are forgotten
 }
 
@@ -46,6 +47,9 @@ func (e *Engine) keepPrompts() {
 		return
 	}
 	e.prefixes = kv.NewPrefixes(e.pool, kv.Mover{Room: e.opts.PrefixCache.OffloadBytes, Offload: e.offload, Restore: e.restore})
+	if e.opts.PrefixCache.Keep {
+		e.shelf = kv.NewShelf(e.pool)
+	}
 	if room := e.opts.PrefixCache.VisionBytes; room > 0 {
 		e.pictures = newPictures(room)
 	}
@@ -58,6 +62,10 @@ func (f *filling) findPrefix() {
 	if e.prefixes == nil {
 		return
 	}
+	if e.shelf != nil && f.goOn() {
+		f.tellFound()
+		return // rows over a compressed cache are no prefix of anybody's
+	}
 	found := e.prefixes.Find(keysOf(j.blocks))
 	r.chain = found[:f.useful(len(found))]
 	if f.pin() {
@@ -68,10 +76,14 @@ func (f *filling) findPrefix() {
 		r.chain, found = nil, e.prefixes.Find(keysOf(j.blocks)) // what could not be read is forgotten
 	}
 	j.usage.CachedTokens = r.rows
-	if rec, ok := e.opts.Recorder.(PrefixRecorder); ok {
-		rec.Found(j.prompt.Rows, r.rows)
-	}
+	f.tellFound()
 	f.begin(found)
+}
+
+func (f *filling) tellFound() {
+	if rec, ok := f.engine.opts.Recorder.(PrefixRecorder); ok {
+		rec.Found(f.job.prompt.Rows, f.reuse.rows)
+	}
 }
 
 // useful is how many of the prompt's first blocks may be copied: rows whose queries the policy wants to see are computed.
@@ -151,11 +163,15 @@ func (f *filling) rest(visual model.Visual) model.Prompt {
 	if rows == 0 {
 		return p
 	}
+	p.KV.Position = f.reuse.position
+	if f.talk != nil {
+		p.Observe = nil // nothing is scored
+		return p
+	}
 	p.Observe = make([]int32, len(j.observe))
 	for i, row := range j.observe {
 		p.Observe[i] = row - int32(rows)
 	}
-	p.KV.Position = f.reuse.position
 	for l := range p.KV.Layers {
 		p.KV.Layers[l].Len = rows
 	}
@@ -165,7 +181,7 @@ func (f *filling) rest(visual model.Visual) model.Prompt {
 // copyPrefix brings the cached rows of a layer into the prompt's own pages.
 func (f *filling) copyPrefix(layer int) error {
 	r := &f.reuse
-	if r.rows == 0 {
+	if len(r.chain) == 0 {
 		return nil
 	}
 	r.layer.pages, r.layer.rows = r.layer.pages[:0], r.layer.rows[:0]
@@ -235,6 +251,9 @@ func (e *Engine) cachedPages() (cached, promised int) {
 		return 0, 0
 	}
 	cached = e.prefixes.Pages()
+	if e.shelf != nil {
+		cached += e.shelf.Pages()
+	}
 	if e.filling != nil && e.filling.reuse.promise != nil {
 		promised = e.filling.reuse.promise.Pages()
 	}

@@ -37,16 +37,16 @@ func TestSimulation(t *testing.T) {
 		}
 	}
 	t.Logf("%d turns in %d worlds: %+v", *simulationTurns, worlds, total)
-	if *simulationTurns >= 60_000 && (total.complete < 1000 || total.preempted == 0 || total.hits == 0 || total.offloads == 0 || total.aborted == 0 || total.failed == 0 || total.pushed == 0) {
+	if *simulationTurns >= 60_000 && (total.complete < 1000 || total.preempted == 0 || total.hits == 0 || total.offloads == 0 || total.kept == 0 || total.aborted == 0 || total.failed == 0 || total.pushed == 0) {
 		t.Errorf("the simulation misses what it is for: %+v", total)
 	}
 }
 
-type seen struct{ complete, aborted, failed, pushed, preempted, hits, offloads int }
+type seen struct{ complete, aborted, failed, pushed, preempted, hits, offloads, kept int }
 
 func (s *seen) add(o seen) {
 	s.complete, s.aborted, s.failed, s.pushed = s.complete+o.complete, s.aborted+o.aborted, s.failed+o.failed, s.pushed+o.pushed
-	s.preempted, s.hits, s.offloads = s.preempted+o.preempted, s.hits+o.hits, s.offloads+o.offloads
+	s.preempted, s.hits, s.offloads, s.kept = s.preempted+o.preempted, s.hits+o.hits, s.offloads+o.offloads, s.kept+o.kept
 }
 
 // simulation is one world and what was asked in it.
@@ -101,7 +101,7 @@ func newSimulation(t *testing.T, seed uint64, right map[string][]int32) *simulat
 		o.MaxQueue, o.MaxRunning, o.Recorder = 4+s.r.IntN(12), 1+s.r.IntN(8), s
 		o.Ahead = s.r.IntN(2) == 0
 		o.ShadowPermille = int32(s.r.IntN(2) * 300)
-		o.PrefixCache = PrefixCache{On: s.r.IntN(4) > 0, VisionBytes: int64(s.r.IntN(3) * 8), OffloadBytes: int64(s.r.IntN(2) * 40 * pageBytes)}
+		o.PrefixCache = PrefixCache{On: s.r.IntN(4) > 0, Keep: s.r.IntN(2) == 0, VisionBytes: int64(s.r.IntN(3) * 8), OffloadBytes: int64(s.r.IntN(2) * 40 * pageBytes)}
 		o.Swap = Swap{PromisedAnswer: s.r.IntN(4), HostBytes: int64(s.r.IntN(3) * 200 * pageBytes)}
 	})
 	s.model.logits = spread
@@ -298,6 +298,12 @@ func (s *simulation) checkBooks() {
 			s.t.Fatalf("%d pages have an owner, %d are used", used, s.pool.Used())
 		}
 		return
+	}
+	if s.shelf != nil {
+		used += s.shelf.Pages()
+		if s.shelf.Pages() > 0 {
+			s.seen.kept++
+		}
 	}
 	if used+s.prefixes.Pages() != s.pool.Used() {
 		s.t.Fatalf("%d pages have an owner and %d are cached, %d are used", used, s.prefixes.Pages(), s.pool.Used())

@@ -26,6 +26,10 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Handle, error) {
 	if e.opts.PrefixCache.On {
 		j.blocks = blocksOf(r, e.config)
 	}
+	j.pictures = j.pictureKeys()
+	if e.opts.PrefixCache.Keep {
+		j.said = make([]int32, 0, j.maxTokens)
+	}
 	sampler, err := sampling.New(r.Sampling, e.opts.Seed())
 	if err != nil {
 		return nil, err

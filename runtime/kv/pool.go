@@ -16,7 +16,7 @@ type Pool struct {
 
 	versions uint64 // given so far
 
-	reclaim func(filling *Block) bool // frees pages that hold what is not needed at once; nil: nobody has any
+	reclaim []func(filling *Block) bool // free pages that hold what is not needed at once, in this order
 }
 
 // NewPool has all pages free.
@@ -46,7 +46,7 @@ func (p *Pool) Take(n int) ([]int32, error) { return p.takeFor(nil, n) }
 
 // takeFor takes for a block that is being filled, or for a sequence.
 func (p *Pool) takeFor(filling *Block, n int) ([]int32, error) {
-	for n > len(p.free) && p.reclaim != nil && p.reclaim(filling) {
+	for n > len(p.free) && p.makeRoom(filling) {
 	}
 	if n > len(p.free) {
 		return nil, fmt.Errorf("taking %d pages, %d are free: %w", n, len(p.free), ErrNoPages)
@@ -59,6 +59,15 @@ func (p *Pool) takeFor(filling *Block, n int) ([]int32, error) {
 		p.held[pages[i]] = true
 	}
 	return pages, nil
+}
+
+func (p *Pool) makeRoom(filling *Block) bool {
+	for _, reclaim := range p.reclaim {
+		if reclaim(filling) {
+			return true
+		}
+	}
+	return false
 }
 
 // Return gives pages back: all of them, or none if one was not held.

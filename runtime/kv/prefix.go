@@ -55,7 +55,7 @@ type Mover struct {
 // NewPrefixes knows no block. The pool takes pages back from it when it has none left.
 func NewPrefixes(p *Pool, m Mover) *Prefixes {
 	c := &Prefixes{pool: p, blocks: map[Key]*Block{}, mover: m}
-	p.reclaim = c.reclaim
+	p.reclaim = append(p.reclaim, c.reclaim)
 	return c
 }
 
