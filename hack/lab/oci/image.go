@@ -22,6 +22,8 @@ const (
 	mediaLayer    = "application/vnd.oci.image.layer.v1.tar"
 	// The name that containerd gives to an imported image.
 	annotationName = "io.containerd.image.name"
+	// The name by which skopeo and podman choose among the archive's images (oci-archive:FILE:NAME).
+	annotationReference = "org.opencontainers.image.ref.name"
 )
 
 type descriptor struct {
@@ -125,7 +127,7 @@ func describe(s Spec, layer descriptor) ([]document, string, error) {
 	reference := name + "@" + named.Digest
 	named.Platform = &config.platform
 	byTag, byDigest := named, named
-	byTag.Annotations = map[string]string{annotationName: s.Name}
+	byTag.Annotations = map[string]string{annotationName: s.Name, annotationReference: s.Name}
 	byDigest.Annotations = map[string]string{annotationName: reference}
 	indexBytes, _, err := encode(mediaIndex, index{2, mediaIndex, []descriptor{byTag, byDigest}})
 	if err != nil {

@@ -140,6 +140,9 @@ func TestIndexNamesTheImageByTagAndByDigest(t *testing.T) {
 	if !slices.Equal(got, want) || reference != want[1] {
 		t.Errorf("the index names %v and Build answers %s, want %v", got, reference, want)
 	}
+	if name := i.Manifests[0].Annotations[annotationReference]; name != want[0] || i.Manifests[1].Annotations[annotationReference] != "" {
+		t.Errorf("skopeo finds the image under %q, want %q once", name, want[0])
+	}
 }
 
 func TestBadSpecsAreRefused(t *testing.T) {
