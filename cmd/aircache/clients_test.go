@@ -40,3 +40,26 @@ func TestOpenAIsClientsGetWhatTheyExpect(t *testing.T) {
 	}
 	s.stop()
 }
+
+// What a server refuses because it is too much, the client says as its own kind of error, and asks again by itself.
+func TestOpenAIsClientIsToldToComeBack(t *testing.T) {
+	folder := os.Getenv("AIRCACHE_CLIENTS")
+	if folder == "" {
+		t.Skip("AIRCACHE_CLIENTS names no folder with OpenAI's clients: `make test` installs them; nothing shows that they are told to come back")
+	}
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("sk-right\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for status, edit := range map[string]func(*serveFlags){
+		"429": func(f *serveFlags) { f.maxPerKey = 2 },
+		"503": func(f *serveFlags) { f.maxQueue, f.maxRunning = 1, 1 },
+	} {
+		s := serveTiny(t, func(f *serveFlags) { f.apiKeyFile = keys; edit(f) })
+		out, err := exec.CommandContext(t.Context(), filepath.Join(folder, "python/bin/python"), "../../hack/clients/overload.py", s.api, "sk-right", status).CombinedOutput()
+		if err != nil {
+			t.Errorf("status %s: %v\n%s", status, err, out)
+		}
+		s.stop()
+	}
+}
