@@ -219,3 +219,26 @@ func read(t *testing.T, file string) []byte {
 	}
 	return b
 }
+
+// TestEveryValueIsExplained: what values.yaml sets is in the README's table, and the schema knows it.
+func TestEveryValueIsExplained(t *testing.T) {
+	var values map[string]any
+	if err := yaml.Unmarshal(read(t, "aircache-operator/values.yaml"), &values); err != nil {
+		t.Fatal(err)
+	}
+	readme := string(read(t, "aircache-operator/README.md"))
+	for name, value := range values {
+		names := []string{name}
+		if parts, ok := value.(map[string]any); ok && name != "resources" && len(parts) > 0 {
+			names = names[:0]
+			for part := range parts {
+				names = append(names, part)
+			}
+		}
+		for _, n := range names {
+			if !strings.Contains(readme, "`"+n+"`") && !strings.Contains(readme, "."+n+"`") {
+				t.Errorf("the README does not explain %s (%s)", name, n)
+			}
+		}
+	}
+}
