@@ -31,8 +31,9 @@ type loader struct {
 	folder   string // of the model, once it is fetched
 	bounds   control.Bounds
 	recorder engine.Recorder
-	planned  func(plan.Memory) // hears how the device's memory is divided; nil: nobody asks
-	lost     chan error        // has room for why an engine ended by itself; nil: nobody asks
+	planned  func(plan.Memory)       // hears how the device's memory is divided; nil: nobody asks
+	loading  func(loaded, all int64) // hears how many bytes of the weights are on the device; nil: nobody asks
+	lost     chan error              // has room for why an engine ended by itself; nil: nobody asks
 	log      *slog.Logger
 }
 
@@ -68,7 +69,7 @@ func (l *loader) load(ctx context.Context, device backend.Backend) (*server.Mode
 	if err != nil {
 		return nil, err
 	}
-	network, err := model.Load(l.folder, device)
+	network, err := model.LoadTelling(l.folder, device, l.loading)
 	if err != nil {
 		return nil, err
 	}

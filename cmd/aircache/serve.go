@@ -112,6 +112,7 @@ func serve(ctx context.Context, f serveFlags, logTo io.Writer, signals <-chan os
 				return nil, err
 			}
 			state.Loading("loading the model")
+			load.loading = tellLoading(state)
 			device, err := load.openBackend()
 			if err != nil {
 				return nil, err
@@ -144,6 +145,13 @@ func tellKeys(log *slog.Logger, keys control.Keyring) {
 		return
 	}
 	log.Info("the retention is set by signed directives", "keys", keys.IDs())
+}
+
+// tellLoading says to whoever asks for readiness how much of the weights is on the device.
+func tellLoading(state *server.State) func(loaded, all int64) {
+	return func(loaded, all int64) {
+		state.Loading(fmt.Sprintf("loading the model: %d %% of %.2f GB", 100*loaded/all, float64(all)/1e9))
+	}
 }
 
 // fetchLogPeriod is how often the log says how far a fetch is; probes are told more often.

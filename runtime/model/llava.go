@@ -39,7 +39,11 @@ type LLaVA struct {
 }
 
 // Load reads a Hugging Face folder: config.json, generation_config.json if there, and the weights.
-func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
+func Load(dir string, b backend.Backend) (m *LLaVA, err error) { return LoadTelling(dir, b, nil) }
+
+// LoadTelling is Load that tells after each tensor how many bytes of the weights are there, and how many there are in all: few are
+// never used, so that the first number can stay below the second.
+func LoadTelling(dir string, b backend.Backend, tell func(loaded, all int64)) (m *LLaVA, err error) {
 	s, err := readSettings(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loading model: %w", err)
@@ -48,6 +52,7 @@ func Load(dir string, b backend.Backend) (m *LLaVA, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading model: %w", err)
 	}
+	checkpoint.Told = tell
 	defer func() {
 		if closeErr := checkpoint.Close(); closeErr != nil {
 			m, err = nil, errors.Join(err, closeErr)

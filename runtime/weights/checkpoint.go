@@ -29,6 +29,10 @@ type Checkpoint struct {
 	tensors map[string]*Tensor
 	files   map[string]string // tensor to file name
 	maps    []mapping
+
+	// Told is told the bytes of tensors that were used by now, and those of all; nil: nobody.
+	Told func(used, all int64)
+	used int64
 }
 
 // Open maps the weight files of a folder and checks their headers.
@@ -178,7 +182,20 @@ func (c *Checkpoint) Use(name string, use func(Tensor) error, wantShape ...int) 
 	if err := guardFaults(func() error { return use(t) }); err != nil {
 		return fmt.Errorf("reading %s: tensor %q: %w", where, name, err)
 	}
+	if c.Told != nil {
+		all := c.bytes()
+		c.used = min(c.used+int64(len(t.Data)), all) // one that is used twice is still one
+		c.Told(c.used, all)
+	}
 	return nil
+}
+
+// bytes of all tensors that are visible.
+func (c *Checkpoint) bytes() (sum int64) {
+	for _, t := range c.tensors {
+		sum += int64(len(t.Data))
+	}
+	return sum
 }
 
 func fits(shape, want []int) bool {

@@ -57,6 +57,28 @@ func TestShardsAreJoined(t *testing.T) {
 	}
 }
 
+func TestItIsToldHowMuchWasUsed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "m-1.safetensors", file(oneTensor, oneAndMinusTwo))
+	write(t, dir, "m-2.safetensors", file(`{"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)))
+	write(t, dir, IndexFile, index(t, map[string]string{"a": "m-1.safetensors", "b": "m-2.safetensors"}))
+	c, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeCheckpoint(t, c)
+	var told [][2]int64
+	c.Told = func(used, all int64) { told = append(told, [2]int64{used, all}) }
+	for _, name := range []string{"a", "b", "a"} { // tied weights are used twice
+		if _, err := c.Float32(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := [][2]int64{{4, 12}, {12, 12}, {12, 12}}; !reflect.DeepEqual(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
 func TestFoldersThatAreRefused(t *testing.T) {
 	whole := file(oneTensor, oneAndMinusTwo)
 	for name, c := range map[string]struct {
