@@ -94,9 +94,11 @@ const (
 	ReasonAllScheduled = "AllScheduled"
 	// ReasonWaitingForNode: a pod has no node yet.
 	ReasonWaitingForNode = "WaitingForNode"
-	// ReasonFallbackActive: replicas run on a later GPU type; not set yet.
+	// ReasonFallbackActive: every pod has a node, but replicas are on a later GPU type, for an earlier one ran out.
 	ReasonFallbackActive = "FallbackActive"
-	// ReasonSpotInterrupted: spot nodes were taken away; not set yet.
+	// ReasonNoCapacity: a node autoscaler says that it cannot get a node for a pod.
+	ReasonNoCapacity = "NoCapacity"
+	// ReasonSpotInterrupted: pods of a type with capacityTypes Spot lost their nodes, and those in their place have none yet.
 	ReasonSpotInterrupted = "SpotInterrupted"
 	// ReasonUnschedulable: no node fits a pod.
 	ReasonUnschedulable = "Unschedulable"

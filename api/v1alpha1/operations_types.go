@@ -47,13 +47,15 @@ type PlacementSpec struct {
 	// +kubebuilder:default=Ordered
 	// +kubebuilder:validation:Enum=Ordered;Any
 	Strategy string `json:"strategy,omitempty"`
-	// How long a pod may wait for a node before its replica moves to the next type. Not acted on yet: it waits.
+	// How long a pod may wait for a node before its replica moves to the next type of strategy Ordered. Nodes with GPUs take minutes to
+	// start: less than that buys two. A pod for which a node autoscaler says that it has no capacity does not wait.
 	// +optional
 	// +kubebuilder:default=180
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	FallbackAfterSeconds *int32 `json:"fallbackAfterSeconds,omitempty"`
-	// How long to wait before an earlier type is tried again. Not acted on yet.
+	// How long a type that ran out of nodes is left alone. Then one pod more tries it, and replicas move back one by one, each after the
+	// pod in its new place serves.
 	// +optional
 	// +kubebuilder:default=1800
 	// +kubebuilder:validation:Minimum=60

@@ -70,10 +70,17 @@ type PoolStatus struct {
 	// Pods that no node has room for.
 	// +optional
 	PendingReplicas int32 `json:"pendingReplicas"`
-	// Why pods have no node, as in condition CapacityAvailable.
+	// Why pods have no node, or replicas were moved to later types, as in condition CapacityAvailable.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	CapacityReason string `json:"capacityReason,omitempty"`
+	// The words of the node autoscaler, else of the scheduler, about it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	CapacityMessage string `json:"capacityMessage,omitempty"`
+	// What is remembered of a type whose nodes ran out.
+	// +optional
+	Placement PoolPlacement `json:"placement,omitzero"`
 	// The retention of the pool.
 	// +optional
 	Tuning PoolTuning `json:"tuning,omitzero"`
@@ -85,6 +92,22 @@ type PoolStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	Decisions []Decision `json:"decisions,omitempty"`
+}
+
+// PoolPlacement is what placement goes on from after a restart of the operator.
+type PoolPlacement struct {
+	// Since when pods have found no node.
+	// +optional
+	StuckTime *metav1.Time `json:"stuckTime,omitempty"`
+	// The type ran out of nodes and gets no more pods than these until retryTime; left out when it did not.
+	// +optional
+	HeldReplicas *int32 `json:"heldReplicas,omitempty"`
+	// When one pod more tries whether there are nodes again.
+	// +optional
+	RetryTime *metav1.Time `json:"retryTime,omitempty"`
+	// That pod is there.
+	// +optional
+	Probing bool `json:"probing,omitempty"`
 }
 
 // MaxDecisions is how many decisions a pool keeps in status.

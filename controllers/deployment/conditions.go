@@ -1,8 +1,10 @@
 package deployment
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +18,7 @@ import (
 type poolState struct {
 	name     string
 	wanted   int32
+	probing  bool               // one of them tries whether there are nodes again
 	live     *appsv1.Deployment // nil while it does not exist
 	adaptive bool               // its rollouts make room for themselves
 	podState podSummary
@@ -36,7 +39,7 @@ func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
 		}
 		list = append(list, poolState{
-			name: pool.Name(), wanted: pool.replicas, live: live, adaptive: pool.adaptive,
+			name: pool.Name(), wanted: pool.replicas, probing: pool.hold.Probing, live: live, adaptive: pool.adaptive,
 			podState: summarize(seen.pods, pool.Name(), template, model),
 		})
 	}
@@ -131,9 +134,9 @@ func poolProgress(pool poolState) *finding {
 		return say(v1alpha1.ReasonRollingOut, "%d of %d pods have an older template%s", s.Replicas-s.UpdatedReplicas, s.Replicas, how)
 	case s.Replicas != pool.wanted:
 		return say(v1alpha1.ReasonScaling, "%d of %d pods exist", s.Replicas, pool.wanted)
-	case pods.unscheduled > 0:
+	case pods.unscheduled > probes(pool):
 		return say(v1alpha1.ReasonWaitingForNodes, "%d of %d pods have no node: %s", pods.unscheduled, pool.wanted, pods.capacity)
-	case s.ReadyReplicas < pool.wanted:
+	case s.ReadyReplicas < pool.wanted-probes(pool):
 		return say(v1alpha1.ReasonLoadingModel, "%d of %d pods are ready", s.ReadyReplicas, pool.wanted)
 	case pods.terminating > 0:
 		return say(v1alpha1.ReasonDraining, "pods that finish their requests: %d", pods.terminating)
@@ -147,6 +150,7 @@ func readiness(p *plan, pools []poolState, old leaving) (metav1.ConditionStatus,
 	for _, pool := range pools {
 		ready += min(pool.ready(), pool.wanted)
 	}
+	ready = min(ready, p.wanted()) // a move has one pod more
 	message := fmt.Sprintf("%d of %d pods are ready", ready, p.wanted())
 	if p.unplaced > 0 {
 		message += fmt.Sprintf("; gpuTypes[].maxReplicas leaves no room for %d", p.unplaced)
@@ -171,14 +175,17 @@ func readiness(p *plan, pools []poolState, old leaving) (metav1.ConditionStatus,
 	return serves, finding{v1alpha1.ReasonAvailable, message}
 }
 
-// capacity tells whether every pod has a node, in the scheduler's words.
-func capacity(p *plan, pools []poolState) (metav1.ConditionStatus, finding) {
+// capacity tells whether every pod has a node, in the autoscaler's words or the scheduler's. The pod of a probe may have none.
+func capacity(p *plan, pools []v1alpha1.PoolStatus, states []poolState) (metav1.ConditionStatus, finding) {
 	exist := false
-	for _, pool := range pools {
-		if s := pool.podState; s.unscheduled > 0 {
-			return metav1.ConditionFalse, finding{capacityReason(s), fmt.Sprintf("pool %s: %s", pool.name, s.capacity)}
+	for i, pool := range pools {
+		if pool.PendingReplicas > probes(states[i]) {
+			return metav1.ConditionFalse, finding{pool.CapacityReason, fmt.Sprintf("pool %s: %s", pool.Name, pool.CapacityMessage)}
 		}
-		exist = exist || pool.live != nil && pool.live.Status.Replicas > 0
+		exist = exist || states[i].live != nil && states[i].live.Status.Replicas > 0
+	}
+	if p.spilled > 0 {
+		return metav1.ConditionTrue, finding{v1alpha1.ReasonFallbackActive, fallbackText(p, pools)}
 	}
 	if p.replicas > 0 && !exist {
 		return metav1.ConditionUnknown, finding{v1alpha1.ReasonUnknown, "no pod exists yet"}
@@ -186,12 +193,49 @@ func capacity(p *plan, pools []poolState) (metav1.ConditionStatus, finding) {
 	return metav1.ConditionTrue, finding{v1alpha1.ReasonAllScheduled, "every pod has a node"}
 }
 
-func capacityReason(s podSummary) string {
-	switch {
-	case s.unscheduled == 0:
-		return ""
-	case s.unschedulable:
-		return v1alpha1.ReasonUnschedulable
+// fallbackText names the types that ran out, why, and when they are tried again.
+func fallbackText(p *plan, pools []v1alpha1.PoolStatus) string {
+	text := fmt.Sprintf("replicas on later GPU types: %d", p.spilled)
+	for _, pool := range pools {
+		held := pool.Placement
+		if held.HeldReplicas == nil {
+			continue
+		}
+		when := "being tried again"
+		if !held.Probing && held.RetryTime != nil {
+			when = "tried again at " + held.RetryTime.UTC().Format(time.RFC3339)
+		}
+		text += fmt.Sprintf("; pool %s, %s: %s (%s)", pool.Name, when, pool.CapacityReason, pool.CapacityMessage)
 	}
-	return v1alpha1.ReasonWaitingForNode
+	return text
+}
+
+// probes is 1 while a pod of the pool tries whether there are nodes again.
+func probes(pool poolState) int32 {
+	if pool.probing {
+		return 1
+	}
+	return 0
+}
+
+// capacityOf is why pods of a pool have no node. It is kept while the pool is held: the pods are gone by then.
+func capacityOf(before *v1alpha1.PoolStatus, pool poolState, planned *poolPlan) (reason, message string) {
+	wasInterrupted := before != nil && before.CapacityReason == v1alpha1.ReasonSpotInterrupted
+	s := pool.podState
+	switch {
+	case s.unscheduled == 0 && planned.hold.Held && before != nil:
+		return before.CapacityReason, before.CapacityMessage
+	case s.unscheduled == 0:
+		return "", ""
+	}
+	message = clip(cmp.Or(planned.nodes.message, s.capacity), 512)
+	switch {
+	case planned.nodes.interrupted || wasInterrupted:
+		return v1alpha1.ReasonSpotInterrupted, message
+	case planned.nodes.noCapacity > 0:
+		return v1alpha1.ReasonNoCapacity, message
+	case s.unschedulable:
+		return v1alpha1.ReasonUnschedulable, message
+	}
+	return v1alpha1.ReasonWaitingForNode, message
 }

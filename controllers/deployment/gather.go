@@ -25,6 +25,7 @@ type world struct {
 	pods        []corev1.Pod
 	revisions   map[string][]revision        // of each pool, newest first
 	orphans     []*appsv1.ControllerRevision // of no use any more
+	verdicts    verdicts                     // of node autoscalers, about pods without a node
 	tuned       TuningResult
 }
 
@@ -32,7 +33,7 @@ func (r *Reconciler) gather(ctx context.Context, object *v1alpha1.AirCacheDeploy
 	w := &world{classes: map[string]*v1alpha1.GPUClass{}, deployments: map[string]*appsv1.Deployment{}, revisions: map[string][]revision{}}
 	w.tuned, _ = r.Tuning.Get(object.UID)
 	for _, gather := range []func(context.Context, *v1alpha1.AirCacheDeployment, *world) error{
-		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods, r.gatherRevisions,
+		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods, r.gatherVerdicts, r.gatherRevisions,
 	} {
 		if err := gather(ctx, object, w); err != nil {
 			return nil, err
@@ -134,6 +135,25 @@ func (r *Reconciler) gatherPods(ctx context.Context, object *v1alpha1.AirCacheDe
 		return fmt.Errorf("listing pods: %w", err)
 	}
 	w.pods = list.Items
+	return nil
+}
+
+// gatherVerdicts looks only at pods that the scheduler has no node for, so that it costs nothing in steady state.
+func (r *Reconciler) gatherVerdicts(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	w.verdicts = verdicts{}
+	for i := range w.pods {
+		pod := &w.pods[i]
+		if pod.Spec.NodeName != "" || !pod.DeletionTimestamp.IsZero() || !isUnschedulable(pod) {
+			continue
+		}
+		list := &corev1.EventList{}
+		if err := r.Client.List(ctx, list, client.InNamespace(object.Namespace), client.MatchingFields{podUIDField: string(pod.UID)}); err != nil {
+			return fmt.Errorf("listing the events of pod %s: %w", pod.Name, err)
+		}
+		if word := newestVerdict(list.Items); word != nil {
+			w.verdicts[pod.UID] = word
+		}
+	}
 	return nil
 }
 

@@ -84,6 +84,9 @@ var _ = Describe("the running controller", func() {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
 		})
 		Eventually(condition(v1alpha1.ConditionCapacityAvailable)).Should(Equal("False Unschedulable"))
+		waiting := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-gpu-x", &corev1.Pod{})
+		s.event(ctx, waiting, "karpenter", "FailedScheduling", "Failed to schedule pod, no instance type has the required offering")
+		Eventually(condition(v1alpha1.ConditionCapacityAvailable)).Should(Equal("False NoCapacity"))
 
 		By("restoring a Service that was deleted")
 		Expect(env.Client.Delete(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs"}})).To(Succeed())

@@ -18,6 +18,8 @@ type plan struct {
 	pools     []poolPlan
 	replicas  int32                // placed over the pools
 	unplaced  int32                // wanted, but no type may take them
+	spilled   int32                // on later GPU types, for earlier ones ran out
+	moves     []placement.Note     // what placement decided
 	stale     []*appsv1.Deployment // of GPU types that left spec
 	stalled   *finding             // nothing is applied while set
 	paused    bool                 // nor while true
@@ -31,6 +33,8 @@ type poolPlan struct {
 	render.Pool
 	name     string // of the Deployment
 	replicas int32
+	hold     placement.Hold
+	nodes    nodeSummary
 	bounds   render.Bounds
 	tuning   v1alpha1.PoolTuning
 	template render.Template // pinTemplates sets it, and what follows
@@ -43,25 +47,21 @@ type poolPlan struct {
 // wanted is what spec asks for.
 func (p *plan) wanted() int32 { return p.replicas + p.unplaced }
 
-func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.Operator) *plan {
+func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.Operator, now time.Time) *plan {
 	p := &plan{
 		stalled: firstProblem(input{object, seen, operator.RuntimeImage}),
 		paused:  object.Spec.Paused, operator: operator,
 	}
 	wanted := ptr.Deref(object.Spec.Replicas, 1)
-	perType, rest := []int32{wanted}, int32(0) // strategy Any: one pool
-	if object.Spec.Placement.Strategy != v1alpha1.PlacementAny {
-		perType, rest = placement.Ordered(wanted, object.Spec.GPUTypes)
-	}
-	p.replicas, p.unplaced = wanted-rest, rest
 	names := map[string]bool{}
-	for i, of := range render.Pools(&object.Spec, seen.classes) {
-		pool := poolPlan{Pool: of, name: render.DeploymentName(object.Name, of.Name()), replicas: perType[i]}
+	for _, of := range render.Pools(&object.Spec, seen.classes) {
+		pool := poolPlan{Pool: of, name: render.DeploymentName(object.Name, of.Name()), nodes: nodesOf(seen, of)}
 		pool.bounds = render.PoolBounds(&object.Spec, pool.Pool)
 		pool.tuning = poolTuning(object, seen.tuned, of.Name(), pool.bounds)
 		p.pools = append(p.pools, pool)
 		names[pool.name] = true
 	}
+	p.take(place(object, seen, p.pools, wanted, now), wanted, now)
 	for name, d := range seen.deployments {
 		if !names[name] {
 			p.stale = append(p.stale, d)
@@ -70,6 +70,21 @@ func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.
 	slices.SortFunc(p.stale, func(a, b *appsv1.Deployment) int { return strings.Compare(a.Name, b.Name) })
 	return p
 }
+
+// take puts the decision of placement into the pools.
+func (p *plan) take(placed placement.Output, wanted int32, now time.Time) {
+	p.replicas, p.unplaced, p.spilled = wanted-placed.Unplaced, placed.Unplaced, placed.Spilled
+	p.moves = placed.Notes
+	if !placed.Next.IsZero() && !p.isHeld() {
+		p.lookAgainIn(max(placed.Next.Sub(now), time.Millisecond))
+	}
+	for i := range p.pools {
+		p.pools[i].replicas, p.pools[i].hold = placed.Replicas[i], placed.Holds[i]
+	}
+}
+
+// isHeld tells whether nothing is applied: then what was decided is not remembered either.
+func (p *plan) isHeld() bool { return p.stalled != nil || p.paused }
 
 // poolTuning is the tuner's newest word, else what status kept over a restart, else the start value.
 func poolTuning(object *v1alpha1.AirCacheDeployment, tuned TuningResult, pool string, b render.Bounds) v1alpha1.PoolTuning {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +36,8 @@ type Reconciler struct {
 	Tuning   TuningSource
 	Clock    clock.PassiveClock
 	Operator render.Operator
+
+	written sync.Map // types.UID -> the resourceVersion of our last write of status
 }
 
 // Reconcile runs the phases for one object.
@@ -43,13 +47,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if !object.DeletionTimestamp.IsZero() {
+		r.written.Delete(object.UID)
 		return reconcile.Result{}, nil // the garbage collector takes the children
+	}
+	if r.isBehind(object) {
+		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	}
 	seen, err := r.gather(ctx, object)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	p := makePlan(object, seen, r.Operator)
+	p := makePlan(object, seen, r.Operator, r.Clock.Now())
 	if err := p.pinTemplates(object, seen); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -75,6 +83,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		result.RequeueAfter = conflictRetry
 	}
 	return result, errors.Join(err, reportErr)
+}
+
+// isBehind tells whether the cache has not seen our own last write yet. What that write remembers of placement must not be forgotten,
+// or a pod that was just moved is moved back for a moment.
+func (r *Reconciler) isBehind(object *v1alpha1.AirCacheDeployment) bool {
+	last, known := r.written.Load(object.UID)
+	if !known {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(object.ResourceVersion, last.(string))
+	return err == nil && order < 0
 }
 
 // refusal is the finding that belongs to an error of the API server which no retry cures by itself.

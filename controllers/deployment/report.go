@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"aircache.dev/aircache/api/v1alpha1"
+	"aircache.dev/aircache/controllers/placement"
 	"aircache.dev/aircache/controllers/render"
 )
 
@@ -28,7 +29,8 @@ func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeploy
 	if err := r.Client.Status().Patch(ctx, object, patch, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
-	for _, e := range transitions(&before.Status, &status) {
+	r.written.Store(object.UID, object.ResourceVersion)
+	for _, e := range append(transitions(&before.Status, &status), movesOf(p)...) {
 		var related runtime.Object
 		if d := seen.deployments[render.DeploymentName(object.Name, e.pool)]; d != nil {
 			related = d // two pools may say the same in one moment, and events that differ in their text alone are counted as one
@@ -40,6 +42,22 @@ func (r *Reconciler) report(ctx context.Context, object *v1alpha1.AirCacheDeploy
 
 // notice is one event about the object, or about one of its pools.
 type notice struct{ kind, reason, action, message, pool string }
+
+// movesOf are the events of what placement decided.
+func movesOf(p *plan) []notice {
+	if p.isHeld() {
+		return nil
+	}
+	var list []notice
+	for _, m := range p.moves {
+		kind := corev1.EventTypeNormal
+		if m.Action == placement.Fallback {
+			kind = corev1.EventTypeWarning
+		}
+		list = append(list, notice{kind, m.Action, "Place", fmt.Sprintf("pool %s: %s", m.Type, m.Text), m.Type})
+	}
+	return list
+}
 
 // transitions are the events between two statuses: one per change, with the words of the condition or the decision.
 func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {

@@ -30,11 +30,16 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}: own, &corev1.Service{}: own, &corev1.ConfigMap{}: own, &corev1.Pod{}: own,
 		&appsv1.ControllerRevision{}: own,
+		&corev1.Event{}:              {Field: autoscalerEvents, Transform: trimEvent},
 	}
 }
 
 // SetupWithManager watches the objects, their children and pods, the GPU classes and the tuner.
 func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
+	byPod := func(o client.Object) []string { return []string{string(o.(*corev1.Event).InvolvedObject.UID)} }
+	if err := m.GetFieldIndexer().IndexField(context.Background(), &corev1.Event{}, podUIDField, byPod); err != nil {
+		return fmt.Errorf("indexing events by pod: %w", err)
+	}
 	b := builder.ControllerManagedBy(m).
 		Named("aircachedeployment").
 		For(&v1alpha1.AirCacheDeployment{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusChanged()))).
@@ -43,6 +48,7 @@ func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
 		Owns(&corev1.ConfigMap{}).
 		Owns(&appsv1.ControllerRevision{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(objectOfPod), builder.WithPredicates(podMatters())).
+		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.objectOfEvent), builder.WithPredicates(eventMatters())).
 		Watches(&v1alpha1.GPUClass{}, handler.EnqueueRequestsFromMapFunc(r.objectsOfClass), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	if changes := r.Tuning.Changes(); changes != nil {
@@ -73,8 +79,31 @@ func podMatters() predicate.Predicate {
 	}}
 }
 
+// eventMatters lets a node autoscaler's words through, once each.
+func eventMatters() predicate.Predicate {
+	speaks := func(o client.Object) bool {
+		e, isEvent := o.(*corev1.Event)
+		return isEvent && verdictOf(e) != nil
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e rtevent.CreateEvent) bool { return speaks(e.Object) },
+		UpdateFunc: func(e rtevent.UpdateEvent) bool { return speaks(e.ObjectNew) },
+		DeleteFunc: func(rtevent.DeleteEvent) bool { return false },
+	}
+}
+
+// objectOfEvent finds the object by the pod's label. Pods of others are not in the cache.
+func (r *Reconciler) objectOfEvent(ctx context.Context, o client.Object) []reconcile.Request {
+	pod := &corev1.Pod{}
+	about := o.(*corev1.Event).InvolvedObject
+	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, pod); err != nil {
+		return nil
+	}
+	return objectOfPod(ctx, pod)
+}
+
 func podFacts(pod *corev1.Pod) string {
-	facts := fmt.Sprint(pod.DeletionTimestamp.IsZero())
+	facts := fmt.Sprint(pod.DeletionTimestamp.IsZero(), pod.Spec.NodeName != "", wasDisrupted(pod))
 	if c := podCondition(pod, corev1.PodScheduled); c != nil {
 		facts += fmt.Sprint(c.Status, c.Reason, c.Message)
 	}

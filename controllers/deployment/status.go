@@ -31,7 +31,10 @@ func newStatus(object *v1alpha1.AirCacheDeployment, seen *world, p *plan, now me
 		status.Latency, status.Quality = before.Latency, before.Quality
 	}
 	for i, pool := range pools {
-		next := newPoolStatus(poolStatus(before.Pools, pool.name), pool, p.pools[i].tuning, seen.tuned.Pools[pool.name])
+		next := newPoolStatus(poolStatus(before.Pools, pool.name), pool, &p.pools[i], seen.tuned.Pools[pool.name])
+		if was := poolStatus(before.Pools, pool.name); p.isHeld() && was != nil {
+			next.DesiredReplicas, next.Placement = was.DesiredReplicas, was.Placement
+		}
 		if pool.live != nil {
 			status.Replicas += pool.live.Status.Replicas
 		}
@@ -43,12 +46,13 @@ func newStatus(object *v1alpha1.AirCacheDeployment, seen *world, p *plan, now me
 	return status
 }
 
-func newPoolStatus(before *v1alpha1.PoolStatus, pool poolState, tuning v1alpha1.PoolTuning, result PoolResult) v1alpha1.PoolStatus {
+func newPoolStatus(before *v1alpha1.PoolStatus, pool poolState, planned *poolPlan, result PoolResult) v1alpha1.PoolStatus {
 	next := v1alpha1.PoolStatus{
 		Name: pool.name, DesiredReplicas: pool.wanted, ReadyReplicas: pool.ready(),
-		PendingReplicas: pool.podState.unscheduled, CapacityReason: capacityReason(pool.podState),
-		Product: clip(result.Product, 128), Tuning: tuning, Quality: result.Quality,
+		PendingReplicas: pool.podState.unscheduled, Placement: placementOf(planned.hold),
+		Product: clip(result.Product, 128), Tuning: planned.tuning, Quality: result.Quality,
 	}
+	next.CapacityReason, next.CapacityMessage = capacityOf(before, pool, planned)
 	if before != nil {
 		next.Decisions = slices.Clone(before.Decisions)
 		if next.Product == "" {
@@ -102,7 +106,7 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 	} else {
 		setWhileTrue(v1alpha1.ConditionReconciling, nil) // it will not get there by itself
 	}
-	value, why = capacity(p, pools)
+	value, why = capacity(p, status.Pools, pools)
 	set(v1alpha1.ConditionCapacityAvailable, value, why)
 	setWhileTrue(v1alpha1.ConditionUnexpectedProduct, productMismatch(p, status.Pools))
 	value, why = upgradeAvailable(p)

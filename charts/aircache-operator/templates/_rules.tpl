@@ -18,6 +18,9 @@ secrets, nodes, namespaces, roles or pods/exec.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+- apiGroups: [""] # what node autoscalers say about pods
+  resources: [events]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
