@@ -70,7 +70,7 @@ func TestItIsToldHowMuchWasUsed(t *testing.T) {
 	var told [][2]int64
 	c.Told = func(used, all int64) { told = append(told, [2]int64{used, all}) }
 	for _, name := range []string{"a", "b", "a"} { // tied weights are used twice
-		if _, err := c.Float32(name); err != nil {
+		if err := c.Use(name, func(Tensor) error { return nil }, map[string][]int{"a": {1, 2}, "b": {2}}[name]...); err != nil {
 			t.Fatal(err)
 		}
 	}
