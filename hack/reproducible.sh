@@ -4,12 +4,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1:?which version to build}
-scratch=$(mktemp -d); trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
+
+# The sources are copied once: whoever edits meanwhile changes neither build.
+mkdir -p "$scratch/a" "$scratch/another-folder"
+git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
+  if [ -e "$f" ]; then printf '%s\0' "$f"; fi
+done | tar --null -T - -c | tar -x -C "$scratch/a"
+cp -a "$scratch/a" "$scratch/another-folder/below"
 
 build() { # folder, build cache
-  mkdir -p "$1"
-  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do [ -e "$f" ] && printf '%s\0' "$f"; done |
-    tar --null -T - -c | tar -x -C "$1"
   GOCACHE=$2 make -C "$1" images VERSION="$version" >/dev/null
   (cd "$1/bin" && sha256sum aircache aircache-operator images/operator.tar images/runtime.tar images/model.tar)
 }

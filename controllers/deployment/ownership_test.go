@@ -26,7 +26,7 @@ var _ = Describe("the operator's ownership", func() {
 
 		var writes []string
 		s.Client = countingWrites(&writes)
-		for range 10 {
+		for range 100 {
 			again := testkit.Deployment(s.namespace, "docs")
 			testkit.ExpectApplied(ctx, env.Client, again)
 			testkit.ExpectReconciled(ctx, s, d)
@@ -67,6 +67,29 @@ var _ = Describe("the operator's ownership", func() {
 		Expect(s.happened()).To(ContainElements(
 			"Normal Repaired repaired Deployment docs-cpu: someone had changed it", "Normal Repaired repaired Service docs: someone had changed it",
 			"Normal Repaired repaired ConfigMap docs-tuning: someone had changed it"))
+	})
+
+	It("copies to no child what a GitOps tool would prune it by", func(ctx SpecContext) {
+		s := newStory(ctx)
+		marks := map[string]string{
+			"app.kubernetes.io/instance": "models", "argocd.argoproj.io/tracking-id": "models:aircache.dev/AirCacheDeployment:vision/docs",
+			"kustomize.toolkit.fluxcd.io/name": "models", "helm.toolkit.fluxcd.io/name": "models",
+		}
+		s.serving(ctx, testkit.Deployment(s.namespace, "docs", func(d *v1alpha1.AirCacheDeployment) {
+			d.Labels = map[string]string{"app.kubernetes.io/instance": "models", "kustomize.toolkit.fluxcd.io/name": "models"}
+			d.Annotations = marks
+		}))
+		pool := s.pool(ctx, "docs-cpu")
+		for _, child := range []client.Object{
+			pool, &corev1.Pod{ObjectMeta: pool.Spec.Template.ObjectMeta},
+			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}),
+			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{}),
+		} {
+			for mark := range marks {
+				Expect(child.GetLabels()).NotTo(HaveKey(mark))
+				Expect(child.GetAnnotations()).NotTo(HaveKey(mark))
+			}
+		}
 	})
 
 	It("takes the children of an object that was deleted without them", func(ctx SpecContext) {
