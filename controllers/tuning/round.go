@@ -116,11 +116,13 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 		s.sample.ElapsedSeconds = now.Sub(p.looked).Seconds()
 	}
 	p.looked = now
+	claims := believable(p.state.Applied(), results)
+	s.sample.Applied = newestOf(tuner.Applied{}, claims)
 	target := targetOf(d, bounds)
 	s.mode = target.Mode
 	before := p.state
 	p.state, s.decision = tuner.Next(target, p.state, s.sample)
-	p.number(before.Applied(), results, now)
+	p.number(before.Applied(), claims, now)
 	if s.decision.Action != tuner.Hold {
 		s.explained = tuner.Explain(target, before, s.sample).String()
 	}

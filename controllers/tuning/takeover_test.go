@@ -120,6 +120,26 @@ func TestAPodThatLiesAboutItsValueIsNotAnsweredWithAnEpochAtEachLook(t *testing.
 	}
 }
 
+func TestAPodCannotUseUpTheNumbersOfItsPool(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs")
+	honest, liar := s.pod(d, "cpu", "docs-1"), s.pod(d, "cpu", "docs-2")
+	s.look(2)
+	for _, claim := range []control.Ack{
+		{Epoch: 1 << 53, Revision: 1 << 53, TargetPermille: 123}, {Epoch: 1<<63 - 1, Revision: 1, TargetPermille: 123}, {Epoch: 1, Revision: 1 << 40, TargetPermille: 123},
+	} {
+		liar.set(func(p *fakePod) { p.applied = claim })
+		s.look(2)
+		expectOrder(t, "whatever the other pod says", honest, 1, 1, 1000)
+	}
+	honest.set(busy)
+	s.look(1)
+	expectOrder(t, "the next change", honest, 1, 2, 900)
+	if got := s.tuning(d, "cpu"); got.AckedReplicas != 1 || got.Epoch != 1 {
+		t.Errorf("status would say %+v", got)
+	}
+}
+
 func TestARotationOfKeysMovesNoPodAndLosesNone(t *testing.T) {
 	s := newStory(t)
 	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Spec.Tuning.Mode = v1alpha1.TuningAuto })
