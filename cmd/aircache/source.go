@@ -27,7 +27,8 @@ type sourceFlags struct {
 }
 
 const sourceHelp = `A model is a folder in Hugging Face's layout, hf://owner/name@revision (a commit, branch or
-tag of the Hugging Face Hub), or s3://bucket/prefix. What is fetched is kept in --model-cache,
+tag of the Hugging Face Hub), s3://bucket/prefix, or oci://registry/repository@sha256:...
+(or :tag), an artifact of plain files or an image that holds them. What is fetched is kept in --model-cache,
 which many processes and machines may share: one fetches, the others wait; whole models only
 appear in it, and a fetch that was cut goes on where it was.
 
@@ -36,10 +37,12 @@ appear in it, and a fetch that was cut goes on where it was.
   HF_HUB_OFFLINE            1: use what the cache holds, ask nobody
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and the SDK's other
   sources, but for the machine's own role; without any, S3 is asked anonymously
-  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   an S3-compatible store, with the bucket in the path`
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   an S3-compatible store, with the bucket in the path
+  DOCKER_CONFIG             folder of Docker's config.json with the credentials of registries
+  AIRCACHE_OCI_PLAIN_HTTP   registries (host:port, by commas) that are asked without TLS`
 
 func (f *sourceFlags) register(set *pflag.FlagSet) {
-	set.StringVar(&f.model, "model", "", "the model: a folder, hf://owner/name@revision or s3://bucket/prefix (required)")
+	set.StringVar(&f.model, "model", "", "the model: a folder, hf://owner/name@revision, s3://bucket/prefix or oci://registry/repository@sha256:... (required)")
 	set.StringVar(&f.cache, "model-cache", defaultCache(), "folder that fetched models are kept in")
 }
 
@@ -53,7 +56,7 @@ func defaultCache() string {
 
 func (f *sourceFlags) check() error {
 	if f.model == "" {
-		return fmt.Errorf("--model is required: a folder in Hugging Face's layout, hf://owner/name@revision or s3://bucket/prefix")
+		return fmt.Errorf("--model is required: a folder in Hugging Face's layout, hf://owner/name@revision, s3://bucket/prefix or oci://registry/repository@sha256:...")
 	}
 	if _, err := hub.Parse(f.model); err != nil {
 		return fmt.Errorf("--model: %w", err)
@@ -107,6 +110,11 @@ func hubOptions(env func(string) (string, bool), read func(string) ([]byte, erro
 	o := hub.Options{Endpoint: value("HF_ENDPOINT"), Token: value("HF_TOKEN"), S3Endpoint: cmp.Or(value("AWS_ENDPOINT_URL_S3"), value("AWS_ENDPOINT_URL")),
 		Now: time.Now, After: time.After}
 	o.Host, _ = os.Hostname()
+	for registry := range strings.SplitSeq(value("AIRCACHE_OCI_PLAIN_HTTP"), ",") {
+		if registry = strings.TrimSpace(registry); registry != "" {
+			o.OCIPlainHTTP = append(o.OCIPlainHTTP, registry)
+		}
+	}
 	if text := value("HF_HUB_OFFLINE"); text != "" {
 		offline, err := strconv.ParseBool(text)
 		if err != nil {

@@ -34,15 +34,15 @@ func Pull(ctx context.Context, reference string, o Options) (Model, error) {
 		return Model{}, permanent("model %s: no folder for the cache is given", r)
 	}
 	c := &cache{options: o.complete(), reference: r}
-	c.dir = filepath.Join(o.Cache, r.hubFolder())
-	if r.Bucket != "" {
-		c.dir = filepath.Join(o.Cache, r.s3Folder(c.options.S3Endpoint))
-	}
+	c.dir = filepath.Join(o.Cache, r.folder(c.options))
 	m, err := c.pull(ctx)
 	if err != nil {
 		return Model{}, fmt.Errorf("getting model %s: %w", r, err)
 	}
 	m.Reference = reference
+	if r.Registry != "" {
+		m.Revision = sha256Prefix + m.Revision
+	}
 	return m, nil
 }
 
@@ -55,12 +55,15 @@ type cache struct {
 
 func (c *cache) pull(ctx context.Context) (Model, error) {
 	if c.reference.pinned() { // nobody need be asked
-		if m, err := c.published(c.reference.Revision); err == nil {
+		if m, err := c.published(c.reference.revisionFolder()); err == nil {
 			return m, nil
 		}
 	}
 	if c.options.Offline {
 		return c.last(ErrOffline)
+	}
+	if c.reference.Registry != "" && !c.reference.pinned() {
+		c.options.Log.Warn("a tag can be moved to another image: name the digest in production", "model", c.reference.String())
 	}
 	source, err := c.source(ctx)
 	if err != nil {
@@ -85,7 +88,10 @@ func (c *cache) pull(ctx context.Context) (Model, error) {
 }
 
 func (c *cache) source(ctx context.Context) (source, error) {
-	if c.reference.Bucket != "" {
+	switch {
+	case c.reference.Registry != "":
+		return newRegistry(c.reference, c.options)
+	case c.reference.Bucket != "":
 		return newBucket(ctx, c.reference, c.options)
 	}
 	return newHugging(c.reference, c.options), nil
@@ -136,6 +142,9 @@ func (c *cache) fetch(ctx context.Context, s source, l listing, number int) erro
 		return err
 	}
 	t := &transfer{options: c.options, source: s, listing: l, model: filepath.Join(partial, "model"), journals: filepath.Join(partial, "journal")}
+	if l.layers {
+		return c.fetchLayers(ctx, t, partial)
+	}
 	for _, dir := range []string{t.model, t.journals} {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return explainDisk(dir, err)

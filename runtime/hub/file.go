@@ -18,6 +18,7 @@ type file struct {
 type listing struct {
 	revision string
 	files    []file
+	layers   bool // the files are layers of an image, which hold the model's files
 }
 
 const (

@@ -31,7 +31,8 @@ func FuzzRepository(f *testing.F) {
 
 // FuzzParse: an accepted reference names a folder inside the cache, and reads back as itself.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"hf://a/b", "hf://a/b@main", "hf://a/b@refs/pr/1", "s3://bucket/a/b", "s3://bucket", "/models/x", "hf://../..", "s3://a..b/x", "hf://a/b@../x"} {
+	for _, text := range []string{"hf://a/b", "hf://a/b@main", "hf://a/b@refs/pr/1", "s3://bucket/a/b", "s3://bucket", "/models/x", "hf://../..", "s3://a..b/x", "hf://a/b@../x", "oci://host:5000/a/b:v1",
+		"oci://host/a@sha256:" + strings.Repeat("0f", 32), "oci://../a", "oci://host/a:v1@sha256:" + strings.Repeat("0f", 32)} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -39,10 +40,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil || !r.Remote() {
 			return
 		}
-		folder := r.hubFolder()
-		if r.Bucket != "" {
-			folder = r.s3Folder("http://10.0.0.1:9000")
-		}
+		folder := r.folder(Options{S3Endpoint: "http://10.0.0.1:9000"})
 		if !filepath.IsLocal(folder) || strings.Count(folder, "/") != 2 || len(filepath.Base(folder)) > maxNameBytes {
 			t.Errorf("%q has the folder %q", text, folder)
 		}

@@ -288,7 +288,7 @@ func TestAStalledConnectionIsCut(t *testing.T) {
 func TestAFullDisk(t *testing.T) {
 	w := newWorld(t)
 	w.options.Free = func(string) (int64, error) { return 3000, nil }
-	w.isRefused(model, ErrNoSpace, "7.5 kB are still to be fetched", "3.0 kB free")
+	w.isRefused(model, ErrNoSpace, "7.5 kB are still to be written", "3.0 kB free")
 
 	w = newWorld(t)
 	w.options.write = func(f writerAt) writerAt { return full{f} }

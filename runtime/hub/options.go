@@ -22,6 +22,8 @@ type Options struct {
 	S3Region    string // default: what AWS_REGION says, else us-east-1
 	S3PathStyle bool   // bucket in the path instead of the host; always so where S3Endpoint is set
 
+	OCIPlainHTTP []string // registries (host:port) that are asked without TLS, as this machine's own are
+
 	Workers  int           // segments at once; default 8
 	Segment  int64         // bytes of a segment; default 64 MiB
 	Tries    int           // in a row without a byte, of a segment or a question; default 8
@@ -35,7 +37,7 @@ type Options struct {
 
 	Now   func() time.Time                     // required
 	After func(time.Duration) <-chan time.Time // required
-	HTTP  *http.Client                         // for the Hub; default: the environment's proxies, 30 s to the answer's head
+	HTTP  *http.Client                         // for the Hub and registries; default: the environment's proxies, 30 s to the answer's head
 	Free  func(dir string) (int64, error)      // free space of a file system; default: the kernel's word
 
 	write func(file writerAt) writerAt // tests put faults in front of files

@@ -43,10 +43,10 @@ func (c *cache) remember(revision string) error {
 
 // last is the model that this name was when its source was last asked; why is the error where there is none.
 func (c *cache) last(why error) (Model, error) {
-	revision := c.reference.Revision
+	revision := c.reference.revisionFolder()
 	if !c.reference.pinned() {
 		b, err := os.ReadFile(c.refFile())
-		if err != nil || !commitName.Match(b) {
+		if err != nil || !revisionDir.Match(b) {
 			return Model{}, why
 		}
 		revision = string(b)

@@ -60,12 +60,7 @@ func (r Reference) s3Folder(endpoint string) string {
 	if at, err := url.Parse(endpoint); err == nil && at.Host != "" {
 		host = strings.ReplaceAll(at.Host, ":", "-")
 	}
-	name := strings.ReplaceAll(strings.TrimSuffix(r.Bucket+"/"+r.Prefix, "/"), "/", "--")
-	if plain := regexp.MustCompile(`[^A-Za-z0-9._-]`).ReplaceAllString(name, "_"); plain != name || len(name) > 128 {
-		sum := sha256.Sum256([]byte(name))
-		name = plain[:min(len(plain), 128)] + "-" + hex.EncodeToString(sum[:8])
-	}
-	return filepath.Join("s3", host, name)
+	return filepath.Join("s3", host, plainName(strings.TrimSuffix(r.Bucket+"/"+r.Prefix, "/")))
 }
 
 // list takes the objects directly under the prefix. The revision is a digest of their names, sizes and tags: a store has no

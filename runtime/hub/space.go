@@ -22,7 +22,7 @@ func (o Options) room(dir string, wanted int64) error {
 		return err
 	}
 	if wanted > free {
-		return permanent("%w: %s are still to be fetched, %s has %s free", ErrNoSpace, Size(wanted), dir, Size(free))
+		return permanent("%w: %s are still to be written, %s has %s free", ErrNoSpace, Size(wanted), dir, Size(free))
 	}
 	return nil
 }

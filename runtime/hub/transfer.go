@@ -17,6 +17,7 @@ type transfer struct {
 	source          source
 	listing         listing
 	model, journals string // folders
+	beside          int64  // bytes that will be written beside what is fetched
 }
 
 // fetch brings what is missing of the files, or says which one is the problem; what came remains, for the next try. A file that
@@ -45,7 +46,7 @@ func (t *transfer) fetch(ctx context.Context, files []file, again bool) error {
 		t.options.Progress.total.Add(f.size)
 		t.options.Progress.done.Add(f.size - left)
 	}
-	if err := t.options.room(t.model, missing); err != nil {
+	if err := t.options.room(t.model, missing+t.beside); err != nil {
 		return err
 	}
 	wrong, err := t.work(ctx, targets, segments)
