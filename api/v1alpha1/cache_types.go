@@ -140,7 +140,9 @@ type QualitySpec struct {
 	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=100
 	MinAgreementPercent int32 `json:"minAgreementPercent,omitempty"`
-	// What happens when a guard is broken. Not acted on yet: retention is raised.
+	// What happens when a guard is broken. RaiseRetention goes to the smallest retention that is believed to be good, at once. FullCache
+	// goes to maxPercent at once and stays there for ten minutes, twice as long with each further violation, up to 160 minutes. Hold
+	// moves nothing, neither up nor down, until the guard holds again or the spec changes: condition QualityHealthy says what is broken.
 	// +optional
 	// +kubebuilder:default=RaiseRetention
 	// +kubebuilder:validation:Enum=RaiseRetention;FullCache;Hold
@@ -185,7 +187,10 @@ type TuningSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=50
 	MaxStepPercent int32 `json:"maxStepPercent,omitempty"`
-	// Share of the pods that try a lower value first; 0 changes all at once. Not acted on yet: all pods change at once.
+	// Share of each pod's requests that try a lower retention before all get it, where neither minRecallPercent nor compared requests
+	// have shown that it is good. Each of them is compared with the full cache at both values; the new one is taken when 95 % sure that
+	// minAgreementPercent holds, and dropped when sure that it does not. Pressure lowers the retention at once within what is proven.
+	// 0 lets all try at once. Without shadowSamplePermille nothing can be compared, and nothing is tried.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=0

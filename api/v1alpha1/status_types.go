@@ -132,11 +132,18 @@ type PoolTuning struct {
 	// agreement asks for nothing.
 	// +optional
 	AgreementFloorPermille int32 `json:"agreementFloorPermille,omitempty"`
+	// A lower value that canaryPermille of the requests try, while it is on trial.
+	// +optional
+	CandidatePermille int32 `json:"candidatePermille,omitempty"`
+	// Share of the requests that get candidatePermille.
+	// +optional
+	CanaryPermille int32 `json:"canaryPermille,omitempty"`
 	// What mode Recommend would set.
 	// +optional
 	RecommendedPermille int32 `json:"recommendedPermille,omitempty"`
 	// Pods that the tuner would have: more when pressure stays though retention is at its lower bound or cannot help, fewer when one
-	// less could still run at the maximum. Left out while nothing is known. Autoscaling is not Managed yet: nobody acts on it.
+	// less could still run at the maximum; else as many as the pool is to have. Never above the type's maxReplicas. Left out while
+	// nothing is known. Autoscaling is not Managed yet: nobody acts on it.
 	// +optional
 	RecommendedReplicas int32 `json:"recommendedReplicas,omitempty"`
 	// What the tuner learned of the pool, for its next start; renewed with decisions, so it may be older than they are.
@@ -183,6 +190,9 @@ type LearnedTuning struct {
 	// The recall that agreement showed to be enough.
 	// +optional
 	CalibratedRecallPermille int32 `json:"calibratedRecallPermille,omitempty"`
+	// The highest retention that agreement was too low at: below it nothing goes to all requests without a trial.
+	// +optional
+	FailedPermille int32 `json:"failedPermille,omitempty"`
 	// How long the agreement floor still stands, and how often it was broken, as a power of 2.
 	// +optional
 	BackoffSeconds int32 `json:"backoffSeconds,omitempty"`
@@ -208,7 +218,7 @@ type PoolQuality struct {
 type Decision struct {
 	// When it was decided.
 	Time metav1.Time `json:"time"`
-	// Lower, Raise or Recommend.
+	// Lower, Raise or Recommend; Try where a share of the requests starts, or ends, to try another value.
 	// +kubebuilder:validation:MaxLength=32
 	Action string `json:"action"`
 	// The retention before.

@@ -30,6 +30,7 @@ func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 	s := tuner.Sample{Expected: len(results)}
 	next := make(map[string]Result, len(results))
 	total := window{recall: map[int32]recall{}}
+	s.Applied = newest(results)
 	for _, r := range results {
 		before, seen := m.last[r.Pod]
 		if r.Err != nil {
@@ -45,6 +46,9 @@ func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 				continue
 			}
 			w.seconds = seconds
+			if r.Snapshot.CandidatePermille != s.Applied.CandidatePermille {
+				w = w.withoutTrial() // of a value that is on trial no more, in a pod that was not told yet
+			}
 			s.WindowSeconds = max(s.WindowSeconds, seconds)
 			total = total.plus(w)
 		}
@@ -81,9 +85,16 @@ func addGauges(s *tuner.Sample, now time.Time, r Result) {
 	if load := (tuner.Load{Usage: p.Usage, Peak: p.Peak, Blocked: p.Blocked, Running: p.Running, Waiting: p.Waiting}); s.Scraped == 1 || hotter(load, s.Hottest) {
 		s.Hottest = load
 	}
-	if newer := p.Epoch > s.Applied.Epoch || p.Epoch == s.Applied.Epoch && p.Revision > s.Applied.Revision; newer {
-		s.Applied = p.Applied()
+}
+
+// newest is the newest tuning that a pod says it applies.
+func newest(results []Result) (a tuner.Applied) {
+	for _, r := range results {
+		if p := r.Snapshot; r.Err == nil && (p.Epoch > a.Epoch || p.Epoch == a.Epoch && p.Revision > a.Revision) {
+			a = p.Applied()
+		}
 	}
+	return a
 }
 
 // hotter compares the fullest moment first, then who waits, then the present.
@@ -105,6 +116,7 @@ func (w window) plus(o window) window {
 		w.recall[r] = recall{w.recall[r].Histogram.plus(v.Histogram), w.recall[r].Sum.plus(v.Sum)}
 	}
 	w.appliedRecall, w.compared = w.appliedRecall.plus(o.appliedRecall), w.compared.plus(o.compared)
+	w.canaryRecall, w.canaryCompared = w.canaryRecall.plus(o.canaryRecall), w.canaryCompared.plus(o.canaryCompared)
 	return w
 }
 
@@ -115,15 +127,20 @@ func addWindow(s *tuner.Sample, w window) {
 	s.Steps = tuner.StepSums{Count: w.steps.Count, Seconds: w.steps.Sum, KVTokens: w.counters.StepKVTokens, Batch: w.counters.StepBatch}
 	s.PrefillSeconds, s.PodSeconds = w.prefill.Sum, w.seconds
 	s.TTFT, s.ITL, s.QueueWait = p95(w.ttft), p95(w.itl), p95(w.queueWait)
-	s.AppliedRecall, s.Agreement = w.appliedRecall.mean(), w.agreement()
+	c := w.counters
+	s.AppliedRecall, s.Agreement = w.appliedRecall.mean(), agreement(c.ShadowAgreed, c.ShadowSteps, w.compared)
+	s.Canary = tuner.CanarySample{
+		Requests: c.CanaryRequests, Recall: w.canaryRecall.mean(), Agreement: agreement(c.CanaryShadowAgreed, c.CanaryShadowSteps, w.canaryCompared),
+		Worse: c.PairsWorse, Better: c.PairsBetter,
+	}
 }
 
 // agreement is the share of all compared tokens; what it is worth follows from the number of requests, whose tokens err together.
-func (w window) agreement() tuner.Mean {
-	if w.counters.ShadowSteps <= 0 {
+func agreement(agreed, steps float64, requests Sum) tuner.Mean {
+	if steps <= 0 {
 		return tuner.Mean{}
 	}
-	return tuner.Mean{Value: min(w.counters.ShadowAgreed/w.counters.ShadowSteps, 1), Count: w.compared.Count}
+	return tuner.Mean{Value: min(agreed/steps, 1), Count: requests.Count}
 }
 
 func p95(h Histogram) tuner.Latency {

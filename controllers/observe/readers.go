@@ -27,8 +27,14 @@ var readers = map[string]func(*Snapshot, *dto.Metric) error{
 	"aircache_visual_tokens_seen_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualSeen += v }),
 	"aircache_visual_tokens_kept_total":    gauge(func(s *Snapshot, v float64) { s.Counters.VisualKept += v }),
 
-	"aircache_shadow_steps_total":        gauge(func(s *Snapshot, v float64) { s.Counters.ShadowSteps += v }),
-	"aircache_shadow_steps_agreed_total": gauge(func(s *Snapshot, v float64) { s.Counters.ShadowAgreed += v }),
+	"aircache_arm_requests_total": arms(gauge(func(*Snapshot, float64) {}), gauge(func(s *Snapshot, v float64) { s.Counters.CanaryRequests += v })),
+	"aircache_shadow_steps_total": arms(gauge(func(s *Snapshot, v float64) { s.Counters.ShadowSteps += v }),
+		gauge(func(s *Snapshot, v float64) { s.Counters.CanaryShadowSteps += v })),
+	"aircache_shadow_steps_agreed_total": arms(gauge(func(s *Snapshot, v float64) { s.Counters.ShadowAgreed += v }),
+		gauge(func(s *Snapshot, v float64) { s.Counters.CanaryShadowAgreed += v })),
+	"aircache_canary_pairs_total":        readPairs,
+	"aircache_canary_retention_permille": gauge(func(s *Snapshot, v float64) { s.CandidatePermille = int32(min(v, 1000)) }),
+	"aircache_canary_share_permille":     gauge(func(s *Snapshot, v float64) { s.CanaryPermille = int32(min(v, 1000)) }),
 
 	"aircache_decode_step_kv_tokens_total": gauge(func(s *Snapshot, v float64) { s.Counters.StepKVTokens += v }),
 	"aircache_decode_step_batch_total":     gauge(func(s *Snapshot, v float64) { s.Counters.StepBatch += v }),
@@ -39,10 +45,12 @@ var readers = map[string]func(*Snapshot, *dto.Metric) error{
 	"vllm:inter_token_latency_seconds": buckets(func(s *Snapshot) *Histogram { return &s.ITL }),
 	"vllm:request_queue_time_seconds":  buckets(func(s *Snapshot) *Histogram { return &s.QueueWait }),
 
-	"aircache_recall":         readRecall,
-	"aircache_applied_recall": sums(func(s *Snapshot) *Sum { return &s.AppliedRecall }),
-	"aircache_agreement":      sums(func(s *Snapshot) *Sum { return &s.Compared }),
-	"aircache_gpu_info":       readProduct,
+	"aircache_recall": readRecall,
+	"aircache_applied_recall": arms(sums(func(s *Snapshot) *Sum { return &s.AppliedRecall }),
+		sums(func(s *Snapshot) *Sum { return &s.CanaryRecall })),
+	"aircache_agreement": arms(sums(func(s *Snapshot) *Sum { return &s.Compared }),
+		sums(func(s *Snapshot) *Sum { return &s.CanaryCompared })),
+	"aircache_gpu_info": readProduct,
 }
 
 func gauge(set func(*Snapshot, float64)) func(*Snapshot, *dto.Metric) error {
@@ -85,6 +93,30 @@ func sums(of func(*Snapshot) *Sum) func(*Snapshot, *dto.Metric) error {
 		*of(s) = of(s).plus(v)
 		return err
 	}
+}
+
+// arms reads a metric that each arm of a trial has. One without the label is of a pod that knows no trials.
+func arms(stable, canary func(*Snapshot, *dto.Metric) error) func(*Snapshot, *dto.Metric) error {
+	return func(s *Snapshot, m *dto.Metric) error {
+		if label(m, "arm") == "canary" {
+			return canary(s, m)
+		}
+		return stable(s, m)
+	}
+}
+
+func readPairs(s *Snapshot, m *dto.Metric) error {
+	v, err := number(m)
+	if err != nil {
+		return err
+	}
+	switch label(m, "candidate") {
+	case "worse":
+		s.Counters.PairsWorse += v
+	case "better":
+		s.Counters.PairsBetter += v
+	}
+	return nil
 }
 
 func readRecall(s *Snapshot, m *dto.Metric) error {

@@ -31,7 +31,11 @@ type Snapshot struct {
 	Recall                   map[int32]Histogram // by retention in permille
 	RecallSums               map[int32]Sum
 	AppliedRecall            Sum
-	Compared                 Sum     // shares of next tokens of requests that were compared with the whole cache
+	Compared                 Sum   // shares of next tokens of requests that were compared with the whole cache
+	CandidatePermille        int32 // on trial; 0: none
+	CanaryPermille           int32 // share of the requests that get it
+	CanaryRecall             Sum   // as AppliedRecall and Compared, of the value on trial
+	CanaryCompared           Sum
 	StartedAt                float64 // process start, seconds since 1970; 0 if the pod does not say
 	hasUsage, hasRunning     bool
 	hasWaiting, hasRetention bool
@@ -42,6 +46,8 @@ type Counters struct {
 	Finished, Preemptions, TextTokens, GeneratedTokens, VisualSeen, VisualKept float64
 	ShadowSteps, ShadowAgreed                                                  float64 // next tokens that were compared; the same as the whole cache's
 	StepKVTokens, StepBatch                                                    float64 // that the decode steps read and advanced
+	CanaryRequests, CanaryShadowSteps, CanaryShadowAgreed                      float64 // as Shadow..., of the value on trial
+	PairsWorse, PairsBetter                                                    float64 // requests compared at both values, by how the one on trial did
 }
 
 // Sum is the sum and the number of a histogram's observations.
@@ -157,5 +163,8 @@ func histogram(m *dto.Metric) (Histogram, error) {
 
 // Applied is the tuning that the pod says it applies.
 func (s *Snapshot) Applied() tuner.Applied {
-	return tuner.Applied{Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.RetentionPermille}
+	return tuner.Applied{
+		Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.RetentionPermille,
+		CandidatePermille: s.CandidatePermille, CanaryPermille: s.CanaryPermille,
+	}
 }

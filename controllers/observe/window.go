@@ -10,6 +10,8 @@ type window struct {
 	recall               map[int32]recall
 	appliedRecall        Sum
 	compared             Sum
+	canaryRecall         Sum
+	canaryCompared       Sum
 	seconds              float64
 }
 
@@ -17,6 +19,13 @@ type window struct {
 type recall struct {
 	Histogram
 	Sum
+}
+
+func (w window) withoutTrial() window {
+	c := &w.counters
+	c.CanaryRequests, c.CanaryShadowSteps, c.CanaryShadowAgreed, c.PairsWorse, c.PairsBetter = 0, 0, 0, 0, 0
+	w.canaryRecall, w.canaryCompared = Sum{}, Sum{}
+	return w
 }
 
 var errBackwards = errors.New("counters fell though the process is the same")
@@ -65,6 +74,7 @@ func difference(before, after Snapshot) (w window, same bool) {
 	}{
 		{&w.steps, after.Steps, before.Steps}, {&w.prefill, after.Prefill, before.Prefill},
 		{&w.appliedRecall, after.AppliedRecall, before.AppliedRecall}, {&w.compared, after.Compared, before.Compared},
+		{&w.canaryRecall, after.CanaryRecall, before.CanaryRecall}, {&w.canaryCompared, after.CanaryCompared, before.CanaryCompared},
 	} {
 		*s.to = s.after.minus(s.before)
 		same = same && s.to.isGrowth()
@@ -73,10 +83,11 @@ func difference(before, after Snapshot) (w window, same bool) {
 }
 
 // values lists the counters, so that no sum forgets one.
-func (c *Counters) values() [10]*float64 {
+func (c *Counters) values() [15]*float64 {
 	return [...]*float64{
 		&c.Finished, &c.Preemptions, &c.TextTokens, &c.GeneratedTokens, &c.VisualSeen, &c.VisualKept,
 		&c.ShadowSteps, &c.ShadowAgreed, &c.StepKVTokens, &c.StepBatch,
+		&c.CanaryRequests, &c.CanaryShadowSteps, &c.CanaryShadowAgreed, &c.PairsWorse, &c.PairsBetter,
 	}
 }
 

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -184,5 +185,41 @@ func TestTheCurveForgetsOldPictures(t *testing.T) {
 	then := m.Sample(at(30), []Result{saw(t, "a", 30, 1000, worse...)})
 	if p, q := first.Recall[0], then.Recall[0]; p.Value != 0.8 || p.Count != 100 || q.Count < 200 || q.Value >= 0.7 || q.Low >= 0.2 {
 		t.Errorf("the curve had %+v, and has %+v after 900 worse requests", p, q)
+	}
+}
+
+// armed are the edits that add a trial's figures to a pod's text: n requests got the candidate and were compared, each pair was worse.
+func armed(n int, candidate string) []string {
+	const compared, rest = "# TYPE aircache_decode_step_seconds histogram\n", "# TYPE go_goroutines gauge\n"
+	return []string{compared, fmt.Sprintf(`aircache_agreement_bucket{arm="canary",le="+Inf"} %[1]d
+aircache_agreement_sum{arm="canary"} %[1]d
+aircache_agreement_count{arm="canary"} %[1]d
+`, n) + compared, rest, fmt.Sprintf(`aircache_arm_requests_total{arm="stable"} 90
+aircache_arm_requests_total{arm="canary"} %[1]d
+aircache_shadow_steps_total{arm="canary"} %[2]d
+aircache_shadow_steps_agreed_total{arm="canary"} %[3]d
+aircache_canary_pairs_total{candidate="worse"} %[1]d
+aircache_canary_pairs_total{candidate="better"} 1
+aircache_canary_pairs_total{candidate="equal"} 3
+aircache_canary_retention_permille %[4]s
+aircache_canary_share_permille 100
+`, n, 16*n, 12*n, candidate) + rest}
+}
+
+func TestEachArmOfATrialIsSeenAlone(t *testing.T) {
+	var m Memory
+	pods := func(seconds, n int, other string) []Result {
+		return []Result{saw(t, "a", seconds, n, armed(n, "250")...), saw(t, "b", seconds, n, armed(n, other)...)}
+	}
+	m.Sample(at(0), pods(0, 10, "250"))
+	s := m.Sample(at(15), pods(15, 14, "250"))
+	if want := (tuner.CanarySample{Requests: 8, Agreement: tuner.Mean{Value: 0.75, Count: 8}, Worse: 8}); s.Canary != want {
+		t.Errorf("got %+v, want %+v", s.Canary, want)
+	}
+	if s.Applied.CandidatePermille != 250 || s.Applied.CanaryPermille != 100 || s.Agreement.Value <= 0.9 {
+		t.Errorf("%+v, agreement of the others %+v", s.Applied, s.Agreement)
+	}
+	if s = m.Sample(at(30), pods(30, 20, "300")); s.Canary.Requests != 6 {
+		t.Errorf("a pod that still tries another value speaks for it: %+v", s.Canary)
 	}
 }

@@ -27,6 +27,7 @@ func TuningConfigMap(d *v1alpha1.AirCacheDeployment, pools []PoolTuning, operato
 		directive, err := operator.Sign(control.Tuning{
 			UID: string(d.UID), Pool: p.Pool, Revision: p.Tuning.Revision, Epoch: p.Tuning.Epoch,
 			TargetPermille: p.Tuning.TargetPermille, FloorPermille: p.FloorPermille,
+			CandidatePermille: p.Tuning.CandidatePermille, CanaryPermille: p.Tuning.CanaryPermille,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("signing the directive of pool %s: %w", p.Pool, err)

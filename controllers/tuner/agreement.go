@@ -37,6 +37,9 @@ func (s State) compared(t Target, m Sample) State {
 		s.Backoff = clamp(2*s.Backoff, 1, maxBackoff)
 		s.BackoffSeconds = s.Backoff * agreementBackoffSeconds
 	}
+	if s.agreementIsBroken(t) {
+		s.FailedPermille = max(s.FailedPermille, s.TargetPermille)
+	}
 	return s
 }
 
@@ -84,7 +87,8 @@ func highest(share, n float64) float64 {
 }
 
 // neededForAgreement is the retention from which agreement is expected to hold. It takes the disagreement as proportional to the
-// recall that is missing, and the recall from the window's curve; without a curve it goes up one step.
+// recall that is missing, and the recall from the window's curve; without a curve it goes up one step. A value that a trial or its time in
+// force has proven is enough, where there is one above.
 //
 // Worked example: 94 % agree where recall is 0.80, 97 % are asked. Half of the disagreement may stay, so half of the missing recall:
 // 1 - 0.20 * 0.03/0.06 = 0.90, which the curve has from 350 permille on.
@@ -97,7 +101,11 @@ func (s State) neededForAgreement(t Target, m Sample) int32 {
 			needed = r
 		}
 	}
-	return clamp(max(needed, now+t.smallStep(), now+guardBandPermille), 1, 1000)
+	needed = max(needed, now+t.smallStep())
+	if proven, ok := smallestGood(m.Recall, s.CalibratedRecall); t.tries() && s.CalibratedRecall > 0 && ok && proven >= now+guardBandPermille {
+		needed = min(needed, proven) // that is known, not reckoned
+	}
+	return clamp(max(needed, now+guardBandPermille), 1, 1000)
 }
 
 // Agreement is the evidence at the value in force; none while it is too little to say anything.

@@ -101,12 +101,12 @@ func TestAgreementGuardGivesWayLaterWithEachFailure(t *testing.T) {
 
 func TestAgreementGuardOutlivesARestart(t *testing.T) {
 	target, _, m := watched(Mean{})
-	s := Seed(Applied{1, 4, 200}, 0).WithAgreementGuard(350)
+	s := Seed(Applied{Epoch: 1, Revision: 4, TargetPermille: 200}, 0).WithAgreementGuard(350)
 	s, d := Next(target, s, m)
 	if d.TargetPermille != 350 || s.BackoffSeconds != 585 || !strings.Contains(d.Message, "too low before, 97% are asked") {
 		t.Errorf("got %d, %q, %v s left", d.TargetPermille, d.Message, s.BackoffSeconds)
 	}
-	if s := Seed(Applied{1, 4, 200}, 0).WithAgreementGuard(0); s.BackoffSeconds != 0 {
+	if s := Seed(Applied{Epoch: 1, Revision: 4, TargetPermille: 200}, 0).WithAgreementGuard(0); s.BackoffSeconds != 0 {
 		t.Errorf("no guard stands for %v s", s.BackoffSeconds)
 	}
 }

@@ -36,7 +36,10 @@ func (s State) calibrated(t Target, m Sample) State {
 			s.CalibratedRecall = max(s.CalibratedRecall, needed)
 		}
 	case found <= allowed:
-		step := clamp(math.Pow(allowed/found, 1./disagreementPower), 1, maxCalibration)
+		step := 1.
+		if !t.tries() { // else a canary goes ahead
+			step = clamp(math.Pow(allowed/found, 1./disagreementPower), 1, maxCalibration)
+		}
 		enough := max(1-step*(1-recall), leastRecall)
 		if s.CalibratedRecall == 0 || enough < s.CalibratedRecall {
 			s.CalibratedRecall = enough

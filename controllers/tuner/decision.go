@@ -9,6 +9,7 @@ const (
 	Hold  Action = "Hold"
 	Lower Action = "Lower"
 	Raise Action = "Raise"
+	Try   Action = "Try" // a share of the requests starts, or ends, to try another value
 )
 
 // Reason is the state that a Decision is in; one word for log, event and metric.
@@ -26,6 +27,14 @@ const (
 	ReasonPartialScrape  Reason = "PartialScrape"
 	ReasonWarmingUp      Reason = "WarmingUp" // rates need two scrapes
 
+	ReasonCanaryStarted  Reason = "CanaryStarted"
+	ReasonCanaryPromoted Reason = "CanaryPromoted"
+	ReasonCanaryDropped  Reason = "CanaryDropped"
+	ReasonCanaryEnded    Reason = "CanaryEnded" // without a result
+	ReasonTryingLower    Reason = "TryingLower" // pressure that a trial is needed for
+
+	ReasonFullCache             Reason = "FullCache"       // quality.onViolation, after a guard was broken
+	ReasonQualityViolated       Reason = "QualityViolated" // quality.onViolation is Hold
 	ReasonQualityFloor          Reason = "QualityFloor"
 	ReasonKVPressure            Reason = "KVPressure"
 	ReasonSettling              Reason = "Settling" // a cut that suffices has not reached all requests
@@ -63,9 +72,27 @@ type Decision struct {
 	Message          string
 	Replicas         Replicas
 
+	CandidatePermille int32 // on trial from now on; 0: none
+	CanaryPermille    int32 // share of the requests that get it
+	Trial             Trial
+
 	Metrics    Finding // Fresh | Stale | PartialScrape
 	Objectives Finding // Met | LatencyBreach | KVPressure | CompressionCannotHelp | Unknown
 	Quality    Finding // Agreeing | Violated | GuardOff | InsufficientSamples | Unknown
+}
+
+// Trial is the start or the end of one, as a change from one value to another; the zero Trial is none.
+type Trial struct {
+	Reason                   Reason
+	FromPermille, ToPermille int32
+	Message                  string
+}
+
+func (o *outcome) told() Trial {
+	if o == nil {
+		return Trial{}
+	}
+	return Trial{o.reason, o.from, o.to, o.message}
 }
 
 // Tuning is the finding for the TuningActive condition: Converged, Adjusting, Held,
@@ -84,7 +111,8 @@ func (d Decision) tuningReason() string {
 		return "LowConfidence"
 	case ReasonInBand, ReasonUsual, ReasonAtMax, ReasonRaiseFailedSoFar:
 		return "Converged"
-	case ReasonSettling, ReasonStabilizing, ReasonBoundsChanged, ReasonQualityFloor, ReasonKVPressure, ReasonHeadroom:
+	case ReasonCanaryStarted, ReasonCanaryPromoted, ReasonCanaryDropped, ReasonCanaryEnded, ReasonTryingLower,
+		ReasonSettling, ReasonStabilizing, ReasonBoundsChanged, ReasonQualityFloor, ReasonKVPressure, ReasonHeadroom:
 		return "Adjusting"
 	case ReasonLatencyBreach:
 		if d.Action != Hold {

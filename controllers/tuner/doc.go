@@ -57,19 +57,53 @@
 // numbers), stands for a time that doubles with each failure, and then gives way slowly. Where agreement is sure to hold, it calibrates
 // recall: the recall there is enough, and a little less is believed to be (calibration.go).
 //
+// What follows on a broken guard is the spec's choice (violation.go): a raise to the smallest value that is believed to be good; the highest
+// value for ten minutes, twice as long each time; or nothing but words.
+//
+// # Trials
+//
+// A value that nothing has proven is tried on a share of each pod's requests first (canary.go has the test and its numbers). Proven are
+// values whose recall holds the spec's own objective, and those at which agreement was sure to hold: then agreement calibrates recall by
+// no more than it has seen, and the trial goes ahead of it. It starts before the value is needed, when a load a quarter above the usual one would
+// ask for less than is proven:
+//
+//	candidate = max(r at which 1.5 times the recall is missing that is missing where it is proven, r that such a load asks for, floor)
+//
+// Worked example: recall 0.6 at 350 permille is asked, the usual load needs up to 3.0 of a pool at full retention, and the text share is
+// 0.1. 1.25 * 3.0 asks for (0.85/3.75 - 0.1) / 0.9 = 141 permille; 1.5 * 0.4 = 0.6 may miss, and recall 0.4 is at 160: 160 is tried.
+// Pressure lowers all at once within what is proven. Below, it waits for the trial where no recall objective bounds it and nobody waits for room;
+// and where a value has failed before, in any case. A trial is no change of the value, and lasts minutes: 88 compared requests at least.
+//
+// # Replicas
+//
+// Decision.Replicas is for somebody else to act on: the operator in mode Managed, KEDA or an HPA by status.pools[].tuning.recommendedReplicas
+// or the metric aircache_operator_recommended_replicas. It counts whole pods of this pool, and says how many it is to have in all.
+//
+//   - It is what the pool is to have anyway (Sample.Desired) until something asks for another number: a pod that is lost, rolled or not ready
+//     yet changes nothing, and somebody else who scales is followed.
+//   - Out: once pressure that retention cannot take away, or a load that now and then asks for less than the lowest value (isExhausted), has
+//     lasted for the stabilisation time; at once when a queue is sure to stay (isOverrun).
+//     At least one more, at most three times the ready pods; pods on their way are waited for. It only grows while the pressure lasts,
+//     and stands for as long after it, three stabilisation times at most; then pods that have not come are given up.
+//   - In: one fewer, after five stabilisation times at the maximum retention in which one fewer would have done, all pods being there.
+//   - Target.MinReplicas and MaxReplicas bound what is said, not what is reckoned: the message names both. A bound is no pressure.
+//   - 0 says that nothing is known (no metrics): keep what there is.
+//
 // # Rules, in order
 //
 //  1. Fixed mode, and bounds that moved: take the declared value, the bound.
 //  2. Missing, stale or partial metrics: hold the last value.
 //  3. Quality: never below the smallest retention whose recall holds the objective, nor below
-//     one at which too few next tokens agreed with the whole cache.
+//     one at which too few next tokens agreed with the whole cache; or what else the spec asks for then.
 //  4. KV pressure or admission wait: lower at once, by the model, at most one step; before a prompt was seen not below the declared start.
 //  5. Latency objectives: lower if the predicted gain is at least 5 % and larger than two deviations of its noise; else say
-//     CompressionCannotHelp. A time to first token counts once it has been late for the stabilisation time with requests that wait.
+//     CompressionCannotHelp. A time to first token counts once it has been late for the stabilisation time with requests that wait, or
+//     at once when the queue is sure to stay.
 //  6. Headroom for the stabilisation time: raise by half a step, doubled with each raise in a row that held, if the model agrees. Three of
 //     the last five changes taken back: nothing is raised for half an hour.
 //  7. Replicas (said, not done): more when pressure stays though retention is at its lower bound or cannot help; fewer when one less could
 //     still run at the maximum.
+//  8. Trials: where the value is left alone, one may start.
 //
 // Pressure starts at the objective, a cut aims at 0.9 of it and a raise must stay
 // below 0.95: the band between is dead. A raise that had to be taken back under the

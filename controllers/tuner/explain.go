@@ -36,7 +36,7 @@ type step struct {
 }
 
 var ruleNames = [...]string{
-	"fixed value", "bounds of the spec", "metrics", "quality floor", "KV pressure", "latency objectives", "headroom", "raise",
+	"fixed value", "bounds of the spec", "metrics", "after a violation", "quality floor", "KV pressure", "latency objectives", "headroom", "raise",
 }
 
 // Explain is Next with its reasons. It decides the same.
@@ -81,6 +81,12 @@ func (in *input) inputs() []Input {
 	if s.ComparedRequests > 0 {
 		list = append(list, Input{"agreement", s.agreementText()})
 	}
+	if c := s.Canary; c.isOn() {
+		list = append(list, Input{"on trial", fmt.Sprintf("%s for %s of the requests since %.0f s: %s", percent(c.CandidatePermille), percent(c.SharePermille), c.Seconds, c.evidence())})
+	}
+	if t.tries() {
+		list = append(list, Input{"proven", percent(in.trusted()) + " and more"})
+	}
 	return list
 }
 
@@ -92,10 +98,10 @@ func (in *input) alternatives(d Decision) []Alternative {
 		permille int32
 		name     string
 	}{
-		{now, "now"}, {d.TargetPermille, "decided"}, {d.WantPermille, "wanted"}, {in.lower, "lowest"}, {in.target.MaxPermille, "highest"},
+		{now, "now"}, {d.TargetPermille, "decided"}, {d.WantPermille, "wanted"}, {in.lower, "lowest"}, {in.target.MaxPermille, "highest"}, {in.state.Canary.CandidatePermille, "on trial"},
 		{now - in.target.MaxStepPermille, ""}, {now + in.target.smallStep(), ""},
 	} {
-		if a.permille < in.lower || a.permille > in.target.MaxPermille {
+		if a.permille < in.lower && a.name != "on trial" || a.permille < 1 || a.permille > in.target.MaxPermille {
 			continue
 		}
 		if names[a.permille] != "" && a.name != "" {

@@ -19,6 +19,7 @@ type Learned struct {
 	StepPerSequenceNanos      int64 // c
 	StepDeviationNanos        int64 // of a window's mean step around the law
 	CalibratedRecallPermille  int32 // the recall that agreement is sure to hold at; 0 = not known
+	FailedPermille            int32 // highest retention that agreement was too low at
 	BackoffSeconds            int32 // the agreement guard stands for
 	Backoff                   int32 // how often it failed, as a power of 2
 }
@@ -29,6 +30,7 @@ func (s State) Learned() Learned {
 	l := Learned{
 		Version: SchemaVersion, Subject: int64(s.Subject), TextSharePermille: int32(math.Round(1000 * s.TextShare)),
 		CalibratedRecallPermille: int32(math.Ceil(1000 * s.CalibratedRecall)),
+		FailedPermille:           s.FailedPermille,
 		BackoffSeconds:           int32(min(s.BackoffSeconds, maxSeconds)), Backoff: int32(s.Backoff),
 	}
 	if s.Steps.isKnown() {
@@ -50,6 +52,7 @@ func (s State) WithLearned(l Learned) (State, error) {
 	s.Subject = uint32(l.Subject)
 	s.TextShare = float64(clamp(l.TextSharePermille, 0, 1000)) / 1000
 	s.CalibratedRecall = float64(clamp(l.CalibratedRecallPermille, 0, 1000)) / 1000
+	s.FailedPermille = clamp(l.FailedPermille, 0, 1000)
 	if s.AgreementGuardPermille > 0 {
 		s.Backoff = clamp(float64(l.Backoff), 1, maxBackoff)
 		s.BackoffSeconds = clamp(float64(l.BackoffSeconds), 0, maxBackoff*agreementBackoffSeconds)

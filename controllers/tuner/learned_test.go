@@ -3,6 +3,7 @@ package tuner
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,11 +26,11 @@ func TestLearnedOutlivesARestart(t *testing.T) {
 }
 
 func TestAnotherSchemaIsLearnedAnew(t *testing.T) {
-	s, err := Seed(Applied{1, 4, 300}, 0).WithLearned(Learned{Version: 9, TextSharePermille: 400})
+	s, err := Seed(Applied{Epoch: 1, Revision: 4, TargetPermille: 300}, 0).WithLearned(Learned{Version: 9, TextSharePermille: 400})
 	if err == nil || !strings.Contains(err.Error(), "schema version 9, this tuner knows 1: it learns anew") || s.TextShare != 0 || s.TargetPermille != 300 {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	if s, err := Seed(Applied{1, 4, 300}, 0).WithLearned(Learned{}); err != nil || s.TextShare != 0 {
+	if s, err := Seed(Applied{Epoch: 1, Revision: 4, TargetPermille: 300}, 0).WithLearned(Learned{}); err != nil || s.TextShare != 0 {
 		t.Errorf("a status of before the schema: %+v, %v", s, err)
 	}
 }
@@ -37,8 +38,8 @@ func TestAnotherSchemaIsLearnedAnew(t *testing.T) {
 func FuzzLearned(f *testing.F) {
 	f.Add(int32(1), int32(200), int64(18e6), int64(66e3), int64(1e5), int64(1e6), int32(400), int32(60), int32(2))
 	f.Fuzz(func(t *testing.T, version, text int32, base, token, sequence, deviation int64, recall, backoff, power int32) {
-		l := Learned{version, 7, text, base, token, sequence, deviation, recall, backoff, power}
-		s, _ := Seed(Applied{1, 4, 300}, 0).WithAgreementGuard(200).WithLearned(l)
+		l := Learned{version, 7, text, base, token, sequence, deviation, recall, backoff * 2, backoff, power}
+		s, _ := Seed(Applied{Epoch: 1, Revision: 4, TargetPermille: 300}, 0).WithAgreementGuard(200).WithLearned(l)
 		if !s.isSound() {
 			t.Fatalf("%+v makes an unsound state: %+v", l, s)
 		}
@@ -160,15 +161,31 @@ func TestExplainDecidesAsNext(t *testing.T) {
 	}
 }
 
+// A pool with all guards; one with a value on trial; and a round of 1,000 pools, which a core has to do in less than 2 s.
 func BenchmarkNext(b *testing.B) {
+	b.Run("pool", func(b *testing.B) { benchmarkNext(b, 1, false) })
+	b.Run("pool with a trial", func(b *testing.B) { benchmarkNext(b, 1, true) })
+	b.Run("1000 pools", func(b *testing.B) { benchmarkNext(b, 1000, true) })
+}
+
+func benchmarkNext(b *testing.B, pools int, onTrial bool) {
 	target, s, m := slow()
 	target.MinRecallPermille, target.MinAgreementPermille = 600, 970
+	if onTrial {
+		target.CanaryPermille, s.Canary = 100, Canary{CandidatePermille: 300, SharePermille: 100}
+		m.Canary = compared(0.97, 3, 1, 1)
+	}
 	for _, r := range []int32{10, 20, 50, 100, 200, 350, 500} {
 		m.Recall = append(m.Recall, RecallPoint{RetentionPermille: r, Mean: Mean{math.Sqrt(float64(r) / 1000), 200}})
 	}
 	b.ReportAllocs()
+	states := slices.Repeat([]State{s}, pools)
 	for b.Loop() {
-		s, _ = Next(target, s, m)
+		for i := range states {
+			if states[i], _ = Next(target, states[i], m); onTrial {
+				states[i].Canary.Seconds = 0 // it does not end
+			}
+		}
 	}
 }
 

@@ -81,7 +81,15 @@ func (in *input) cut(reason Reason, pressure string, goal int32, predict func(in
 		}
 		goal = now - t.smallStep() // the prediction had its time and was wrong
 	}
-	to := max(goal, now-t.MaxStepPermille, in.lower)
+	to := max(goal, now-t.MaxStepPermille, in.lower, in.failed())
+	if to >= now {
+		return in.hold(ReasonAtFloor, "holding %s: %s, and agreement was too low at %s: more replicas are needed", percent(now), pressure, percent(in.state.FailedPermille))
+	}
+	if in.mustTry(to) {
+		if to = in.trusted(); to > now-minChangePermille {
+			return in.hold(ReasonTryingLower, "holding %s: %s, but no lower value is proven yet, and nobody waits for room", percent(now), pressure)
+		}
+	}
 	return verdict{to, reason, fmt.Sprintf("retention goes from %s to %s: %s", percent(now), percent(to), pressure)}
 }
 
@@ -92,12 +100,15 @@ func (in *input) canLower() bool {
 }
 
 // want is the retention that the model would choose now, without limits on the step.
-func (in *input) want() int32 {
+func (in *input) want() int32 { return in.wantFrom(in.lower) }
+
+// wantFrom is want with another lower bound.
+func (in *input) wantFrom(lower int32) int32 {
 	t, k, now := in.target, in.model, in.state.TargetPermille
 	want := now
 	switch {
 	case k.demand >= t.high() && k.known:
-		want = k.largestWithin(t.cutTo(), k.full)
+		want = k.largestWithin(t.cutTo(), in.cutLoad())
 	case k.demand < t.high():
 		want = k.largestWithin(t.aim(), k.full)
 	default:
@@ -108,7 +119,7 @@ func (in *input) want() int32 {
 			want = min(want, in.largestWithinITL(0))
 		}
 	}
-	return clamp(want, in.lower, t.MaxPermille)
+	return clamp(want, lower, t.MaxPermille)
 }
 
 // wantForLatency is the largest retention at which the broken objective is predicted to hold. How long a queue lasts cannot be predicted:
@@ -181,3 +192,14 @@ func (in *input) cannotHelpMessage() string {
 	return fmt.Sprintf("KV demand is %s of the pool and %s of the tokens are text: going to %s would still need %s",
 		share(k.demand), share(k.text), percent(in.lower), share(k.predicted(in.lower)))
 }
+
+// cutLoad is the load that a cut makes room for: what is there now with the queue, as far as this load is known to need it.
+func (in *input) cutLoad() float64 {
+	if u := in.state.Usual; u.isKnown() {
+		return min(in.model.full, backlogOfUsual*u.high())
+	}
+	return in.model.full
+}
+
+// backlogOfUsual: a backlog is worked off by so much more room than the load usually needs.
+const backlogOfUsual = 1.1

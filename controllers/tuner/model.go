@@ -50,7 +50,7 @@ func (s State) learned(m Sample) State {
 // settling notes since when the pool's requests have the target: from the end of the
 // window in which the resident retention came near to it.
 func (s State) settling(m Sample) State {
-	was, target := s.Settled, float64(s.TargetPermille)
+	was, target := s.Settled, s.meanPermille()
 	s.Settled = math.Abs(s.ResidentPermille-target) <= settledWithin*target
 	if s.SettledSeconds = min(s.SettledSeconds+m.elapsed(), maxSeconds); !s.Settled || !was {
 		s.SettledSeconds = 0
@@ -72,7 +72,7 @@ func (s State) peakIsOld() bool {
 
 // residentPermille follows the target with the pool's turnover.
 func residentPermille(s State, m Sample) float64 {
-	target := float64(s.TargetPermille)
+	target := s.meanPermille()
 	if m.Running == 0 && m.Waiting == 0 {
 		return target
 	}

@@ -126,6 +126,15 @@ func checkInvariants(t *testing.T, data []byte) {
 		if s.TargetPermille < n.FloorPermille || s.TargetPermille > n.MaxPermille {
 			t.Fatalf("target %d is outside %d..%d", s.TargetPermille, n.FloorPermille, n.MaxPermille)
 		}
+		if c := s.Canary; c.isOn() && n.Mode != Fixed && (c.CandidatePermille >= s.TargetPermille || d.CandidatePermille != c.CandidatePermille) {
+			t.Fatalf("%d is on trial beside %d, the decision says %d", c.CandidatePermille, s.TargetPermille, d.CandidatePermille)
+		}
+		if d.Reason == ReasonCanaryStarted && (s.Canary.CandidatePermille < n.FloorPermille || !n.tries()) {
+			t.Fatalf("%+v was put on trial, the floor is %d", s.Canary, n.FloorPermille)
+		}
+		if r := d.Replicas.Recommended; r != 0 && (r < n.MinReplicas || r > n.MaxReplicas) {
+			t.Fatalf("%d replicas are recommended, allowed are %d to %d", r, n.MinReplicas, n.MaxReplicas)
+		}
 		if d.TargetPermille != s.TargetPermille || d.LowerPermille < n.FloorPermille || d.WantPermille > 1000 || d.WantPermille < 0 {
 			t.Fatalf("decision %+v does not fit state %+v", d, s)
 		}
@@ -136,11 +145,11 @@ func checkInvariants(t *testing.T, data []byte) {
 			t.Fatalf("order went back from %+v to %+v", before.Applied(), s.Applied())
 		}
 		sameOrder := s.Epoch == before.Epoch && s.Revision == before.Revision
-		if sameOrder && before.TargetPermille != s.TargetPermille && s.Applied() != sample.Applied {
+		if sameOrder && before.Applied() != s.Applied() && before.Seeded && before.Applied() == before.Applied().sound() && s.Applied() != sample.Applied.sound() {
 			t.Fatalf("order %d/%d changed its meaning from %d to %d", s.Epoch, s.Revision, before.TargetPermille, s.TargetPermille)
 		}
 		adopted := s.adopted(sample.Applied) != s || s.Applied() != before.Applied() && d.Action == Hold
-		if n.Mode != Fixed && !d.Metrics.OK && before.Seeded && !adopted && d.Reason != ReasonBoundsChanged && d.Action != Hold {
+		if n.Mode != Fixed && !d.Metrics.OK && before.Seeded && !adopted && d.Reason != ReasonBoundsChanged && d.Action != Hold && d.Action != Try {
 			t.Fatalf("moved without metrics: %+v", d)
 		}
 		if d.Action == Lower && d.Reason == ReasonKVPressure && d.PreviousPermille-d.TargetPermille > n.MaxStepPermille {
@@ -192,6 +201,8 @@ func (in *source) target() Target {
 		StartPermille: in.permille(), FloorPermille: in.permille() / 4, MaxPermille: 1000 - in.permille()/4,
 		MaxStepPermille: in.permille(), KVHighPermille: in.permille(), MinRecallPermille: in.permille(), MinAgreementPermille: in.permille(),
 		TTFTP95Seconds: in.number(2), ITLP95Seconds: in.number(.1), IntervalSeconds: in.number(30), StabilizationSeconds: in.number(60),
+		CanaryPermille: in.permille(), OnViolation: []OnViolation{"", RaiseRetention, FullCache, HoldRetention}[in.byte()%4],
+		MinReplicas: int32(in.byte() % 3), MaxReplicas: int32(in.byte() % 5),
 	}
 }
 
@@ -203,6 +214,8 @@ func (in *source) sample() Sample {
 		TTFT: Latency{in.number(2), in.number(20)}, ITL: Latency{in.number(.1), in.number(20)},
 	}
 	m.Agreement = Mean{in.number(1), in.number(40)}
+	m.Desired = int(in.byte() % 5)
+	m.Canary = CanarySample{in.number(9), Mean{in.number(1), in.number(9)}, Mean{in.number(1), in.number(40)}, in.number(9), in.number(9)}
 	m.Steps = StepSums{in.number(300), in.number(10), in.number(1e7), in.number(6e3)}
 	m.PrefillSeconds, m.PodSeconds = in.number(10), in.number(30)
 	m.Scraped = m.Expected - int(in.byte()%8)/7
@@ -210,7 +223,7 @@ func (in *source) sample() Sample {
 		m.Recall = append(m.Recall, RecallPoint{r, Mean{in.number(1), in.number(20)}, in.number(1)})
 	}
 	if b := in.byte(); b > 200 {
-		m.Applied = Applied{int64(b % 3), int64(in.byte()), in.permille()}
+		m.Applied = Applied{Epoch: int64(b % 3), Revision: int64(in.byte()), TargetPermille: in.permille(), CandidatePermille: in.permille(), CanaryPermille: in.permille()}
 	}
 	return m
 }

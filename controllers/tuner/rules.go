@@ -43,23 +43,24 @@ func holdWithoutMetrics(in *input) (verdict, bool) {
 const guardBandPermille = 20
 
 // raiseToQualityFloor is rule 3: raise at once to the smallest retention that the recall
-// curve calls good, or that agreement is believed to need.
+// curve calls good, or that agreement is believed to need; or what else the spec asks for.
 func raiseToQualityFloor(in *input) (verdict, bool) {
 	now := in.state.TargetPermille
 	if !in.isGuarded() || now+guardBandPermille > in.lower {
 		return verdict{}, false
 	}
-	in.state.Probing = false
 	if in.state.AgreementGuardPermille > in.state.GuardPermille {
 		why := "agreement with the whole cache was too low before"
 		if in.state.agreementIsBroken(in.target) {
 			why = in.state.agreementText()
 		}
-		return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: %s, %s are asked",
-			percent(now), percent(in.lower), why, percent(in.target.MinAgreementPermille))}, true
+		return in.violated(fmt.Sprintf("%s, %s are asked", why, percent(in.target.MinAgreementPermille))), true
 	}
-	return verdict{in.lower, ReasonQualityFloor, fmt.Sprintf("retention goes from %s to %s: recall stays at or above %s only from there on",
-		percent(now), percent(in.lower), share(in.state.minRecall(in.target)))}, true
+	where := "from there on"
+	if in.target.OnViolation == HoldRetention || in.target.OnViolation == FullCache {
+		where = "from " + percent(in.lower) + " on"
+	}
+	return in.violated(fmt.Sprintf("recall stays at or above %s only %s", share(in.state.minRecall(in.target)), where)), true
 }
 
 // isGuarded reports whether a quality guard is what bounds the value from below.

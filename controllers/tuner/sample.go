@@ -5,6 +5,7 @@ import "math"
 // Sample is what one round of scrapes says about a pool. Counts are sums over the
 // pods and over the window; the hottest pod is the one with the highest demand.
 type Sample struct {
+	Desired           int     // pods that the pool is to have; 0: as many as are ready
 	Expected, Scraped int     // pods that are ready; pods that answered
 	AgeSeconds        float64 // of the oldest answer
 	ElapsedSeconds    float64 // since the last call of Next for this pool
@@ -27,6 +28,7 @@ type Sample struct {
 	Recall               []RecallPoint // ascending retention; of the newest requests
 	AppliedRecall        Mean
 	Agreement            Mean // share of next tokens that are the whole cache's, and the requests that were compared
+	Canary               CanarySample
 
 	Applied Applied // the newest tuning that a pod says it applies
 }
@@ -61,10 +63,19 @@ func (p RecallPoint) quality() float64 {
 	return p.Value
 }
 
-// Applied is the order and value of a tuning in force.
+// CanarySample is what the window says of the value on trial.
+type CanarySample struct {
+	Requests      float64 // that got it
+	Recall        Mean    // of those
+	Agreement     Mean    // of all requests that were compared at it, in whichever arm they were served
+	Worse, Better float64 // requests compared at both values: at how many the one on trial agreed with the whole cache less, more
+}
+
+// Applied is the order and value of a tuning in force, and the value on trial with its share of the requests.
 type Applied struct {
-	Epoch, Revision int64
-	TargetPermille  int32
+	Epoch, Revision                   int64
+	TargetPermille                    int32
+	CandidatePermille, CanaryPermille int32
 }
 
 // peakMemorySeconds is how long a pod's peak gauge remembers (its sliding window).
@@ -110,6 +121,7 @@ func (m Sample) isSound() bool {
 		m.TTFT.P95Seconds, m.TTFT.Count, m.ITL.P95Seconds, m.ITL.Count, m.QueueWait.P95Seconds, m.QueueWait.Count,
 		m.AppliedRecall.Value, m.AppliedRecall.Count, m.Agreement.Value, m.Agreement.Count,
 		m.Steps.Count, m.Steps.Seconds, m.Steps.KVTokens, m.Steps.Batch, m.PrefillSeconds, m.PodSeconds,
+		m.Canary.Requests, m.Canary.Recall.Value, m.Canary.Recall.Count, m.Canary.Agreement.Value, m.Canary.Agreement.Count, m.Canary.Worse, m.Canary.Better,
 	}
 	for _, p := range m.Recall {
 		if !(p.Value >= 0 && p.Count >= 0 && p.Low >= 0 && p.Value <= maxNumber && p.Count <= maxNumber && p.Low <= maxNumber) {

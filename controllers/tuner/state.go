@@ -29,6 +29,11 @@ type State struct { // see doc.go for x, F and p
 	BackoffSeconds         float64 // left until it gives way
 	Backoff                float64 // how often it failed, as a power of 2
 
+	Canary         Canary
+	FailedPermille int32 // highest retention that agreement was too low at; 0 = none. Below it nothing goes to all without a trial
+	ProvenPermille int32 // without a recall guard: smallest retention that agreement has proven; 0 = none
+	Violation      Violation
+
 	Subject          uint32  // what the following, the agreement guard and Steps were learned of; 0 = not known
 	CalibratedRecall float64 // smallest recall that agreement is sure to hold at; 0 = not known
 
@@ -43,6 +48,7 @@ type State struct { // see doc.go for x, F and p
 	PressedSeconds float64 // pressure that retention cannot take away
 	SpareSeconds   float64 // one replica fewer would do
 	Replicas       int32   // recommended last
+	AskedFrom      int32   // what the pool was to have when more were asked for; 0: none are
 	WaitingBefore  float64
 
 	Probing        bool // the last change was a raise that is still being judged
@@ -56,7 +62,7 @@ type State struct { // see doc.go for x, F and p
 // Seed is the State of a pool whose status says what was in force before a restart.
 func Seed(last Applied, lastGoodPermille int32) State {
 	return State{
-		Seeded: true, TargetPermille: last.TargetPermille,
+		Seeded: true, TargetPermille: last.TargetPermille, Canary: canaryOf(last),
 		Epoch: max(last.Epoch, 0), Revision: max(last.Revision, 0), LastGoodPermille: lastGoodPermille,
 		Settled: true, SettledSeconds: peakMemorySeconds, // nothing was changed: the peak gauge can be believed at once
 	}
@@ -72,7 +78,10 @@ func (s State) WithAgreementGuard(permille int32) State {
 
 // Applied is the order and value that the pods should have.
 func (s State) Applied() Applied {
-	return Applied{Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.TargetPermille}
+	return Applied{
+		Epoch: s.Epoch, Revision: s.Revision, TargetPermille: s.TargetPermille,
+		CandidatePermille: s.Canary.CandidatePermille, CanaryPermille: s.Canary.SharePermille,
+	}
 }
 
 // maxOrder bounds epochs and revisions, so that counting on from any of them cannot
@@ -103,7 +112,7 @@ func (s State) prepared(t Target, m Sample) State {
 func (s State) about(subject uint32) State {
 	if s.Subject != 0 && s.Subject != subject {
 		s.CalibratedRecall, s.GuardPermille, s.Steps, s.Usual = 0, 0, StepModel{}, Usual{}
-		s.AgreementGuardPermille, s.Backoff, s.BackoffSeconds = 0, 0, 0
+		s.AgreementGuardPermille, s.Backoff, s.BackoffSeconds, s.ProvenPermille, s.FailedPermille, s.Violation = 0, 0, 0, 0, 0, Violation{}
 		s = s.withoutEvidence()
 	}
 	s.Subject = subject
@@ -116,11 +125,12 @@ func (s State) about(subject uint32) State {
 // too: an order keeps its meaning.
 func (s State) adopted(a Applied) State {
 	newer := a.Epoch > s.Epoch || a.Epoch == s.Epoch && a.Revision > s.Revision
-	other := a.Epoch == s.Epoch && a.Revision == s.Revision && a.TargetPermille != s.TargetPermille && a.Revision > 0
+	a = a.sound()
+	other := a.Epoch == s.Epoch && a.Revision == s.Revision && a != s.Applied() && a.Revision > 0
 	if !newer && !other || a.Epoch > maxOrder || a.Revision > maxOrder || a.Revision < 0 || a.TargetPermille < 1 || a.TargetPermille > 1000 {
 		return s
 	}
-	s.Epoch, s.Revision, s.TargetPermille = a.Epoch, a.Revision, a.TargetPermille
+	s.Epoch, s.Revision, s.TargetPermille, s.Canary = a.Epoch, a.Revision, a.TargetPermille, canaryOf(a)
 	s.SinceChangeSeconds, s.Settled, s.SettledSeconds, s.Probing = 0, false, 0, false
 	return s.withoutCalm().withoutEvidence()
 }
@@ -128,11 +138,18 @@ func (s State) adopted(a Applied) State {
 // changed is s with another target and the next revision.
 func (s State) changed(permille int32) State {
 	s.TargetPermille = permille
+	s = s.reordered()
+	s.Canary.Worse, s.Canary.Better = 0, 0 // they were against the value before
+	s.SinceChangeSeconds, s.Settled, s.SettledSeconds = 0, false, 0
+	return s.withoutCalm().withoutEvidence()
+}
+
+// reordered is s with the next revision.
+func (s State) reordered() State {
 	if s.Revision++; s.Revision > maxOrder {
 		s.Epoch, s.Revision = s.Epoch+1, 1
 	}
-	s.SinceChangeSeconds, s.Settled, s.SettledSeconds = 0, false, 0
-	return s.withoutCalm().withoutEvidence()
+	return s
 }
 
 func (s State) withoutCalm() State {
@@ -166,7 +183,7 @@ func (s State) isSound() bool {
 			return false
 		}
 	}
-	return s.Steps.isSound() && s.GoodRaises >= 0 && s.CalibratedRecall <= 1 && s.TextShare <= 1 && s.AgreedShare <= 1 && s.AgreementGuardPermille >= 0 && s.AgreementGuardPermille <= 1000 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
+	return s.Steps.isSound() && s.Canary.isSound() && s.Violation.isSound() && s.Replicas >= 0 && s.AskedFrom >= 0 && s.FailedPermille >= 0 && s.FailedPermille <= 1000 && s.ProvenPermille >= 0 && s.ProvenPermille <= 1000 && s.GoodRaises >= 0 && s.CalibratedRecall <= 1 && s.TextShare <= 1 && s.AgreedShare <= 1 && s.AgreementGuardPermille >= 0 && s.AgreementGuardPermille <= 1000 && s.ResidentPermille <= 1000 && s.TargetPermille <= 1000
 }
 
 func clampOrder(n int64) int64 { return max(0, min(n, maxOrder)) }

@@ -22,17 +22,31 @@ type Target struct {
 	ITLP95Seconds        float64
 	MinRecallPermille    int32 // 0 = no recall guard
 	MinAgreementPermille int32 // 0 = no agreement guard
+	OnViolation          OnViolation
+	CanaryPermille       int32 // share of the requests that try a value which nothing has proven; 0 = all take it at once
 
 	// Subject tells one model and policy from another: what was learned of answers and steps holds for one of them only.
 	Subject uint32
+
+	MinReplicas, MaxReplicas int32 // of the recommendation; 0 = 1 and no limit
 
 	IntervalSeconds      float64
 	StabilizationSeconds float64
 }
 
+// OnViolation is what follows when a quality guard is broken.
+type OnViolation string
+
+const (
+	RaiseRetention OnViolation = "RaiseRetention" // to the smallest value that is believed to be good; also the zero value
+	FullCache      OnViolation = "FullCache"      // to the highest value allowed, for a time that doubles with each violation
+	HoldRetention  OnViolation = "Hold"           // nothing is moved until the guard holds again or the spec changes
+)
+
 const (
 	defaultKVHighPermille = 850
 	defaultStepPermille   = 100
+	maxReplicas           = 10000 // the API's limit
 	defaultIntervalSecond = 15
 )
 
@@ -58,6 +72,12 @@ func (t Target) normalized() Target {
 	t.KVHighPermille = clamp(t.KVHighPermille, 100, 1000)
 	t.MinRecallPermille = clamp(t.MinRecallPermille, 0, 1000)
 	t.MinAgreementPermille = clamp(t.MinAgreementPermille, 0, 1000)
+	t.CanaryPermille = clamp(t.CanaryPermille, 0, 1000)
+	t.MinReplicas = max(t.MinReplicas, 1)
+	if t.MaxReplicas <= 0 {
+		t.MaxReplicas = maxReplicas
+	}
+	t.MaxReplicas = max(t.MaxReplicas, t.MinReplicas)
 	if !(t.IntervalSeconds >= 1) || t.IntervalSeconds > 3600 {
 		t.IntervalSeconds = defaultIntervalSecond
 	}

@@ -100,7 +100,7 @@ func TestTranscripts(t *testing.T) {
 			d.spend(30, 11)
 			d.say("it restarts from a status that is two revisions old; the pods know better")
 			lost := d.state.Applied()
-			d.state = Seed(Applied{lost.Epoch, lost.Revision - 2, 1000}, 0)
+			d.state = Seed(Applied{Epoch: lost.Epoch, Revision: lost.Revision - 2, TargetPermille: 1000}, 0)
 			d.spoil = func(m *Sample) { m.Applied = lost }
 			d.spend(10, 11)
 		},
@@ -120,6 +120,24 @@ func TestTranscripts(t *testing.T) {
 			d.say("easier pictures: the guard stands for ten minutes and gives way slowly")
 			d.plant.disagreement, d.target.IntervalSeconds = 0.2, 120
 			d.spend(1440, 14)
+		},
+		"violation-full-cache": func(d *drive) {
+			d.say("95 % of the next tokens must agree, which they do from 668 permille on; a violation keeps everything")
+			d.target.IntervalSeconds, d.target.MinAgreementPermille, d.target.OnViolation = 15, 950, FullCache
+			d.plant.disagreement, d.plant.comparedEvery = 0.5, 10
+			d.spend(180, 14)
+			d.say("ten minutes later the load may lower it again, no lower than the guard allows")
+			d.target.IntervalSeconds = 60
+			d.spend(720, 14)
+		},
+		"violation-hold": func(d *drive) {
+			d.say("the same, and a violation holds: somebody is to look at it")
+			d.target.IntervalSeconds, d.target.MinAgreementPermille, d.target.OnViolation = 15, 950, HoldRetention
+			d.plant.disagreement, d.plant.comparedEvery = 0.5, 10
+			d.spend(240, 14)
+			d.say("somebody does, and asks for a raise")
+			d.target.OnViolation = RaiseRetention
+			d.spend(30, 14)
 		},
 		"recommend-only": func(d *drive) {
 			d.target.Mode = Recommend

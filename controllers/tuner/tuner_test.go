@@ -127,7 +127,7 @@ func TestNewPoolStartsAtItsDeclaredValue(t *testing.T) {
 	target, _, sample := busy()
 	target.StartPermille, sample.Scraped = 500, 0
 	next, d := Next(target, State{}, sample)
-	if next.Applied() != (Applied{1, 1, 500}) || d.Action != Hold {
+	if next.Applied() != (Applied{Epoch: 1, Revision: 1, TargetPermille: 500}) || d.Action != Hold {
 		t.Errorf("got %+v, %s", next.Applied(), d.Action)
 	}
 }
@@ -139,13 +139,13 @@ func TestTheOrderOfThePodsIsTakenOver(t *testing.T) {
 		want      Applied
 		startedAt Applied
 	}{
-		{"a newer revision", Applied{1, 9, 400}, Applied{1, 9, 400}, Applied{1, 4, 1000}},
-		{"a newer epoch", Applied{2, 1, 400}, Applied{2, 1, 400}, Applied{1, 4, 1000}},
-		{"the same order with another value", Applied{1, 4, 400}, Applied{1, 4, 400}, Applied{1, 4, 1000}},
-		{"an older revision is not", Applied{1, 3, 400}, Applied{1, 4, 1000}, Applied{1, 4, 1000}},
-		{"an impossible order is not", Applied{math.MaxInt64, 1, 400}, Applied{1, 4, 1000}, Applied{1, 4, 1000}},
-		{"an impossible value is not", Applied{1, 9, 0}, Applied{1, 4, 1000}, Applied{1, 4, 1000}},
-		{"a value outside the bounds is corrected with the next revision", Applied{1, 9, 50}, Applied{1, 10, 100}, Applied{1, 4, 1000}},
+		{"a newer revision", Applied{Epoch: 1, Revision: 9, TargetPermille: 400}, Applied{Epoch: 1, Revision: 9, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"a newer epoch", Applied{Epoch: 2, Revision: 1, TargetPermille: 400}, Applied{Epoch: 2, Revision: 1, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"the same order with another value", Applied{Epoch: 1, Revision: 4, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"an older revision is not", Applied{Epoch: 1, Revision: 3, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"an impossible order is not", Applied{Epoch: math.MaxInt64, Revision: 1, TargetPermille: 400}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"an impossible value is not", Applied{Epoch: 1, Revision: 9, TargetPermille: 0}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
+		{"a value outside the bounds is corrected with the next revision", Applied{Epoch: 1, Revision: 9, TargetPermille: 50}, Applied{Epoch: 1, Revision: 10, TargetPermille: 100}, Applied{Epoch: 1, Revision: 4, TargetPermille: 1000}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target, _, sample := busy()

@@ -21,6 +21,9 @@ type fakePod struct {
 	applied control.Ack
 	usage   float64
 	done    float64 // requests
+	recall  bool    // there is a recall curve: 0.8 at 50 %, in a straight line to 1
+	tried   float64 // requests of a trial, each compared; they agree in trialed of the next tokens, and where that is below 0.97 each is worse
+	trialed float64
 	agreed  float64 // of the next tokens of each, compared with the whole cache; 0: nothing is compared
 	down    bool
 	deaf    bool          // to directives
@@ -100,6 +103,19 @@ aircache_applied_recall_count %[5]g
 aircache_gpu_info{product="CPU"} 1
 `, p.usage, p.applied.TargetPermille, p.applied.Epoch, p.applied.Revision,
 		p.done, 20*p.done, 80*p.done, 80*p.done*float64(p.applied.TargetPermille)/1000, 0.93*p.done)
+	fmt.Fprintf(w, "aircache_canary_retention_permille %d\naircache_canary_share_permille %d\n", p.applied.CandidatePermille, p.applied.CanaryPermille)
+	if p.recall {
+		fmt.Fprintf(w, `# TYPE aircache_recall histogram
+aircache_recall_bucket{retention_percent="50",le="0.75"} 0
+aircache_recall_bucket{retention_percent="50",le="0.8"} %[1]g
+aircache_recall_bucket{retention_percent="50",le="+Inf"} %[1]g
+aircache_recall_sum{retention_percent="50"} %[2]g
+aircache_recall_count{retention_percent="50"} %[1]g
+`, p.done, 0.8*p.done)
+	}
+	if p.trialed > 0 {
+		p.trial(w)
+	}
 	if p.agreed > 0 {
 		fmt.Fprintf(w, `aircache_shadow_steps_total %[1]g
 aircache_shadow_steps_agreed_total %[2]g
@@ -109,6 +125,25 @@ aircache_agreement_sum %[4]g
 aircache_agreement_count %[3]g
 `, 16*p.done, 16*p.agreed*p.done, p.done, p.agreed*p.done)
 	}
+}
+
+func (p *fakePod) trial(w http.ResponseWriter) {
+	worse := 0.
+	if p.applied.CandidatePermille > 0 {
+		p.tried += 2
+	}
+	if p.trialed < 0.97 {
+		worse = p.tried
+	}
+	fmt.Fprintf(w, `aircache_arm_requests_total{arm="canary"} %[1]g
+aircache_canary_pairs_total{candidate="worse"} %[4]g
+aircache_shadow_steps_total{arm="canary"} %[2]g
+aircache_shadow_steps_agreed_total{arm="canary"} %[3]g
+# TYPE aircache_agreement histogram
+aircache_agreement_bucket{arm="canary",le="+Inf"} %[1]g
+aircache_agreement_sum{arm="canary"} %[1]g
+aircache_agreement_count{arm="canary"} %[1]g
+`, p.tried, 16*p.tried, 16*p.tried*p.trialed, worse)
 }
 
 func (p *fakePod) tune(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ type Metrics struct {
 	recall        *prometheus.GaugeVec
 	agreement     *prometheus.GaugeVec
 	replicas      *prometheus.GaugeVec
+	candidate     *prometheus.GaugeVec
 	decisions     *prometheus.CounterVec
 	scrapeSeconds prometheus.Histogram
 	scrapeErrors  prometheus.Counter
@@ -32,7 +33,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retention: ofPool("aircache_operator_retention_permille", "Retention that a pool's pods are asked for."),
 		recall:    ofPool("aircache_operator_recall_ratio", "Share of the visual tokens' scores, as the pool's own policy scores, that its last requests kept."),
 		agreement: ofPool("aircache_operator_agreement_ratio", "Share of compared tokens that are the full cache's, at the retention in force; absent while too few were compared."),
-		replicas:  ofPool("aircache_operator_recommended_replicas", "Pods that the tuner would have; absent while nothing is known."),
+		replicas:  ofPool("aircache_operator_recommended_replicas", "Pods that the tuner would have, within the spec's bounds; absent while nothing is known."),
+		candidate: ofPool("aircache_operator_canary_permille", "Retention that a share of the pool's requests try; 0 while none is on trial."),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "aircache_operator_decisions_total", Help: "Decisions of the tuner, holds included.",
 		}, []string{"action", "reason"}),
@@ -47,12 +49,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aircache_operator_push_total", Help: "Directives sent to pods, by answer: acked, unknown_key (the pod was started before two rotations), refused, failed.",
 		}, []string{"answer"}),
 	}
-	r.MustRegister(m.retention, m.recall, m.agreement, m.replicas, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
+	r.MustRegister(m.retention, m.recall, m.agreement, m.replicas, m.candidate, m.decisions, m.scrapeSeconds, m.scrapeErrors, m.pushes)
 	return m
 }
 
 func (m *Metrics) note(name types.NamespacedName, s seen) {
 	m.retention.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(s.applied.TargetPermille))
+	m.candidate.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(s.applied.CandidatePermille))
 	if r := s.sample.AppliedRecall; r.Count > 0 {
 		m.recall.WithLabelValues(name.Namespace, name.Name, s.name).Set(r.Value)
 	}
@@ -93,13 +96,13 @@ func (m *Metrics) pushed(answers []directive.Result) {
 }
 
 func (m *Metrics) forget(name types.NamespacedName) {
-	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas} {
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas, m.candidate} {
 		g.DeletePartialMatch(prometheus.Labels{"namespace": name.Namespace, "name": name.Name})
 	}
 }
 
 func (m *Metrics) forgetPool(name types.NamespacedName, pool string) {
-	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas} {
+	for _, g := range []*prometheus.GaugeVec{m.retention, m.recall, m.agreement, m.replicas, m.candidate} {
 		g.DeleteLabelValues(name.Namespace, name.Name, pool)
 	}
 }

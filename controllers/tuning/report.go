@@ -38,18 +38,23 @@ func (r *report) update(s seen, product string) (moved bool) {
 	isNew := t.Revision == 0 && t.Epoch == 0
 	moved = d.Action != tuner.Hold || t.Epoch != s.applied.Epoch || t.Revision != s.applied.Revision
 	if moved {
-		t.Reason = reasonTakenOver
-		if d.Action != tuner.Hold {
+		switch {
+		case d.Action == tuner.Try: // the value stays, and why it is what it is
+			r.decidedAll(s)
+		case d.Action != tuner.Hold:
 			t.Reason = string(d.Reason)
-			r.decided(s, string(d.Action), d.PreviousPermille, d.TargetPermille)
-		} else if isNew {
+			r.decidedAll(s)
+		case isNew:
 			t.Reason = reasonStart
+		default:
+			t.Reason = reasonTakenOver
 		}
-		if !isNew || d.Action != tuner.Hold {
+		if d.Action != tuner.Try && (!isNew || d.Action != tuner.Hold) {
 			t.LastChangeTime = ptr.To(metav1.NewTime(s.at).Rfc3339Copy())
 		}
 	}
 	t.TargetPermille, t.Epoch, t.Revision = s.applied.TargetPermille, s.applied.Epoch, s.applied.Revision
+	t.CandidatePermille, t.CanaryPermille = s.applied.CandidatePermille, s.applied.CanaryPermille
 	t.AckedReplicas = s.acked
 	t.UpperBoundPermille = d.UpperPermille
 	t.LowerBoundPermille = stick(t.LowerBoundPermille, d.LowerPermille, s.bounds.FloorPermille, d.UpperPermille)
@@ -105,6 +110,16 @@ func (r *report) recommend(s seen) (moved bool) {
 	return true
 }
 
+// decidedAll notes a change of the value, or what became of a trial: as a change from the one value to the other.
+func (r *report) decidedAll(s seen) {
+	d := s.decision
+	if d.Action == tuner.Try {
+		r.decided(s, string(d.Action), d.Trial.FromPermille, d.Trial.ToPermille)
+		return
+	}
+	r.decided(s, string(d.Action), d.PreviousPermille, d.TargetPermille)
+}
+
 // decided notes a decision. Status keeps whole seconds, and rounds are at least two apart.
 func (r *report) decided(s seen, action string, from, to int32) {
 	r.append(v1alpha1.Decision{
@@ -113,7 +128,13 @@ func (r *report) decided(s seen, action string, from, to int32) {
 	})
 }
 
+// maxMessage is the API's limit.
+const maxMessage = 512
+
 func (r *report) append(d v1alpha1.Decision) {
+	if len(d.Message) > maxMessage {
+		d.Message = d.Message[:maxMessage-3] + "..." // messages are ASCII
+	}
 	kept := r.Decisions
 	if extra := len(kept) + 1 - v1alpha1.MaxDecisions; extra > 0 {
 		kept = kept[extra:]

@@ -100,7 +100,7 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 
 func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, of render.Pool, p *pool) (seen, error) {
 	bounds := render.PoolBounds(&d.Spec, of)
-	pods, err := l.readyPods(ctx, d, of.Name())
+	pods, desired, err := l.readyPods(ctx, d, of.Name())
 	if err != nil {
 		return seen{}, err
 	}
@@ -112,6 +112,7 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	now := l.Clock.Now()
 	s := seen{name: of.Name(), bounds: bounds, at: now}
 	s.sample = p.memory.Sample(now, results)
+	s.sample.Desired = desired
 	if !p.looked.IsZero() {
 		s.sample.ElapsedSeconds = now.Sub(p.looked).Seconds()
 	}
@@ -119,6 +120,7 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	claims := believable(p.state.Applied(), results)
 	s.sample.Applied = newestOf(tuner.Applied{}, claims)
 	target := targetOf(d, bounds)
+	target.MaxReplicas = maxReplicas(of)
 	s.mode = target.Mode
 	before := p.state
 	p.state, s.decision = tuner.Next(target, p.state, s.sample)
@@ -177,6 +179,7 @@ func (l *Loop) push(ctx context.Context, d *v1alpha1.AirCacheDeployment, s seen,
 	answers = l.Pusher.Push(ctx, control.Tuning{
 		UID: string(d.UID), Pool: s.name, Epoch: s.applied.Epoch, Revision: s.applied.Revision,
 		TargetPermille: s.applied.TargetPermille, FloorPermille: s.bounds.FloorPermille,
+		CandidatePermille: s.applied.CandidatePermille, CanaryPermille: s.applied.CanaryPermille,
 	}, behind)
 	l.Metrics.pushed(answers)
 	for _, a := range answers {

@@ -20,6 +20,7 @@ const (
 	defaultMinRecall     = 85
 	defaultShadow        = 10
 	defaultMinAgreement  = 97
+	defaultCanary        = 100
 )
 
 func interval(d *v1alpha1.AirCacheDeployment) time.Duration {
@@ -41,6 +42,8 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 		MaxStepPermille: 10 * spec.Tuning.MaxStepPercent,
 
 		MinRecallPermille:    10 * ptr.Deref(spec.Quality.MinRecallPercent, defaultMinRecall),
+		OnViolation:          tuner.OnViolation(spec.Quality.OnViolation),
+		CanaryPermille:       ptr.Deref(spec.Tuning.CanaryPermille, defaultCanary),
 		Subject:              subject(spec),
 		IntervalSeconds:      interval(d).Seconds(),
 		StabilizationSeconds: float64(ptr.Deref(spec.Tuning.StabilizationSeconds, defaultStabilization)),
@@ -59,6 +62,22 @@ func targetOf(d *v1alpha1.AirCacheDeployment, bounds render.Bounds) tuner.Target
 	return t
 }
 
+// maxReplicas is the most pods that a pool may have, 0 without a limit: that of its type. Where the cluster chooses among the types, all
+// of them together bound it.
+func maxReplicas(of render.Pool) (most int32) {
+	types := of.AnyOf
+	if len(types) == 0 {
+		types = []render.Pool{of}
+	}
+	for _, t := range types {
+		if t.Type.MaxReplicas == nil {
+			return 0
+		}
+		most += *t.Type.MaxReplicas
+	}
+	return most
+}
+
 // subject is a number of the model and of how its cache is compressed: never 0, and another one when either is changed.
 func subject(spec *v1alpha1.AirCacheDeploymentSpec) uint32 {
 	about, _ := json.Marshal([]any{spec.Model, spec.Cache.Policy, spec.Cache.LayerBudget, spec.Cache.Options}) // API types always can be written
@@ -72,7 +91,10 @@ func seed(d *v1alpha1.AirCacheDeployment, poolName string) (tuner.State, v1alpha
 	for _, p := range d.Status.Pools {
 		if p.Name == poolName && p.Tuning.TargetPermille > 0 {
 			t := p.Tuning
-			state := tuner.Seed(tuner.Applied{Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille}, t.LastKnownGoodPermille)
+			state := tuner.Seed(tuner.Applied{
+				Epoch: t.Epoch, Revision: t.Revision, TargetPermille: t.TargetPermille,
+				CandidatePermille: t.CandidatePermille, CanaryPermille: t.CanaryPermille,
+			}, t.LastKnownGoodPermille)
 			state, err := state.WithAgreementGuard(t.AgreementFloorPermille).WithLearned(tuner.Learned(ptr.Deref(t.Learned, v1alpha1.LearnedTuning{})))
 			return state, p, err
 		}

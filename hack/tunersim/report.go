@@ -34,7 +34,7 @@ func (r Report) write(file string) error {
 func figures(r *plant.Result) []*float64 {
 	return []*float64{
 		&r.TTFTAttained, &r.ITLAttained, &r.Agreed, &r.Attained, &r.KVAttained, &r.MeanRetention, &r.MeanRecall, &r.ReplicaHours, &r.ChangesHour,
-		&r.TTFTP95, &r.ITLP95,
+		&r.TTFTP95, &r.ITLP95, &r.Tried, &r.TrialsHour,
 	}
 }
 
@@ -109,11 +109,12 @@ var weights = []float64{0.2, 0.5, 0.1, 0.05}
 func (r Report) Markdown() string {
 	var b strings.Builder
 	row := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
-	row("trace", "policy", "all met", "TTFT", "ITL", "agreement", "KV", "retention", "recall", "replica h", "changes/h")
-	row("---", "---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
+	row("trace", "policy", "all met", "TTFT", "ITL", "agreement", "KV", "retention", "recall", "replica h", "changes/h", "tried", "trials/h")
+	row("---", "---", "---", "---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, p := range r.Results {
 		row(p.Trace, p.Policy, percent(p.Attained), percent(p.TTFTAttained), percent(p.ITLAttained), percent(p.Agreed), percent(p.KVAttained),
-			percent(p.MeanRetention), fmt.Sprintf("%.2f", p.MeanRecall), fmt.Sprintf("%.1f", p.ReplicaHours), fmt.Sprintf("%.1f", p.ChangesHour))
+			percent(p.MeanRetention), fmt.Sprintf("%.2f", p.MeanRecall), fmt.Sprintf("%.1f", p.ReplicaHours), fmt.Sprintf("%.1f", p.ChangesHour),
+			percent(p.Tried), fmt.Sprintf("%.1f", p.TrialsHour))
 	}
 	b.WriteString("\n")
 	b.WriteString(r.Sums())
@@ -147,13 +148,14 @@ func (r Report) Sums() string {
 // Against is the table of the goals: the tuner beside the oracle.
 func (r Report) Against() string {
 	var b strings.Builder
-	b.WriteString("| trace | attained, tuner | oracle | points | retention, tuner | oracle | share |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| trace | attained, tuner | oracle | points | oracle of the present | points | retention, tuner | oracle | share |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, t := range r.Traces {
-		ours, best := r.at(t, policy.Ours), r.at(t, policy.Oracle)
-		if ours == nil || best == nil {
+		ours, best, present := r.at(t, policy.Ours), r.at(t, policy.Oracle), r.at(t, policy.OracleNow)
+		if ours == nil || best == nil || present == nil {
 			continue
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %+.1f | %s | %s | %+.0f %% |\n", t, percent(ours.Attained), percent(best.Attained), 100*(ours.Attained-best.Attained),
+		fmt.Fprintf(&b, "| %s | %s | %s | %+.1f | %s | %+.1f | %s | %s | %+.0f %% |\n", t, percent(ours.Attained), percent(best.Attained), 100*(ours.Attained-best.Attained),
+			percent(present.Attained), 100*(ours.Attained-present.Attained),
 			percent(ours.MeanRetention), percent(best.MeanRetention), 100*(ours.MeanRetention/best.MeanRetention-1))
 	}
 	return b.String()

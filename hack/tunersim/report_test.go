@@ -48,7 +48,10 @@ func TestTheGoalsAreReached(t *testing.T) {
 	r := published(t)
 	for _, trace := range r.Traces {
 		ours, best := r.at(trace, policy.Ours), r.at(trace, policy.Oracle)
-		if short := 100 * (best.Attained - ours.Attained); short > 2 && trace != "prefill bound" {
+		if trace == "prefill bound" { // there the document says why, and what it is held against
+			best = r.at(trace, policy.OracleNow)
+		}
+		if short := 100 * (best.Attained - ours.Attained); short > 2 {
 			t.Errorf("%s: attained %.1f points less than the oracle", trace, short)
 		}
 		if less := 1 - ours.MeanRetention/best.MeanRetention; less > 0.1 {
@@ -57,7 +60,7 @@ func TestTheGoalsAreReached(t *testing.T) {
 	}
 	for _, weight := range weights {
 		for _, name := range r.Policies {
-			if name == policy.Ours || name == policy.Oracle || name == policy.Clairvoyant {
+			if name == policy.Ours || name == policy.Oracle || name == policy.OracleNow || name == policy.Clairvoyant {
 				continue
 			}
 			if ours, theirs := r.sum(policy.Ours, weight), r.sum(name, weight); ours <= theirs {
@@ -70,7 +73,7 @@ func TestTheGoalsAreReached(t *testing.T) {
 // The figures are those of this tuner: one trace is played again.
 func TestTheReportCanBeRepeated(t *testing.T) {
 	r := published(t)
-	again, err := play([]string{"step", "spot loss"}, []string{policy.Ours, policy.Oracle, policy.AIMD}, options{seeds: r.Seeds})
+	again, err := play([]string{"step", "spot loss"}, []string{policy.Ours, policy.Oracle, policy.AIMD, policy.AllAtOnce}, options{seeds: r.Seeds})
 	if err != nil {
 		t.Fatal(err)
 	}

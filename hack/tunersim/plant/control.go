@@ -23,7 +23,11 @@ func (f *Fleet) Sample(pool int) tuner.Sample {
 		}
 		results = append(results, r)
 	}
-	return state.memory.Sample(at, results)
+	m := state.memory.Sample(at, results)
+	if m.Desired = state.Replicas; pool == 0 {
+		m.Desired = f.want
+	}
+	return m
 }
 
 // spoil makes a pod lie.
@@ -53,8 +57,12 @@ func (f *Fleet) Retain(pool int, order tuner.Applied) {
 	if order.TargetPermille != state.target {
 		state.changes++
 	}
+	if order.CandidatePermille > 0 && order.CandidatePermille != state.order.CandidatePermille {
+		state.trials++
+	}
 	state.target, state.order = order.TargetPermille, order
 	for _, p := range f.serving(state.Name) {
+		p.candidate, p.share = order.CandidatePermille, order.CanaryPermille
 		p.retention, p.epoch, p.revision = order.TargetPermille, order.Epoch, order.Revision
 	}
 }

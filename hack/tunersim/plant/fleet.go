@@ -34,6 +34,7 @@ type poolState struct {
 	target  int32
 	order   tuner.Applied
 	changes int
+	trials  int
 }
 
 type hpaWish struct {
@@ -44,6 +45,7 @@ type hpaWish struct {
 // score adds up what becomes a Result.
 type score struct {
 	requests, ttft, itl, agreed, all, recalls, retained float64
+	tried                                               float64
 	podTicks, kvGood                                    float64
 	ttfts, itls                                         []float64
 }
@@ -239,6 +241,7 @@ func (f *Fleet) ended(r *request, now float64) {
 	s.requests++
 	s.ttft, s.itl, s.agreed, s.all = s.ttft+one(quick), s.itl+one(smooth), s.agreed+one(good), s.all+one(quick && smooth && good)
 	s.retained, s.recalls = s.retained+float64(r.retention)/1000, s.recalls+r.recall(r.retention)
+	s.tried += one(r.canary)
 	s.ttfts, s.itls = append(s.ttfts, ttft), append(s.itls, itl)
 }
 
@@ -263,9 +266,9 @@ func (f *Fleet) Result(policy string) Result {
 			}
 		}
 	}
-	changes := 0
+	changes, trials := 0, 0
 	for _, p := range f.pools {
-		changes += p.changes
+		changes, trials = changes+p.changes, trials+p.trials
 	}
 	n := math.Max(s.requests, 1)
 	return Result{
@@ -273,7 +276,8 @@ func (f *Fleet) Result(policy string) Result {
 		TTFTAttained: s.ttft / n, ITLAttained: s.itl / n, Agreed: s.agreed / n, Attained: s.all / n, KVAttained: s.kvGood / math.Max(s.podTicks, 1),
 		MeanRetention: s.retained / n, MeanRecall: s.recalls / n, ReplicaHours: s.podTicks * tick / 3600,
 		ChangesHour: float64(changes) / float64(len(f.pools)) / (f.now / 3600),
-		TTFTP95:     quantile(s.ttfts), ITLP95: quantile(s.itls),
+		Tried:       s.tried / n, TrialsHour: float64(trials) / float64(len(f.pools)) / (f.now / 3600),
+		TTFTP95: quantile(s.ttfts), ITLP95: quantile(s.itls),
 	}
 }
 

@@ -54,6 +54,7 @@ func (p *pod) snapshot() observe.Snapshot {
 		Running: float64(len(p.running)), Waiting: float64(len(p.queue)), Usage: math.Min(p.used()/p.gpu.PoolTokens, 1), Peak: peak, Blocked: p.blocked,
 		Counters: c.Counters, TTFT: c.ttft.shown(), ITL: c.itl.shown(), QueueWait: c.wait.shown(), Steps: c.steps, Prefill: c.prefill,
 		Recall: map[int32]observe.Histogram{}, RecallSums: map[int32]observe.Sum{}, AppliedRecall: c.appliedRecall, Compared: c.compare,
+		CandidatePermille: p.candidate, CanaryPermille: p.share, CanaryRecall: c.canaryRecall, CanaryCompared: c.canaryCompare,
 		StartedAt: 1 + p.readyAt,
 	}
 	if p.prefill != nil {

@@ -86,10 +86,15 @@ const prefillLoad = 0.5
 
 // BestReplicas is the fewest pods of the first pool that keep the time of the pods and their pools within bounds at the smallest good
 // retention, at the busiest moment until a new node could come.
-func (f *Fleet) BestReplicas() int {
+func (f *Fleet) BestReplicas() int { return f.bestReplicas(f.trace.NodeSeconds + 60) }
+
+// BestReplicasNow is the same for the users of this moment.
+func (f *Fleet) BestReplicasNow() int { return f.bestReplicas(0) }
+
+func (f *Fleet) bestReplicas(ahead float64) int {
 	t, g := f.trace, f.pools[0].GPU
-	need, least := 0.0, f.leastGood(t.NodeSeconds)
-	for at := f.now; at <= f.now+t.NodeSeconds+60; at += 15 {
+	need, least := 0.0, f.leastGood(ahead)
+	for at := f.now; at <= f.now+ahead; at += 15 {
 		rate, prefill, kv, answer := t.Rate(at), 0.0, 0.0, 0.0
 		for _, s := range t.Mix(at) {
 			visual, tokens := s.Visual*math.Exp(s.VisualSpread*s.VisualSpread/2), s.Answer*math.Exp(s.AnswerSpread*s.AnswerSpread/2)

@@ -24,6 +24,8 @@ type pod struct {
 	draining bool
 
 	retention int32 // in force; the ceiling until it is told
+	candidate int32 // on trial; 0: none
+	share     int32 // of the requests that get it, in permille
 	epoch     int64
 	revision  int64
 
@@ -48,6 +50,8 @@ type counters struct {
 	recall                 map[int32]*histogram
 	recallSum              map[int32]observe.Sum
 	appliedRecall, compare observe.Sum
+	canaryRecall           observe.Sum
+	canaryCompare          observe.Sum
 }
 
 func newPod(name, pool string, gpu GPU, readyAt float64) *pod {
@@ -120,7 +124,11 @@ func (p *pod) admit(now float64) bool {
 func (p *pod) firstToken(now float64) {
 	r := p.prefill
 	p.prefill = nil
-	r.retention, r.kept = p.retention, r.visual*float64(p.retention)/1000
+	r.retention, r.canary = p.retention, p.candidate > 0 && r.visual > 0 && r.lot() < float64(p.share)/1000
+	if r.canary {
+		r.retention = p.candidate
+	}
+	r.kept = r.visual * float64(r.retention) / 1000
 	r.generated = 1
 	if r.preempted {
 		r.preempted = false // it has had its first token
@@ -145,7 +153,11 @@ func (p *pod) firstToken(now float64) {
 		sum := c.recallSum[at]
 		c.recallSum[at] = observe.Sum{Sum: sum.Sum + v, Count: sum.Count + 1}
 	}
-	if r.retention < 1000 {
+	if r.canary {
+		c.CanaryRequests++
+		c.canaryRecall.Sum += r.recall(r.retention)
+		c.canaryRecall.Count++
+	} else if r.retention < 1000 {
 		c.appliedRecall.Sum += r.recall(r.retention)
 		c.appliedRecall.Count++
 	}
@@ -192,21 +204,41 @@ func (p *pod) decode(now, budget float64, done func(*request, float64)) {
 	}
 }
 
-// compare holds some of the compressed answers against the full cache: 16 tokens each.
+// compare holds some of the compressed answers against the full cache: 16 tokens each. Those on trial are all compared, and every
+// comparison during a trial is at both values.
 func (p *pod) compare(r *request) {
-	if r.retention >= 1000 || r.visual == 0 || r.shadow >= shadowShare {
+	if r.visual == 0 || r.retention >= 1000 || r.shadow >= shadowShare && !r.canary || r.canary && r.retention != p.candidate {
 		return
 	}
-	const tokens = 16
-	// Luck decides between the whole tokens next to the mean: the requests differ, and their sum is right.
-	agreed := tokens * r.kind.agreement(r.retention)
-	whole := math.Floor(agreed)
-	if r.shadow/shadowShare < agreed-whole {
-		whole++
+	luck := r.shadow / shadowShare
+	if r.canary {
+		luck = r.shadow
+	}
+	stable := p.retention
+	if !r.canary {
+		stable = r.retention
 	}
 	c := &p.seen
-	c.ShadowSteps, c.ShadowAgreed = c.ShadowSteps+tokens, c.ShadowAgreed+whole
-	c.compare.Sum, c.compare.Count = c.compare.Sum+whole/tokens, c.compare.Count+1
+	served := agreedOf(r.kind.agreement(stable), luck)
+	if stable < 1000 {
+		c.ShadowSteps, c.ShadowAgreed = c.ShadowSteps+comparedTokens, c.ShadowAgreed+served
+		c.compare.Sum, c.compare.Count = c.compare.Sum+served/comparedTokens, c.compare.Count+1
+	}
+	if p.candidate == 0 {
+		return
+	}
+	tried := agreedOf(r.kind.agreement(p.candidate), luck)
+	c.CanaryShadowSteps, c.CanaryShadowAgreed = c.CanaryShadowSteps+comparedTokens, c.CanaryShadowAgreed+tried
+	c.canaryCompare.Sum, c.canaryCompare.Count = c.canaryCompare.Sum+tried/comparedTokens, c.canaryCompare.Count+1
+	c.PairsWorse, c.PairsBetter = c.PairsWorse+one(tried < served), c.PairsBetter+one(tried > served)
+}
+
+const comparedTokens = 16
+
+// agreedOf is how many tokens agree: luck decides between the whole numbers next to the mean. The requests differ, and their sum is right.
+func agreedOf(agreement, luck float64) float64 {
+	whole := math.Floor(comparedTokens * agreement)
+	return whole + one(luck < comparedTokens*agreement-whole)
 }
 
 // shadowShare of the compressed requests is compared.

@@ -17,11 +17,15 @@ type request struct {
 	started   float64 // its prefill
 	first     float64 // its first token
 	retention int32
+	canary    bool // it got the value on trial
 	kept      float64
 	generated float64
 	preempted bool
 	retried   bool // its pod was lost
 }
+
+// lot is 0..1: whether the request falls into a trial. The pods draw by a hash.
+func (r *request) lot() float64 { return math.Mod(7919*r.route+104729*r.shadow, 1) }
 
 // recall is what a retention holds of the request's scores.
 func (r *request) recall(permille int32) float64 {

@@ -89,5 +89,8 @@ type Result struct {
 	ReplicaHours  float64
 	ChangesHour   float64 // of the retention, a pool
 
+	Tried      float64 // share of the requests that got a value on trial
+	TrialsHour float64 // values that were put on trial, a pool
+
 	TTFTP95, ITLP95 float64
 }

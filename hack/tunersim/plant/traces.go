@@ -12,7 +12,7 @@ const hour = 3600.0
 func spec() tuner.Target {
 	return tuner.Target{
 		Mode: tuner.Auto, FloorPermille: 50, MaxPermille: 1000, MaxStepPermille: 500, KVHighPermille: 850,
-		TTFTP95Seconds: 4, ITLP95Seconds: 0.2, MinRecallPermille: 600, MinAgreementPermille: 970,
+		TTFTP95Seconds: 4, ITLP95Seconds: 0.2, MinRecallPermille: 600, MinAgreementPermille: 970, CanaryPermille: 100,
 		IntervalSeconds: 5, StabilizationSeconds: 60,
 	}
 }
@@ -39,6 +39,9 @@ func Traces() []Trace {
 	list := []Trace{}
 	add := func(t Trace, edit func(*Trace)) {
 		edit(&t)
+		if t.MaxReplicas > t.MinReplicas {
+			t.Target.MaxReplicas = int32(t.MaxReplicas)
+		}
 		list = append(list, t)
 	}
 	add(base("steady", "a load that two pods carry at half of their pages", 1), func(t *Trace) { t.Rate = steady(2.2) })
@@ -118,6 +121,13 @@ func Traces() []Trace {
 	})
 	add(base("recall cliff", "a model whose answers break below 30 % though its recall there is middling", 13), func(t *Trace) {
 		t.Rate = steady(1.9)
+		cliff := Document
+		cliff.CliffAt, cliff.Name = 0.3, "document, cliff"
+		t.Mix = always(Share{cliff, 0.8}, Share{Photo, 0.2})
+	})
+	add(base("unguarded cliff", "the same model while agreement alone guards, and a load that rises for an hour", 15), func(t *Trace) {
+		t.Rate = func(at float64) float64 { return 0.4 + 1.5*math.Min(at/hour, 1) }
+		t.Target.MinRecallPermille = 0
 		cliff := Document
 		cliff.CliffAt, cliff.Name = 0.3, "document, cliff"
 		t.Mix = always(Share{cliff, 0.8}, Share{Photo, 0.2})

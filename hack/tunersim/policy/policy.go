@@ -11,6 +11,7 @@ import (
 type Choice struct {
 	Permille int32
 	Replicas int32
+	Order    tuner.Applied  // of ours: with the value on trial
 	Decision tuner.Decision // of ours
 }
 
@@ -24,6 +25,9 @@ func New(name string, t tuner.Target) Policy {
 	switch name {
 	case Ours:
 		return &ours{target: t}
+	case AllAtOnce:
+		t.CanaryPermille = 0
+		return &ours{target: t}
 	case Fixed100:
 		return fixed{1000}
 	case Fixed10:
@@ -35,9 +39,11 @@ func New(name string, t tuner.Target) Policy {
 	case ReplicasOnly:
 		return replicasOnly{}
 	case Oracle:
-		return &oracle{every: 300}
+		return &oracle{every: 300, orders: aheadOfUsers}
+	case OracleNow:
+		return &oracle{every: 300, orders: withUsers}
 	case Clairvoyant:
-		return &oracle{every: t.IntervalSeconds, ahead: 45}
+		return &oracle{every: t.IntervalSeconds, ahead: 45, orders: aheadOfUsers}
 	}
 	return nil
 }
@@ -45,18 +51,20 @@ func New(name string, t tuner.Target) Policy {
 // The names.
 const (
 	Ours         = "tuner"
+	AllAtOnce    = "tuner without trials" // canaryPermille 0
 	Fixed100     = "fixed 100 %"
 	Fixed10      = "fixed 10 %"
 	HillClimbing = "hill climbing"
 	AIMD         = "AIMD"
 	ReplicasOnly = "replicas only"
 	Oracle       = "oracle"
+	OracleNow    = "oracle of the present" // knows all but who comes later when it orders nodes
 	Clairvoyant  = "clairvoyant"
 )
 
 // Names lists them in the order of the report.
 func Names() []string {
-	return []string{Ours, Oracle, Clairvoyant, Fixed100, Fixed10, HillClimbing, AIMD, ReplicasOnly}
+	return []string{Ours, AllAtOnce, Oracle, OracleNow, Clairvoyant, Fixed100, Fixed10, HillClimbing, AIMD, ReplicasOnly}
 }
 
 // Witness hears of a decision.
@@ -77,9 +85,12 @@ func Run(t *plant.Trace, name string, see Witness) plant.Result {
 			m := f.Sample(i)
 			m.ElapsedSeconds = t.Target.IntervalSeconds
 			c := p.Decide(f, i, m)
-			if c.Permille != orders[i].TargetPermille {
-				orders[i] = tuner.Applied{Epoch: 1, Revision: orders[i].Revision + 1, TargetPermille: c.Permille}
+			now, next := orders[i], c.Order
+			next.Epoch, next.Revision, next.TargetPermille = now.Epoch, now.Revision, c.Permille
+			if next != now {
+				next.Revision++
 			}
+			orders[i] = next
 			f.Retain(i, orders[i])
 			if i == 0 && c.Replicas > 0 {
 				f.Scale(int(c.Replicas))
@@ -101,7 +112,7 @@ func (o *ours) Decide(_ *plant.Fleet, _ int, m tuner.Sample) Choice {
 	m.Applied = tuner.Applied{} // the simulator numbers the orders of all policies alike
 	var d tuner.Decision
 	o.state, d = tuner.Next(o.target, o.state, m)
-	return Choice{d.TargetPermille, d.Replicas.Recommended, d}
+	return Choice{Permille: d.TargetPermille, Replicas: d.Replicas.Recommended, Order: o.state.Applied(), Decision: d}
 }
 
 type fixed struct{ permille int32 }
@@ -122,6 +133,7 @@ func (replicasOnly) Decide(f *plant.Fleet, pool int, _ tuner.Sample) Choice {
 // minutes, as often as an operator would want it to change; the clairvoyant one chooses anew at every look, for the next 45 s.
 type oracle struct {
 	every, ahead float64
+	orders       func(*plant.Fleet) int // nodes
 	due          float64
 	now          int32
 }
@@ -131,5 +143,9 @@ func (p *oracle) Decide(f *plant.Fleet, pool int, _ tuner.Sample) Choice {
 		p.due = f.Now() + p.every
 		p.now = f.BestRetention(pool, max(p.every, p.ahead))
 	}
-	return Choice{Permille: p.now, Replicas: int32(f.BestReplicas())}
+	return Choice{Permille: p.now, Replicas: int32(p.orders(f))}
 }
+
+func aheadOfUsers(f *plant.Fleet) int { return f.BestReplicas() }
+
+func withUsers(f *plant.Fleet) int { return f.BestReplicasNow() }

@@ -25,6 +25,9 @@ func watch(trace plant.Trace) (watched, plant.Result) {
 	w := watched{least: 1000}
 	r := Run(&trace, Ours, func(f *plant.Fleet, pool int, _ tuner.Sample, c Choice) {
 		w.least, w.most = min(w.least, c.Permille), max(w.most, c.Permille)
+		if c.Order.CandidatePermille > 0 {
+			w.least = min(w.least, c.Order.CandidatePermille)
+		}
 		if d := c.Decision; d.Action != tuner.Hold && pool == 0 {
 			w.changes = append(w.changes, change{f.Now(), d.PreviousPermille, d.TargetPermille, d.Reason})
 		}
@@ -43,6 +46,7 @@ func trace(t *testing.T, name string) plant.Trace {
 	return plant.Trace{}
 }
 
+// So do the values on trial.
 func TestTheValueStaysInsideItsBoundsOnEveryTrace(t *testing.T) {
 	for _, trace := range plant.Traces() {
 		trace.Target.FloorPermille, trace.Target.MaxPermille, trace.Seconds = 300, 800, math.Min(trace.Seconds, 3600)
@@ -171,6 +175,7 @@ func TestALyingPodIsBoundedToItsPool(t *testing.T) {
 func TestTheCliffIsNotJumpedFromAgainDuringBackOff(t *testing.T) {
 	cliff := trace(t, "recall cliff")
 	cliff.Target.MinRecallPermille = 0 // agreement alone guards
+	cliff.Target.CanaryPermille = 0
 	w, r := watch(cliff)
 	failed, until, most := int32(0), 0.0, 0
 	for _, c := range w.changes {
@@ -182,6 +187,35 @@ func TestTheCliffIsNotJumpedFromAgainDuringBackOff(t *testing.T) {
 	}
 	if most == 0 || most > 6 || r.Agreed < 0.7 {
 		t.Errorf("agreement raised the value %d times in two hours, %.0f %% of the answers agree", most, 100*r.Agreed)
+	}
+}
+
+// A model whose answers break, while agreement alone guards: the requests on trial find the cliff. What failed goes to all through another
+// trial only, and no trial starts before its time.
+func TestATrialFindsTheCliffBeforeAllUsersDo(t *testing.T) {
+	cliff := trace(t, "unguarded cliff")
+	failed, until, dropped := int32(0), 0.0, 0
+	with := Run(&cliff, Ours, func(f *plant.Fleet, _ int, _ tuner.Sample, c Choice) {
+		switch trial := c.Decision.Trial; trial.Reason {
+		case tuner.ReasonCanaryDropped:
+			failed, until, dropped = max(failed, trial.FromPermille), f.Now()+600, dropped+1
+		case tuner.ReasonCanaryStarted:
+			if f.Now() < until && trial.ToPermille <= failed {
+				t.Errorf("at %v s %d is tried, %d failed less than ten minutes before", f.Now(), trial.ToPermille, failed)
+			}
+		case tuner.ReasonCanaryPromoted:
+			if trial.FromPermille <= failed {
+				failed = 0
+			}
+		}
+		if c.Permille <= failed {
+			t.Errorf("at %v s all get %d, %d failed", f.Now(), c.Permille, failed)
+		}
+	})
+	without := Run(&cliff, AllAtOnce, nil)
+	if dropped == 0 || with.Agreed < 0.995 || with.Attained <= without.Attained || with.Tried > 0.1 {
+		t.Errorf("%d trials were dropped; %.1f %% of the answers agree, %.1f %% without trials; attained %.1f and %.1f %%; %.1f %% were tried on",
+			dropped, 100*with.Agreed, 100*without.Agreed, 100*with.Attained, 100*without.Attained, 100*with.Tried)
 	}
 }
 
@@ -216,6 +250,9 @@ func FuzzEveryTraceOfUsers(f *testing.F) {
 			story.Spoil = func(at float64, _ string) plant.Fault { return plant.Fault(int(at*float64(seed%97)) % 6) }
 		}
 		Run(&story, Ours, func(_ *plant.Fleet, _ int, _ tuner.Sample, c Choice) {
+			if candidate := c.Order.CandidatePermille; candidate > 0 && (candidate < story.Target.FloorPermille || candidate >= c.Permille) {
+				t.Fatalf("%d is on trial beside %d, the floor is %d", candidate, c.Permille, story.Target.FloorPermille)
+			}
 			if c.Permille < story.Target.FloorPermille || c.Permille > 1000 {
 				t.Fatalf("the value is %d, allowed are %d to 1000", c.Permille, story.Target.FloorPermille)
 			}
