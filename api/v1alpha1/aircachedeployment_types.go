@@ -64,7 +64,7 @@ type AirCacheDeploymentSpec struct {
 	// The container that serves the model.
 	// +optional
 	Runtime RuntimeSpec `json:"runtime,omitzero"`
-	// Who may reach the pods. Not acted on yet: no NetworkPolicy is made.
+	// Who may reach the pods, where the cluster enforces NetworkPolicies.
 	// +optional
 	// +kubebuilder:default={policy:Restricted}
 	Network NetworkSpec `json:"network,omitzero"`

@@ -91,6 +91,14 @@ type RolloutSpec struct {
 	OperatorUpgrade string `json:"operatorUpgrade,omitempty"`
 }
 
+// Values of network.policy.
+const (
+	// NetworkRestricted makes a NetworkPolicy.
+	NetworkRestricted = "Restricted"
+	// NetworkOff makes none.
+	NetworkOff = "Off"
+)
+
 // Values of rollout.strategy.
 const (
 	// RolloutAdaptive adds a pod first, and takes one away first where there is no room.
@@ -176,12 +184,14 @@ type ResourcesSpec struct {
 
 // NetworkSpec says who may reach the pods.
 type NetworkSpec struct {
-	// Restricted lets requests in from the object's namespace and the namespaces below; Off lets everything in. Not acted on yet.
+	// Restricted makes a NetworkPolicy: requests come from the object's namespace, the namespaces below and those that the operator was
+	// installed to allow; the control port is the operator's alone; pods reach the public Internet for pictures, and their model's source.
+	// Off makes none.
 	// +optional
 	// +kubebuilder:default=Restricted
 	// +kubebuilder:validation:Enum=Restricted;Off
 	Policy string `json:"policy,omitempty"`
-	// Labels of further namespaces that may send requests. Not acted on yet.
+	// Labels of further namespaces that may send requests and read metrics; a namespace needs all of them.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=8
 	AllowFromNamespaceLabels map[string]string `json:"allowFromNamespaceLabels,omitempty"`

@@ -6,6 +6,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,6 +47,10 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 	list := []child{
 		{live: orNil(seen.tuning), wanted: tuning, answer: &corev1.ConfigMap{}},
 		{live: orNil(seen.service), wanted: render.Service(object), answer: &corev1.Service{}},
+		{live: orNil(seen.budget), wanted: render.DisruptionBudget(object), answer: &policyv1.PodDisruptionBudget{}},
+	}
+	if wanted := render.NetworkPolicy(object, p.operator); wanted != nil { // before the pods that it protects
+		list = append(list, child{live: orNil(seen.network), wanted: wanted, answer: &networkingv1.NetworkPolicy{}})
 	}
 	for _, pool := range p.pools {
 		kept, err := render.Revision(object, pool.Name(), pool.template, pool.revision)
@@ -79,6 +85,9 @@ func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeploym
 		}
 	}
 	r.warnOfTags(object, inUse)
+	if err := r.open(ctx, object, seen); err != nil {
+		return err
+	}
 	if err := r.retire(ctx, object, seen, p); err != nil {
 		return err
 	}
@@ -160,6 +169,9 @@ func pending(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]strin
 	}
 	for _, d := range p.stale {
 		names = append(names, "Deployment "+d.Name)
+	}
+	if isShutThoughOpen(object, seen) {
+		names = append(names, "NetworkPolicy "+seen.network.Name)
 	}
 	return names, nil
 }

@@ -6,6 +6,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +23,8 @@ type world struct {
 	deployments map[string]*appsv1.Deployment // by name, of this object only; apply puts the new state here
 	service     *corev1.Service
 	tuning      *corev1.ConfigMap
+	budget      *policyv1.PodDisruptionBudget
+	network     *networkingv1.NetworkPolicy
 	foreign     []string // children's names that someone else holds
 	pods        []corev1.Pod
 	revisions   map[string][]revision        // of each pool, newest first
@@ -98,6 +102,17 @@ func (r *Reconciler) gatherNamedChildren(ctx context.Context, object *v1alpha1.A
 	} else if found {
 		w.tuning = tuning
 	}
+	budget, network := &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{}
+	if found, err := r.child(ctx, object, w, render.BudgetName(object.Name), budget); err != nil {
+		return err
+	} else if found {
+		w.budget = budget
+	}
+	if found, err := r.child(ctx, object, w, render.NetworkPolicyName(object.Name), network); err != nil {
+		return err
+	} else if found {
+		w.network = network
+	}
 	return nil
 }
 
@@ -166,6 +181,10 @@ func kindOf(o client.Object) string {
 		return "Service"
 	case *appsv1.ControllerRevision:
 		return "ControllerRevision"
+	case *policyv1.PodDisruptionBudget:
+		return "PodDisruptionBudget"
+	case *networkingv1.NetworkPolicy:
+		return "NetworkPolicy"
 	default:
 		return "ConfigMap"
 	}

@@ -30,6 +30,23 @@ func (r *Reconciler) retire(ctx context.Context, object *v1alpha1.AirCacheDeploy
 	return nil
 }
 
+// open deletes the NetworkPolicy of an object that wants none any more.
+func (r *Reconciler) open(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world) error {
+	if !isShutThoughOpen(object, seen) {
+		return nil
+	}
+	policy := seen.network
+	if err := r.Client.Delete(ctx, policy, client.Preconditions{UID: &policy.UID}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting NetworkPolicy %s: %w", policy.Name, err)
+	}
+	r.Events.Eventf(object, policy, corev1.EventTypeNormal, "Opened", "Delete", "deleted NetworkPolicy %s: network.policy is Off", policy.Name)
+	return nil
+}
+
+func isShutThoughOpen(object *v1alpha1.AirCacheDeployment, seen *world) bool {
+	return object.Spec.Network.Policy == v1alpha1.NetworkOff && seen.network != nil
+}
+
 // isMissed tells whether pods of the pools in spec are still to come. Those that find no node are not waited for: the old pool may
 // hold what they need.
 func isMissed(pools []poolState) bool {

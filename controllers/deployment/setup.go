@@ -6,6 +6,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,8 +31,8 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	own := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{render.LabelManagedBy: render.ManagedBy})}
 	return map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}: own, &corev1.Service{}: own, &corev1.ConfigMap{}: own, &corev1.Pod{}: own,
-		&appsv1.ControllerRevision{}: own,
-		&corev1.Event{}:              {Field: autoscalerEvents, Transform: trimEvent},
+		&appsv1.ControllerRevision{}: own, &policyv1.PodDisruptionBudget{}: own, &networkingv1.NetworkPolicy{}: own,
+		&corev1.Event{}: {Field: autoscalerEvents, Transform: trimEvent},
 	}
 }
 
@@ -47,6 +49,8 @@ func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
 		Owns(&corev1.Service{}).
 		Owns(&corev1.ConfigMap{}).
 		Owns(&appsv1.ControllerRevision{}).
+		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&networkingv1.NetworkPolicy{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(objectOfPod), builder.WithPredicates(podMatters())).
 		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.objectOfEvent), builder.WithPredicates(eventMatters())).
 		Watches(&v1alpha1.GPUClass{}, handler.EnqueueRequestsFromMapFunc(r.objectsOfClass), builder.WithPredicates(predicate.GenerationChangedPredicate{})).

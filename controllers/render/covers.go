@@ -4,8 +4,9 @@ import (
 	"reflect"
 )
 
-// wholes are maps that the API server takes as one value: one more label in a Service's selector loses it every pod.
-var wholes = map[string]bool{"selector": true, "nodeSelector": true, "matchLabels": true}
+// wholes are fields that count as one value: one more label in a Service's selector loses it every pod, one more port in a rule of a
+// NetworkPolicy opens it.
+var wholes = map[string]bool{"selector": true, "nodeSelector": true, "matchLabels": true, "ingress": true, "egress": true}
 
 // Covers tells whether live has every field of wanted with its value; fields that wanted does not name belong to others (defaults of
 // the API server, foreign labels), but for wholes. Objects in lists are found by their key (name, uid, containerPort, port), as the API server merges
@@ -19,7 +20,7 @@ func Covers(live, wanted any) bool {
 		}
 		for key, field := range wanted {
 			have, exists := live[key]
-			if !exists || !Covers(have, field) || wholes[key] && !reflect.DeepEqual(have, field) {
+			if !exists || wholes[key] && !reflect.DeepEqual(have, field) || !wholes[key] && !Covers(have, field) {
 				return false
 			}
 		}

@@ -82,14 +82,16 @@ func TestGolden(t *testing.T) {
 		t.Run(c.file, func(t *testing.T) {
 			d := testkit.Deployment("vision", "docs", testkit.WithUID(uid), c.edit)
 			pool := render.Pools(&d.Spec, c.classes)[0]
+			operator := testkit.Operator()
+			operator.Namespace, operator.AllowFrom = "aircache-system", []string{"monitoring"}
 			bounds := render.PoolBounds(&d.Spec, pool)
 			tuning, err := render.TuningConfigMap(d, []render.PoolTuning{
 				{Pool: pool.Name(), Tuning: render.StartTuning(bounds), FloorPermille: bounds.FloorPermille},
-			}, testkit.Operator())
+			}, operator)
 			if err != nil {
 				t.Fatal(err)
 			}
-			template, err := render.NewTemplate(d, pool, testkit.Operator())
+			template, err := render.NewTemplate(d, pool, operator)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +99,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			objects := []runtime.Object{deployment, render.Service(d), tuning}
+			objects := []runtime.Object{deployment, render.Service(d), tuning, render.DisruptionBudget(d), render.NetworkPolicy(d, operator)}
 			if c.file == "cpu-image" { // once: it holds the template again
 				kept, err := render.Revision(d, pool.Type.Name, template, 1)
 				if err != nil {

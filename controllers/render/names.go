@@ -37,6 +37,12 @@ func ServiceName(object string) string { return object }
 // TuningName is the ConfigMap that holds what is asked of each pool.
 func TuningName(object string) string { return object + "-tuning" }
 
+// NetworkPolicyName is the NetworkPolicy of the pods of all pools.
+func NetworkPolicyName(object string) string { return object + "-pods" }
+
+// BudgetName is the PodDisruptionBudget of the pods of all pools.
+func BudgetName(object string) string { return object + "-pods" }
+
 // PodSelector matches the pods of all pools of an object.
 func PodSelector(object string) labels.Set {
 	return labels.Set{LabelName: AppName, LabelDeployment: object}

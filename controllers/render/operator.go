@@ -15,6 +15,8 @@ const publicKeyFlag = "--tuning-public-key="
 // spec asks for, not this. Pods that keep the older keys are not lost, for the next key was among them.
 type Operator struct {
 	RuntimeImage string                               // for objects that name none
+	Namespace    string                               // where the operator's own pod is; empty outside a cluster
+	AllowFrom    []string                             // namespaces that may reach the API and the metrics of every object's pods
 	PublicKeys   []string                             // whose directives a pod applies: the current key's and the next one's
 	Sign         func(control.Tuning) ([]byte, error) // the same bytes for the same tuning
 }

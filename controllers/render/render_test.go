@@ -108,7 +108,7 @@ func TestThePolicyIsSpelledAsTheRuntimeReadsIt(t *testing.T) {
 }
 
 func TestCovers(t *testing.T) {
-	const live = `{"metadata":{"labels":{"a":"1","foreign":"x"}},"spec":{"replicas":2,"args":["x","y"],"paused":false,"selector":{"a":"1","b":"2"},
+	const live = `{"metadata":{"labels":{"a":"1","foreign":"x"}},"spec":{"replicas":2,"args":["x","y"],"paused":false,"ingress":[{"ports":[{"port":1},{"port":2}]}],"selector":{"a":"1","b":"2"},
 		"containers":[{"name":"sidecar"},{"name":"runtime","image":"i","terminationMessagePath":"/dev/log"}]}}`
 	for _, c := range []struct {
 		name, wanted string
@@ -123,6 +123,8 @@ func TestCovers(t *testing.T) {
 		{"a removed label is drift", `{"metadata":{"labels":{"b":"1"}}}`, false},
 		{"an added argument is drift", `{"spec":{"args":["x"]}}`, false},
 		{"another order of arguments is drift", `{"spec":{"args":["y","x"]}}`, false},
+		{"an opened port of a rule is drift", `{"spec":{"ingress":[{"ports":[{"port":1}]}]}}`, false},
+		{"the same rule is covered", `{"spec":{"ingress":[{"ports":[{"port":1},{"port":2}]}]}}`, true},
 		{"a missing container is drift", `{"spec":{"containers":[{"name":"other"}]}}`, false},
 		{"an edited container is drift", `{"spec":{"containers":[{"name":"runtime","image":"j"}]}}`, false},
 		{"another kind of value is drift", `{"spec":{"replicas":{"a":1}}}`, false},

@@ -10,6 +10,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -92,7 +94,8 @@ func (c *Cluster) WaitGone(ctx context.Context, object *v1alpha1.AirCacheDeploym
 func (c *Cluster) Children(ctx context.Context, key client.ObjectKey) ([]string, error) {
 	var names []string
 	for kind, list := range map[string]client.ObjectList{
-		"Deployment": &appsv1.DeploymentList{}, "ControllerRevision": &appsv1.ControllerRevisionList{}, "ReplicaSet": &appsv1.ReplicaSetList{}, "Pod": &corev1.PodList{},
+		"Deployment": &appsv1.DeploymentList{}, "ControllerRevision": &appsv1.ControllerRevisionList{},
+		"PodDisruptionBudget": &policyv1.PodDisruptionBudgetList{}, "NetworkPolicy": &networkingv1.NetworkPolicyList{}, "ReplicaSet": &appsv1.ReplicaSetList{}, "Pod": &corev1.PodList{},
 		"Service": &corev1.ServiceList{}, "ConfigMap": &corev1.ConfigMapList{},
 	} {
 		if err := c.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingLabels{"aircache.dev/deployment": key.Name}); err != nil {
