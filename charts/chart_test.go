@@ -69,7 +69,7 @@ tolerations: [{key: dedicated, operator: Exists}]
 		"monitored-and-walled-in": `
 replicas: 2
 directiveKeys: {existingSecret: mine}
-networkPolicy: {restrictEgress: true, metricsFromNamespaceLabels: {kubernetes.io/metadata.name: monitoring}}
+networkPolicy: {restrictEgress: true, podsFromNamespaces: [monitoring, gateways], metricsFromNamespaceLabels: {kubernetes.io/metadata.name: monitoring}}
 monitoring: {serviceMonitor: true, podMonitor: true, prometheusRule: true, dashboard: true, interval: 30s, labels: {release: prometheus}}
 topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
 `,

@@ -23,12 +23,13 @@ import (
 
 // unused are rights that the operator needs and that this suite need not exercise.
 var unused = map[rights.Right]string{
-	{Group: "apps", Resource: "deployments", Verb: "delete"}:         "the Deployment of a GPU type that left spec",
-	{Group: "apps", Resource: "controllerrevisions", Verb: "delete"}: "revisions that no pod is of",
-	{Group: "apps", Resource: "controllerrevisions", Verb: "patch"}:  "a revision that somebody edited",
-	{Group: "events.k8s.io", Resource: "events", Verb: "patch"}:      "an event that repeats within minutes is counted, not sent again",
-	{Resource: "events", Verb: "create"}:                             "the event of a new leader, which is sent at leisure and may come after the comparison",
-	{Resource: "events", Verb: "patch"}:                              "one that repeats",
+	{Group: "apps", Resource: "deployments", Verb: "delete"}:                  "the Deployment of a GPU type that left spec",
+	{Group: "apps", Resource: "controllerrevisions", Verb: "delete"}:          "revisions that no pod is of",
+	{Group: "apps", Resource: "controllerrevisions", Verb: "patch"}:           "a revision that somebody edited",
+	{Group: "networking.k8s.io", Resource: "networkpolicies", Verb: "delete"}: "that of an object whose network.policy became Off",
+	{Group: "events.k8s.io", Resource: "events", Verb: "patch"}:               "an event that repeats within minutes is counted, not sent again",
+	{Resource: "events", Verb: "create"}:                                      "the event of a new leader, which is sent at leisure and may come after the comparison",
+	{Resource: "events", Verb: "patch"}:                                       "one that repeats",
 }
 
 // children are what the operator makes and watches.

@@ -93,7 +93,9 @@ func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
 	})
 	reconciler := &deployment.Reconciler{
 		Client: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder(deployment.FieldManager),
-		Tuning: loop, Clock: clock.RealClock{}, Operator: render.Operator{RuntimeImage: o.runtimeImage, PublicKeys: keys.Public(), Sign: keys.Sign},
+		Tuning: loop, Clock: clock.RealClock{}, Operator: render.Operator{
+			RuntimeImage: o.runtimeImage, Namespace: o.operatorNamespace, AllowFrom: o.allowFrom, PublicKeys: keys.Public(), Sign: keys.Sign,
+		},
 	}
 	ready := func(r *http.Request) error { return cacheIsFilled(r.Context(), m) }
 	return errors.Join(

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -31,6 +32,8 @@ type options struct {
 	leaderElect             bool
 	leaseNamespace          string
 	namespaces              []string
+	operatorNamespace       string
+	allowFrom               []string
 	runtimeImage            string
 	keyFile, nextKeyFile    string
 	workers                 int
@@ -49,6 +52,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f.BoolVar(&o.leaderElect, "leader-elect", false, "let one of several replicas act")
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the lease; the pod's own when empty")
 	namespaces := f.String("watch-namespaces", "", "comma-separated namespaces to work in; all when empty")
+	f.StringVar(&o.operatorNamespace, "operator-namespace", podNamespace(), "namespace of the operator, which the pods' NetworkPolicy lets in; its pod's own by default")
+	allowFrom := f.String("allow-from-namespaces", "", "comma-separated namespaces that may ask the pods of every object and read their metrics")
 	f.StringVar(&o.runtimeImage, "runtime-image", "", "image of the runtime for objects that name none")
 	f.StringVar(&o.keyFile, "directive-key-file", "", "PEM file with the Ed25519 key that signs directives to pods; aircache-operator keygen makes one")
 	f.StringVar(&o.nextKeyFile, "directive-next-key-file", "", "PEM file with the key, or its public half, that will sign after the next rotation: new pods know it already")
@@ -62,12 +67,28 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("reading flags: %q is not a flag", f.Arg(0))
 	}
-	for _, n := range strings.Split(*namespaces, ",") {
+	o.namespaces, o.allowFrom = words(*namespaces), words(*allowFrom)
+	return o, o.check()
+}
+
+// words of a comma-separated list.
+func words(text string) []string {
+	var list []string
+	for _, n := range strings.Split(text, ",") {
 		if n = strings.TrimSpace(n); n != "" {
-			o.namespaces = append(o.namespaces, n)
+			list = append(list, n)
 		}
 	}
-	return o, o.check()
+	return list
+}
+
+// podNamespace is where this pod runs; empty outside a cluster.
+func podNamespace() string {
+	content, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil {
+		return "" // no pod
+	}
+	return strings.TrimSpace(string(content))
 }
 
 func (o *options) check() error {
@@ -77,9 +98,14 @@ func (o *options) check() error {
 	if o.logFormat != "json" && o.logFormat != "text" {
 		return fmt.Errorf("reading flags: --log-format is %q, it must be json or text", o.logFormat)
 	}
-	for _, n := range o.namespaces {
-		if problems := validation.IsDNS1123Label(n); len(problems) > 0 {
-			return fmt.Errorf("reading flags: --watch-namespaces has %q: %s", n, problems[0])
+	for _, f := range []struct {
+		name       string
+		namespaces []string
+	}{{"watch-namespaces", o.namespaces}, {"operator-namespace", words(o.operatorNamespace)}, {"allow-from-namespaces", o.allowFrom}} {
+		for _, n := range f.namespaces {
+			if problems := validation.IsDNS1123Label(n); len(problems) > 0 {
+				return fmt.Errorf("reading flags: --%s has %q: %s", f.name, n, problems[0])
+			}
 		}
 	}
 	return nil

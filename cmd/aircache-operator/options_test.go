@@ -37,6 +37,7 @@ func TestParseRefuses(t *testing.T) {
 		{"no worker", "--workers=0", "from 1 to 64"},
 		{"a word without dashes", "serve", `"serve" is not a flag`},
 		{"an unknown flag", "--verbose", "not defined"},
+		{"an allowed namespace that cannot be", "--allow-from-namespaces=monitoring,A_b", `--allow-from-namespaces has "A_b"`},
 		{"a namespace that cannot be", "--watch-namespaces=A_b", `--watch-namespaces has "A_b"`},
 		{"a log level that is none", "--log-level=loud", "loud"},
 		{"a log format that is none", "--log-format=xml", "json or text"},

@@ -79,10 +79,7 @@ var _ = Describe("an object", func() {
 		Expect(env.Client.Delete(ctx, d)).To(Succeed())
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs", &v1alpha1.AirCacheDeployment{})
 		testkit.ExpectReconciled(ctx, s, d)
-		for _, child := range []client.Object{s.pool(ctx, "docs-cpu"),
-			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}),
-			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{}),
-		} {
+		for _, child := range s.children(ctx, d) {
 			Expect(child.GetOwnerReferences()).To(ConsistOf(HaveField("UID", d.UID)), "the garbage collector takes %s", child.GetName())
 		}
 	})

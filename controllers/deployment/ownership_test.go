@@ -2,10 +2,15 @@ package deployment_test
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -96,10 +101,7 @@ var _ = Describe("the operator's ownership", func() {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
 		before := s.pool(ctx, "docs-cpu").UID
-		for _, child := range []client.Object{s.pool(ctx, "docs-cpu"),
-			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}),
-			testkit.ExpectExists(ctx, env.Client, s.namespace, "docs-tuning", &corev1.ConfigMap{}),
-		} {
+		for _, child := range s.children(ctx, d) {
 			child.SetOwnerReferences(nil) // as the garbage collector does on --cascade=orphan
 			Expect(env.Client.Update(ctx, child)).To(Succeed())
 		}
@@ -141,17 +143,36 @@ var _ = Describe("the operator's ownership", func() {
 	})
 })
 
-// versions are the resource versions of the object and its children.
+// children are all objects of the namespace that d owns, of every kind that the operator makes.
+func (s *story) children(ctx context.Context, d *v1alpha1.AirCacheDeployment) []client.Object {
+	GinkgoHelper()
+	var owned []client.Object
+	for _, list := range []client.ObjectList{
+		&appsv1.DeploymentList{}, &appsv1.ControllerRevisionList{}, &corev1.ServiceList{}, &corev1.ConfigMapList{},
+		&policyv1.PodDisruptionBudgetList{}, &networkingv1.NetworkPolicyList{},
+	} {
+		Expect(env.Client.List(ctx, list, client.InNamespace(s.namespace))).To(Succeed())
+		items, err := apimeta.ExtractList(list)
+		Expect(err).NotTo(HaveOccurred())
+		before := len(owned)
+		for _, item := range items {
+			if o := item.(client.Object); metav1.IsControlledBy(o, d) {
+				owned = append(owned, o)
+			}
+		}
+		Expect(len(owned)).To(BeNumerically(">", before), "no %T", list)
+	}
+	return owned
+}
+
+// versions are the resource versions of the object docs and its children.
 func (s *story) versions(ctx context.Context) map[string]string {
 	GinkgoHelper()
-	versions := map[string]string{}
-	for name, o := range map[string]client.Object{
-		"docs": &v1alpha1.AirCacheDeployment{}, "docs-tuning": &corev1.ConfigMap{},
-	} {
-		versions[name] = testkit.ExpectExists(ctx, env.Client, s.namespace, name, o).GetResourceVersion()
+	d := testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &v1alpha1.AirCacheDeployment{})
+	versions := map[string]string{"docs": d.ResourceVersion}
+	for _, o := range s.children(ctx, d) {
+		versions[fmt.Sprintf("%T %s", o, o.GetName())] = o.GetResourceVersion()
 	}
-	versions["docs-cpu"] = s.pool(ctx, "docs-cpu").ResourceVersion
-	versions["service"] = testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", &corev1.Service{}).ResourceVersion
 	return versions
 }
 
