@@ -143,7 +143,7 @@ type PoolTuning struct {
 	RecommendedPermille int32 `json:"recommendedPermille,omitempty"`
 	// Pods that the tuner would have: more when pressure stays though retention is at its lower bound or cannot help, fewer when one
 	// less could still run at the maximum; else as many as the pool is to have. Never above the type's maxReplicas. Left out while
-	// nothing is known. Autoscaling is not Managed yet: nobody acts on it.
+	// nothing is known. The operator acts on it with autoscaling.mode Managed.
 	// +optional
 	RecommendedReplicas int32 `json:"recommendedReplicas,omitempty"`
 	// What the tuner learned of the pool, for its next start; renewed with decisions, so it may be older than they are.

@@ -52,9 +52,10 @@ func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.
 		stalled: firstProblem(input{object, seen, operator.RuntimeImage}),
 		paused:  object.Spec.Paused, operator: operator,
 	}
-	wanted := ptr.Deref(object.Spec.Replicas, 1)
+	pools := render.Pools(&object.Spec, seen.classes)
+	wanted := wantedReplicas(object, seen, pools)
 	names := map[string]bool{}
-	for _, of := range render.Pools(&object.Spec, seen.classes) {
+	for _, of := range pools {
 		pool := poolPlan{Pool: of, name: render.DeploymentName(object.Name, of.Name()), nodes: nodesOf(seen, of)}
 		pool.bounds = render.PoolBounds(&object.Spec, pool.Pool)
 		pool.tuning = poolTuning(object, seen.tuned, of.Name(), pool.bounds)
@@ -62,6 +63,7 @@ func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.
 		names[pool.name] = true
 	}
 	p.take(place(object, seen, p.pools, wanted, now), wanted, now)
+	p.moves = append(p.moves, scaled(object, wanted)...)
 	for name, d := range seen.deployments {
 		if !names[name] {
 			p.stale = append(p.stale, d)

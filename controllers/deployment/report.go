@@ -54,7 +54,11 @@ func movesOf(p *plan) []notice {
 		if m.Action == placement.Fallback {
 			kind = corev1.EventTypeWarning
 		}
-		list = append(list, notice{kind, m.Action, "Place", fmt.Sprintf("pool %s: %s", m.Type, m.Text), m.Type})
+		text := m.Text
+		if m.Type != "" {
+			text = fmt.Sprintf("pool %s: %s", m.Type, m.Text)
+		}
+		list = append(list, notice{kind, m.Action, "Place", text, m.Type})
 	}
 	return list
 }
