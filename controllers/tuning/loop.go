@@ -72,10 +72,12 @@ type object struct {
 	pools map[string]*pool
 	view  *view
 
-	due    time.Time
-	busy   bool
-	result deployment.TuningResult
-	known  bool // there is a result
+	due  time.Time
+	busy bool
+	// generation of the spec that was looked at last; 0 before the first look.
+	generation int64
+	result     deployment.TuningResult
+	known      bool // there is a result
 }
 
 // NeedLeaderElection says that only the leader tunes.
@@ -140,9 +142,13 @@ func (l *Loop) due(ctx context.Context) ([]*v1alpha1.AirCacheDeployment, error) 
 			o = &object{name: client.ObjectKeyFromObject(d), pools: map[string]*pool{}, view: viewFrom(&d.Status), due: l.firstLook(d, now)}
 			l.objects[d.UID] = o
 		}
+		if o.generation != d.Generation && l.started && o.generation != 0 {
+			o.due = now // an edited spec does not wait for the rhythm
+		}
 		if o.busy || now.Before(o.due) || d.Spec.Paused {
 			continue
 		}
+		o.generation = d.Generation
 		o.busy, o.due = true, nextLook(o.due, now, interval(d))
 		due = append(due, d.DeepCopy())
 	}

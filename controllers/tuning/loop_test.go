@@ -375,6 +375,36 @@ func TestObjectsThatExistAtTheStartAreSpreadOverTheirInterval(t *testing.T) {
 	}
 }
 
+func TestAnEditedSpecDoesNotWaitForTheRhythm(t *testing.T) {
+	s := newStory(t)
+	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Generation, d.Spec.Tuning.IntervalSeconds = 1, 60 })
+	s.pod(d, "cpu", "docs-1")
+	s.look(3) // 6 s, the first of them has the one look that is due
+	looks := func() int {
+		due, err := s.loop.due(context.Background())
+		s.do(err)
+		for _, d := range due {
+			s.loop.round(context.Background(), d)
+		}
+		return len(due)
+	}
+	if n := looks(); n != 0 {
+		t.Fatalf("%d looks before the interval is over", n)
+	}
+	s.edit(d, func(d *v1alpha1.AirCacheDeployment) {
+		d.Generation, d.Spec.Tuning.Mode, d.Spec.Cache.Retention.Percent = 2, v1alpha1.TuningFixed, ptr.To(int32(40))
+	})
+	if n := looks(); n != 1 {
+		t.Fatalf("%d looks after an edit", n)
+	}
+	if got := s.tuning(d, "cpu"); got.TargetPermille != 400 || got.AckedReplicas != 1 {
+		t.Errorf("status would say %+v", got)
+	}
+	if n := looks(); n != 0 {
+		t.Errorf("%d more looks for the same edit", n)
+	}
+}
+
 func TestWhatWasLearnedOutlivesARestart(t *testing.T) {
 	s := newStory(t)
 	d := s.create("docs")
