@@ -21,6 +21,7 @@ type options struct {
 	Audit       bool
 	Controllers string
 	Keep        bool
+	Restart     bool
 	Command     []string
 
 	// Decided by `lab run`.
@@ -46,6 +47,7 @@ func parseRun(args []string) (options, error) {
 	flags.StringVar(&o.Karpenter, "karpenter", "", "folder with instance-types.json and nodepools.yaml: start the real Karpenter, which adds pretended nodes for pods that find none")
 	flags.BoolVar(&o.Audit, "audit", false, "log the requests of service accounts to audit.log in LAB_DIR (hack/lab/audit reads it)")
 	flags.StringVar(&o.Controllers, "controllers", "", "--controllers of kube-controller-manager, such as *,-endpointslice-controller; all when empty")
+	flags.BoolVar(&o.Restart, "restart", false, "start a component that ends by itself again, as a kubelet does")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the lab up when the command has ended, until Ctrl-C or lab stop")
 	if err := flags.Parse(args); err != nil {
 		return o, err

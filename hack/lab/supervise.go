@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -96,16 +97,26 @@ func (l *lab) prepare() error {
 	}
 	var err error
 	l.client, err = l.config.Client()
-	l.supervisor = &proc.Supervisor{Logs: l.config.Logs, Grace: 3 * time.Second, OnEnd: l.warnOfEnd}
+	pids := filepath.Join(l.Dir, "pids")
+	if err := os.MkdirAll(pids, 0o755); err != nil {
+		return fmt.Errorf("making the folder for process numbers: %w", err)
+	}
+	l.supervisor = &proc.Supervisor{Logs: l.config.Logs, PIDs: pids, Grace: 3 * time.Second, OnEnd: l.warnOfEnd, Restart: l.restarts}
 	return err
 }
 
 // warnOfEnd tells of a component lost while the user works; before that, the start fails by it.
 func (l *lab) warnOfEnd(name string, _ error) {
-	if l.inUse.Load() {
+	switch {
+	case l.restarts(name):
+		l.say("%s ended and is started again", name)
+	case l.inUse.Load():
 		l.showLog(name, "WARNING: "+name+" ended by itself")
 	}
 }
+
+// restarts tells whether a component that ends is started again: not before the lab is up, for then the start fails by it.
+func (l *lab) restarts(string) bool { return l.Restart && l.inUse.Load() }
 
 func (l *lab) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "lab: %6.2f s  %s\n", time.Since(l.start).Seconds(), fmt.Sprintf(format, args...))

@@ -2,21 +2,26 @@ package proc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// process is a running program; ended is closed after err is set.
+// process is a running program; ended is closed after err is set. cmd belongs to the Supervisor's mutex.
 type process struct {
-	name  string
-	cmd   *exec.Cmd
-	ended chan struct{}
-	err   error
+	name, path string
+	args, env  []string
+	cmd        *exec.Cmd
+	ended      chan struct{}
+	err        error
 }
 
 // Supervisor owns processes. Start must be called from a locked thread that lives
@@ -24,8 +29,11 @@ type process struct {
 type Supervisor struct {
 	Logs  string        // folder of the log files
 	Grace time.Duration // between SIGTERM and SIGKILL
+	PIDs  string        // folder for a file with each process's number; none when empty
 	// OnEnd, if set, hears of a process that ended by itself; called once per process.
 	OnEnd func(name string, err error)
+	// Restart says that such a process is started again, after RestartDelay.
+	Restart func(name string) bool
 
 	mu       sync.Mutex
 	procs    []*process
@@ -54,35 +62,80 @@ func (s *Supervisor) Start(name, path string, args ...string) error {
 
 // StartWith is Start with variables that are added to the environment.
 func (s *Supervisor) StartWith(env []string, name, path string, args ...string) error {
-	log, err := os.Create(s.LogFile(name))
-	if err != nil {
+	p := &process{name: name, path: path, args: args, env: env, ended: make(chan struct{})}
+	if err := os.Remove(s.LogFile(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("starting %s: %w", name, err)
 	}
-	defer log.Close()
-	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", name, err)
-	}
-	p := &process{name: name, cmd: cmd, ended: make(chan struct{})}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.launch(p); err != nil {
+		return err
+	}
 	s.procs = append(s.procs, p)
-	s.mu.Unlock()
 	go s.watch(p)
 	return nil
 }
 
+// launch is called with the mutex held, and from a thread that outlives the process.
+func (s *Supervisor) launch(p *process) error {
+	log, err := os.OpenFile(s.LogFile(p.name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	defer log.Close()
+	p.cmd = exec.Command(p.path, p.args...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	if s.PIDs == "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(s.PIDs, p.name), []byte(strconv.Itoa(p.cmd.Process.Pid)), 0o644); err != nil {
+		return fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// RestartDelay lets ports and locks of the old process go.
+const RestartDelay = time.Second
+
 func (s *Supervisor) watch(p *process) {
-	p.err = p.cmd.Wait()
+	runtime.LockOSThread() // a process that is started again dies with the thread that did it
+	defer runtime.UnlockOSThread()
+	for cmd := p.cmd; cmd != nil; cmd = s.again(p) {
+		p.err = cmd.Wait()
+	}
 	close(p.ended)
+}
+
+// again hears of the end of a process, and starts it anew where that is wanted; nil when it stays ended.
+func (s *Supervisor) again(p *process) *exec.Cmd {
 	s.mu.Lock()
 	unexpected := !s.stopping
 	s.mu.Unlock()
-	if unexpected && s.OnEnd != nil {
+	if !unexpected {
+		return nil
+	}
+	if s.OnEnd != nil {
 		s.OnEnd(p.name, p.err)
 	}
+	if s.Restart == nil || !s.Restart(p.name) {
+		return nil
+	}
+	time.Sleep(RestartDelay)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil
+	}
+	if err := s.launch(p); err != nil {
+		p.err = err
+		return nil
+	}
+	return p.cmd
 }
 
 // LogFile of a process.
@@ -135,21 +188,25 @@ func (s *Supervisor) Stop() []string {
 	s.mu.Unlock()
 	var stopped []string
 	for i := len(procs) - 1; i >= 0; i-- {
-		stopOne(procs[i], s.Grace)
+		s.stopOne(procs[i])
 		stopped = append(stopped, procs[i].name)
 	}
 	return stopped
 }
 
-func stopOne(p *process, grace time.Duration) {
-	// An error means that it has ended already: the wait below returns at once.
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(grace)
+func (s *Supervisor) stopOne(p *process) {
+	s.mu.Lock()
+	running := p.cmd.Process
+	s.mu.Unlock()
+	// An error means that it has ended already: the wait below returns at once. A process that a test has halted goes on to hear it.
+	_ = running.Signal(syscall.SIGTERM)
+	_ = running.Signal(syscall.SIGCONT)
+	timer := time.NewTimer(s.Grace)
 	defer timer.Stop()
 	select {
 	case <-p.ended:
 	case <-timer.C:
-		_ = p.cmd.Process.Kill()
+		_ = running.Kill()
 		<-p.ended
 	}
 }

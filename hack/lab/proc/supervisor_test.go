@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -105,6 +107,34 @@ func TestStartWithAddsVariables(t *testing.T) {
 	err := s.Await(context.Background(), "its word", func(context.Context) error {
 		if tail, err := Tail(s.LogFile("karpenter"), 1); err != nil || tail != "in default" {
 			return fmt.Errorf("its log reads %q: %w", tail, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProcessThatEndsIsStartedAgainWhereThatIsWanted(t *testing.T) {
+	s := newSupervisor(t)
+	s.PIDs = t.TempDir()
+	s.Restart = func(name string) bool { return name == "kube-apiserver" }
+	start(t, s, "kube-apiserver", "echo up; exec sleep 600")
+	pid := func() int {
+		content, err := os.ReadFile(filepath.Join(s.PIDs, "kube-apiserver"))
+		n, parsed := strconv.Atoi(string(content))
+		if err != nil || parsed != nil {
+			return 0
+		}
+		return n
+	}
+	first := pid()
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Await(context.Background(), "the second", func(context.Context) error {
+		if tail, _ := Tail(s.LogFile("kube-apiserver"), 2); pid() == first || tail != "up\nup" {
+			return errors.New("not yet")
 		}
 		return nil
 	})
