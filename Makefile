@@ -177,7 +177,7 @@ CLUSTER_NEEDS := own-cluster build helm
 else
 ON_CLUSTER = $(LAB) run -node real $(if $(KEEP),-keep) -image $(IMAGES)/operator.tar -image $(IMAGES)/runtime.tar -image $(IMAGES)/model.tar $(E2E_LAB_FLAGS) --
 CLUSTER_NEEDS := lab-build helm images
-E2E_NEEDS := lab-smoke modelhost-image
+E2E_NEEDS := lab-smoke scale-small modelhost-image
 e2e: E2E_LAB_FLAGS = -image $(IMAGES)/modelhost.tar -karpenter $(NODE_POOLS) -audit
 endif
 IMAGE_FLAGS = -operator-image $(OPERATOR_IMAGE) -runtime-image $(RUNTIME_IMAGE) -model-image $(MODEL_IMAGE)
