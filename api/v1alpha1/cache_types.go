@@ -21,6 +21,12 @@ type CacheSpec struct {
 	// Options of policy AirCache. What is left out has the runtime's own default.
 	// +optional
 	Options *CacheOptions `json:"options,omitempty"`
+	// Where the next turn of a conversation finds the prompt of those before: recomputed but for the full pages that are still there
+	// (Recompute), those moved to host memory when their room is needed (OffloadFull), or the compressed cache of the turn before
+	// (Keep, whose answers may differ from Recompute's). A change of it rolls the pods.
+	// +optional
+	// +kubebuilder:validation:Enum=Recompute;Keep;OffloadFull
+	MultiTurn string `json:"multiTurn,omitempty"`
 	// KV cache of one pod in MiB. When left out: half of the container's memory limit in a CPU pool, else what the runtime derives.
 	// +optional
 	// +kubebuilder:validation:Minimum=1

@@ -56,7 +56,7 @@ func defaultCache() string {
 
 func (f *sourceFlags) check() error {
 	if f.model == "" {
-		return fmt.Errorf("--model is required: a folder in Hugging Face's layout, hf://owner/name@revision, s3://bucket/prefix or oci://registry/repository@sha256:...")
+		return fmt.Errorf("--model is required: a folder in Hugging Face's layout, hf://owner/name@revision, s3://bucket/prefix, or oci://registry/repository with @sha256 or :tag")
 	}
 	if _, err := hub.Parse(f.model); err != nil {
 		return fmt.Errorf("--model: %w", err)

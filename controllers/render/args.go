@@ -40,6 +40,9 @@ func args(d *v1alpha1.AirCacheDeployment, pool Pool, operator Operator) []string
 	if n := kvCacheBytes(spec, pool); n > 0 {
 		list = append(list, fmt.Sprintf("--kv-cache-bytes=%d", n))
 	}
+	if how := spec.Cache.MultiTurn; how != "" {
+		list = append(list, "--multi-turn="+how)
+	}
 	if n := spec.Model.MaxModelLen; n != nil {
 		list = append(list, fmt.Sprintf("--max-model-len=%d", *n))
 	}

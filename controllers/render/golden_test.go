@@ -54,6 +54,7 @@ func TestGolden(t *testing.T) {
 				MaxModelLen: ptr.To(int32(32768)), MaxImagePixels: ptr.To(int32(4194304)), MaxImagesPerRequest: 4,
 			}
 			d.Spec.Cache.KVCacheMiB = ptr.To(int32(20000))
+			d.Spec.Cache.MultiTurn = "OffloadFull"
 			d.Spec.Runtime = v1alpha1.RuntimeSpec{
 				Image: "registry.example/own:1", ServiceAccountName: "readers",
 				ImagePullSecrets: []v1alpha1.ImagePullSecret{{Name: "pull"}},

@@ -33,6 +33,7 @@ type cacheInputs struct {
 	Policy      v1alpha1.CachePolicy   `json:"policy"`
 	LayerBudget string                 `json:"layerBudget,omitempty"`
 	Options     *v1alpha1.CacheOptions `json:"options,omitempty"`
+	MultiTurn   string                 `json:"multiTurn,omitempty"`
 	KVCacheMiB  *int32                 `json:"kvCacheMiB,omitempty"`
 	MinPercent  int32                  `json:"minPercent"`
 	MaxPercent  int32                  `json:"maxPercent"`
@@ -61,7 +62,7 @@ func inputsOf(d *v1alpha1.AirCacheDeployment, pool Pool) inputs {
 	in := inputs{
 		Name: d.Name, UID: d.UID, Model: spec.Model, Shadow: shadowPermille(spec), Lifecycle: spec.Lifecycle, Runtime: spec.Runtime,
 		Cache: cacheInputs{
-			Policy: spec.Cache.Policy, LayerBudget: spec.Cache.LayerBudget, Options: spec.Cache.Options, KVCacheMiB: spec.Cache.KVCacheMiB,
+			Policy: spec.Cache.Policy, LayerBudget: spec.Cache.LayerBudget, Options: spec.Cache.Options, MultiTurn: spec.Cache.MultiTurn, KVCacheMiB: spec.Cache.KVCacheMiB,
 			MinPercent: spec.Cache.Retention.MinPercent, MaxPercent: spec.Cache.Retention.MaxPercent,
 		},
 		Pool: pool.Name(),
