@@ -33,7 +33,19 @@ func (c *chaos) make(ctx context.Context, f fault) error {
 		editDeployment: c.editDeployment, forgeTuning: c.forgeTuning, removeLabels: c.removeLabels, deleteChild: c.deleteChild,
 		killPods: c.killPods, drainNode: c.drainNode, editSpec: c.editSpec, pressPods: c.pressPods,
 	}
-	return acts[f.Kind](ctx, f)
+	err := acts[f.Kind](ctx, f)
+	for try := 0; err != nil && isAway(err) && try < 5; try++ { // an API server that ends lets requests in for a moment yet
+		if err = c.awaitAPIServer(ctx); err == nil {
+			err = acts[f.Kind](ctx, f)
+		}
+	}
+	return err
+}
+
+// isAway tells an API server that is not there from one that refuses.
+func isAway(err error) bool {
+	return apierrors.ReasonForError(err) == metav1.StatusReasonUnknown || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) ||
+		apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err)
 }
 
 func (c *chaos) killLeader(ctx context.Context, _ fault) error   { return c.killOperator(ctx, true) }
