@@ -28,17 +28,21 @@ func wantedReplicas(object *v1alpha1.AirCacheDeployment, seen *world, pools []re
 	if a == nil {
 		return ptr.Deref(object.Spec.Replicas, 1)
 	}
-	sum := int32(0)
+	sum, kept := int32(0), int32(0)
 	for _, pool := range pools {
 		before := poolStatus(object.Status.Pools, pool.Name())
 		if before == nil || before.DesiredReplicas == 0 {
 			continue // what was learned of pods that are gone says nothing
 		}
+		kept += before.DesiredReplicas
 		n := before.DesiredReplicas
 		if word := recommended(seen.tuned, pool.Name(), before); word > 0 {
 			n = word
 		}
 		sum += n
+	}
+	if extra := kept - object.Status.DesiredReplicas; extra > 0 {
+		sum = max(sum-extra, object.Status.DesiredReplicas) // a move or a probe has a pod too many for a while, which nobody asked for
 	}
 	return min(max(sum, ptr.Deref(a.MinReplicas, 1)), ptr.Deref(a.MaxReplicas, 1))
 }

@@ -64,6 +64,19 @@ var _ = Describe("managed replicas", func() {
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)))
 	})
 
+	It("do not grow with the extra pod of a move between GPU types", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", managed(2, 5), testkit.WithTypes(testkit.CPUType("a"), testkit.CPUType("b"))))
+		d.Spec.GPUTypes[0].MaxReplicas = ptr.To(int32(0))
+		s.applied(ctx, d)
+		for range 3 { // each one sees what the one before wrote
+			testkit.ExpectReconciled(ctx, s, d)
+		}
+		Expect(s.pool(ctx, "docs-a").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
+		Expect(s.pool(ctx, "docs-b").Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
+		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", d).Status.DesiredReplicas).To(BeEquivalentTo(2))
+	})
+
 	It("do not idle at zero, where nothing would wake them", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.applied(ctx, testkit.Deployment(s.namespace, "docs", managed(0, 2), func(d *v1alpha1.AirCacheDeployment) {
