@@ -128,18 +128,26 @@ func TestProcessThatEndsIsStartedAgainWhereThatIsWanted(t *testing.T) {
 		}
 		return n
 	}
+	wrote := func(want string) func(context.Context) error {
+		return func(context.Context) error {
+			if tail, _ := Tail(s.LogFile("kube-apiserver"), 2); tail != want {
+				return fmt.Errorf("its log reads %q", tail)
+			}
+			return nil
+		}
+	}
+	if err := s.Await(t.Context(), "the first", wrote("up")); err != nil { // killed before its word it would leave one word less
+		t.Fatal(err)
+	}
 	first := pid()
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Await(context.Background(), "the second", func(context.Context) error {
-		if tail, _ := Tail(s.LogFile("kube-apiserver"), 2); pid() == first || tail != "up\nup" {
-			return errors.New("not yet")
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.Await(t.Context(), "the second", wrote("up\nup")); err != nil {
 		t.Fatal(err)
+	}
+	if pid() == first {
+		t.Error("the file still has the number of the first")
 	}
 }
 
