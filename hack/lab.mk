@@ -47,7 +47,7 @@ scale: lab-build pretended-programs ## Measure the operator with 1,000 objects a
 
 .PHONY: scale-small
 scale-small: lab-build pretended-programs
-	@$(PRETENDED_LAB) -- bin/scale -objects 50 -pods 100 -edits 20 -quiet 10s -resync 300
+	@$(PRETENDED_LAB) -- bin/scale -objects 50 -pods 100 -edits 20 -quiet 10s -resync 300 -slack 5
 
 # CHAOS="-seed 7 -for 10m" replays a run.
 .PHONY: chaos
