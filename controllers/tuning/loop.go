@@ -142,7 +142,7 @@ func (l *Loop) due(ctx context.Context) ([]*v1alpha1.AirCacheDeployment, error) 
 			o = &object{name: client.ObjectKeyFromObject(d), pools: map[string]*pool{}, view: viewFrom(&d.Status), due: l.firstLook(d, now)}
 			l.objects[d.UID] = o
 		}
-		if o.generation != d.Generation && l.started && o.generation != 0 {
+		if o.generation != 0 && o.generation != d.Generation {
 			o.due = now // an edited spec does not wait for the rhythm
 		}
 		if o.busy || now.Before(o.due) || d.Spec.Paused {

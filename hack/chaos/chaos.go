@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -35,7 +34,7 @@ type chaos struct {
 	mu        sync.Mutex // of operators
 	restarts  int        // of operators that ended by themselves
 
-	killing atomic.Bool // an operator is being ended on purpose
+	ending  sync.Mutex // held by whoever ends or starts an operator, until that is done
 	made    map[kind]int
 	settled []time.Duration // how long each look took until all was well
 }
@@ -100,18 +99,26 @@ func (c *chaos) operator(name string) *rig.Operator {
 
 // keepOperators starts those anew that ended by themselves, as a kubelet does: a leader that loses its lease ends.
 func (c *chaos) keepOperators(ctx context.Context) {
-	for pause(ctx, 2*time.Second) == nil {
+	for fleet.Pause(ctx, 2*time.Second) == nil {
 		for _, name := range operatorNames {
-			if o := c.operator(name); o.HasEnded() && !c.killing.Load() {
-				if err := c.startOperator(name); err != nil {
-					c.say("starting operator %s: %v", name, err)
-				}
-				c.mu.Lock()
-				c.restarts++
-				c.mu.Unlock()
-			}
+			c.restartIfEnded(name)
 		}
 	}
+}
+
+func (c *chaos) restartIfEnded(name string) {
+	c.ending.Lock()
+	defer c.ending.Unlock()
+	if !c.operator(name).HasEnded() {
+		return
+	}
+	if err := c.startOperator(name); err != nil {
+		c.say("starting operator %s: %v", name, err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.restarts++
 }
 
 func (c *chaos) createObjects(ctx context.Context) error {
@@ -127,7 +134,7 @@ func (c *chaos) createObjects(ctx context.Context) error {
 }
 
 func (c *chaos) end() {
-	c.killing.Store(true)
+	c.ending.Lock() // for good: nothing is started any more
 	for _, name := range operatorNames {
 		c.operator(name).Kill()
 	}
@@ -143,7 +150,7 @@ func (c *chaos) say(format string, args ...any) {
 func (c *chaos) makeFaults(ctx context.Context) error {
 	moved := time.Now()
 	for _, f := range plan(c.seed, c.length, c.objects) {
-		if err := pause(ctx, f.At-time.Since(moved)); err != nil {
+		if err := fleet.Pause(ctx, f.At-time.Since(moved)); err != nil {
 			return err
 		}
 		if f.Kind == settle {
@@ -233,15 +240,4 @@ func (c *chaos) report() error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

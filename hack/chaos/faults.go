@@ -59,8 +59,8 @@ func (c *chaos) killOperator(ctx context.Context, leading bool) error {
 			victim = name
 		}
 	}
-	c.killing.Store(true)
-	defer c.killing.Store(false)
+	c.ending.Lock()
+	defer c.ending.Unlock()
 	c.operator(victim).Kill()
 	return c.startOperator(victim)
 }
@@ -87,10 +87,10 @@ func (c *chaos) slowEtcd(ctx context.Context, f fault) error {
 	}
 	for end := time.Now().Add(f.For); time.Now().Before(end) && err == nil; {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
-		err = pause(ctx, 330*time.Millisecond)
+		err = fleet.Pause(ctx, 330*time.Millisecond)
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 		if err == nil {
-			err = pause(ctx, 670*time.Millisecond)
+			err = fleet.Pause(ctx, 670*time.Millisecond)
 		}
 	}
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *chaos) cutWatches(context.Context, fault) error {
 func (c *chaos) blockOperators(ctx context.Context, f fault) error {
 	c.proxy.cut(true)
 	defer c.proxy.admit()
-	return pause(ctx, f.For)
+	return fleet.Pause(ctx, f.For)
 }
 
 // editDeployment changes what the operator wants, as somebody with kubectl edit does.
@@ -216,7 +216,7 @@ func (c *chaos) drainNode(ctx context.Context, f fault) error {
 			}
 		}
 	}
-	if err := pause(ctx, f.For); err != nil {
+	if err := fleet.Pause(ctx, f.For); err != nil {
 		return err
 	}
 	return c.cordon(ctx, name, false)
@@ -248,5 +248,5 @@ func (c *chaos) pressPods(ctx context.Context, f fault) error {
 	const full, easy = 0.97, 0.3
 	c.fleet.SetUsage(name, full)
 	defer c.fleet.SetUsage(name, easy)
-	return pause(ctx, f.For)
+	return fleet.Pause(ctx, f.For)
 }

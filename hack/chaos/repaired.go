@@ -14,6 +14,7 @@ import (
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
+	"aircache.dev/aircache/hack/scale/fleet"
 	"aircache.dev/aircache/hack/scale/rig"
 )
 
@@ -58,7 +59,7 @@ func (c *chaos) repaired(ctx context.Context) error {
 		if left == "" {
 			return nil
 		}
-		if err := pause(ctx, look); err != nil {
+		if err := fleet.Pause(ctx, look); err != nil {
 			return fmt.Errorf("%s: %w", left, err)
 		}
 	}

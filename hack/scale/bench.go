@@ -172,7 +172,7 @@ func (b *bench) calm(ctx context.Context, quiet time.Duration) error {
 	last, _, err := b.writes()
 	since := time.Now()
 	for err == nil && time.Since(since) < quiet {
-		if err = pause(ctx, time.Second); err != nil {
+		if err = fleet.Pause(ctx, time.Second); err != nil {
 			break
 		}
 		var now int
@@ -181,15 +181,4 @@ func (b *bench) calm(ctx context.Context, quiet time.Duration) error {
 		}
 	}
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -90,7 +90,7 @@ func (b *bench) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, b.quiet); err != nil {
+	if err := fleet.Pause(ctx, b.quiet); err != nil {
 		return err
 	}
 	after, kinds, err := b.writes()

@@ -262,3 +262,15 @@ func Wait(ctx context.Context, every time.Duration, holds func() bool) error {
 	}
 	return nil
 }
+
+// Pause lets a time pass, unless ctx ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
