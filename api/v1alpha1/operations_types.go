@@ -11,15 +11,14 @@ const AutoscalingManaged = "Managed"
 //
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Managed' || (has(self.minReplicas) && has(self.maxReplicas))",message="autoscaling.mode Managed needs minReplicas and maxReplicas"
 // +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",message="autoscaling.minReplicas must not exceed maxReplicas"
-// +kubebuilder:validation:XValidation:rule="!has(self.idleSeconds) || (self.mode == 'Managed' && has(self.minReplicas) && self.minReplicas == 0)",message="autoscaling.idleSeconds needs mode Managed and minReplicas 0"
 type AutoscalingSpec struct {
 	// External: spec.replicas or an autoscaler through the scale subresource. Managed: what the tuner recommends for the pools together
 	// (status.pools[].tuning.recommendedReplicas), within the bounds; from minReplicas on.
 	// +kubebuilder:validation:Enum=External;Managed
 	Mode string `json:"mode"`
-	// Least number of pods of mode Managed. 0 is not supported yet, reported as Stalled: nothing would wake it.
+	// Least number of pods of mode Managed. Idling at zero is for mode External: only who sees requests before the Service does can wake it.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// Most pods of mode Managed.
@@ -27,11 +26,6 @@ type AutoscalingSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
-	// Time without requests after which no pod is kept. Not acted on yet, since minReplicas 0 is not supported yet.
-	// +optional
-	// +kubebuilder:validation:Minimum=60
-	// +kubebuilder:validation:Maximum=604800
-	IdleSeconds *int32 `json:"idleSeconds,omitempty"`
 }
 
 // Strategies of placement.

@@ -99,7 +99,7 @@ func asIntegers(v any) any {
 func source(value string) edit { return set("spec.model", value) }
 
 var (
-	managed = set("spec.autoscaling", "{mode: Managed, minReplicas: 0, maxReplicas: 4}")
+	managed = set("spec.autoscaling", "{mode: Managed, minReplicas: 1, maxReplicas: 4}")
 	ninth   = set("spec.gpuTypes", "["+strings.Repeat("{name: a, gpuClassName: x},", 9)+"]")
 	pvc     = "{pvc: {claimName: m, subPath: %}}"
 )
@@ -192,10 +192,9 @@ var _ = DescribeTable("an AirCacheDeployment is accepted or refused", func(ctx S
 
 	Entry("replicas beside an external autoscaler", all(set("spec.replicas", "2"), set("spec.autoscaling", "{mode: External}")), ""),
 	Entry("replicas beside Managed", all(set("spec.replicas", "2"), managed), "replicas must be left out when autoscaling.mode is Managed"),
-	Entry("Managed without a maximum", set("spec.autoscaling", "{mode: Managed, minReplicas: 0}"), "Managed needs minReplicas and maxReplicas"),
+	Entry("Managed without a maximum", set("spec.autoscaling", "{mode: Managed, minReplicas: 1}"), "Managed needs minReplicas and maxReplicas"),
 	Entry("Managed with crossed limits", set("spec.autoscaling", "{mode: Managed, minReplicas: 5, maxReplicas: 4}"), "minReplicas must not exceed maxReplicas"),
-	Entry("idling that never may reach zero", set("spec.autoscaling", "{mode: Managed, minReplicas: 1, maxReplicas: 3, idleSeconds: 300}"), "idleSeconds needs mode Managed and minReplicas 0"),
-	Entry("idling to zero", set("spec.autoscaling", "{mode: Managed, minReplicas: 0, maxReplicas: 3, idleSeconds: 300}"), ""),
+	Entry("Managed that idles at zero", set("spec.autoscaling", "{mode: Managed, minReplicas: 0, maxReplicas: 3}"), "spec.autoscaling.minReplicas in body should be greater than or equal to 1"),
 	Entry("negative replicas", set("spec.replicas", "-1"), "greater than or equal to 0"),
 	Entry("strategy Any over equal types", set("spec.placement", "{strategy: Any}"), ""),
 	Entry("strategy Any with a limit of one type", all(set("spec.placement", "{strategy: Any}"), set("spec.gpuTypes.0.maxReplicas", "2")), "maxReplicas needs placement.strategy Ordered"),

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
@@ -26,7 +25,6 @@ type input struct {
 
 // checks run before anything is applied; the first that finds something is reported. While one does, the children stay as they are.
 var checks = []func(input) *finding{
-	idlingIsUnsupported,
 	gpuClassIsMissing,
 	gpuClassIsNotAllowed,
 	gpuClassIsUnsupported,
@@ -40,14 +38,6 @@ func firstProblem(in input) *finding {
 		if found := check(in); found != nil {
 			return found
 		}
-	}
-	return nil
-}
-
-// idlingIsUnsupported: a Service without pods takes no request, so nobody would notice that one came.
-func idlingIsUnsupported(in input) *finding {
-	if a := managed(&in.object.Spec); a != nil && ptr.Deref(a.MinReplicas, 1) == 0 {
-		return notYet("autoscaling.minReplicas 0 with mode Managed", "nothing would wake it: use at least 1, or mode External with an autoscaler that sees requests before the Service does")
 	}
 	return nil
 }

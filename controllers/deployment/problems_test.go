@@ -27,9 +27,6 @@ var _ = Describe("a problem of the spec", func() {
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
 		Expect(s.happened()).To(ContainElement(And(HavePrefix("Warning "+reason), ContainSubstring(words))))
 	},
-		Entry("managed replicas", func(d *v1alpha1.AirCacheDeployment) {
-			d.Spec.Autoscaling = &v1alpha1.AutoscalingSpec{Mode: "Managed", MinReplicas: ptr.To(int32(0)), MaxReplicas: ptr.To(int32(2))}
-		}, v1alpha1.ReasonNotYetSupported, "autoscaling.minReplicas 0 with mode Managed is not supported yet; nothing would wake it"),
 		Entry("a class that does not exist", func(d *v1alpha1.AirCacheDeployment) {
 			d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.ClassType("cpu", "no-such-class")}
 		}, v1alpha1.ReasonGPUClassNotFound, `gpuTypes[cpu].gpuClassName: GPUClass "no-such-class" does not exist`),

@@ -47,9 +47,13 @@ func wantedReplicas(object *v1alpha1.AirCacheDeployment, seen *world, pools []re
 	return min(max(sum, ptr.Deref(a.MinReplicas, 1)), ptr.Deref(a.MaxReplicas, 1))
 }
 
-// recommended is the tuner's newest word, else what status kept over a restart.
+// recommended is the tuner's newest word, else what status kept over a restart. A word about another number of pods than the pool is to
+// have by now is none: after a spill it would count those that have moved once more.
 func recommended(tuned TuningResult, pool string, before *v1alpha1.PoolStatus) int32 {
 	if result, ok := tuned.Pools[pool]; ok && result.Tuning.RecommendedReplicas > 0 {
+		if result.SaidOfReplicas != before.DesiredReplicas {
+			return 0
+		}
 		return result.Tuning.RecommendedReplicas
 	}
 	return before.Tuning.RecommendedReplicas

@@ -3,7 +3,6 @@ package deployment_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"aircache.dev/aircache/api/v1alpha1"
@@ -11,10 +10,10 @@ import (
 	"aircache.dev/aircache/controllers/testkit"
 )
 
-// recommending is the tuner's word on how many pods the pool cpu should have.
-func recommending(replicas int32) deployment.TuningResult {
+// recommending is the tuner's word on how many pods the pool cpu should have, where it is to have some number.
+func recommending(replicas, insteadOf int32) deployment.TuningResult {
 	return deployment.TuningResult{Pools: map[string]deployment.PoolResult{"cpu": {
-		Tuning: v1alpha1.PoolTuning{TargetPermille: 1000, Revision: 1, Epoch: 1, RecommendedReplicas: replicas},
+		Tuning: v1alpha1.PoolTuning{TargetPermille: 1000, Revision: 1, Epoch: 1, RecommendedReplicas: replicas}, SaidOfReplicas: insteadOf,
 	}}}
 }
 
@@ -33,18 +32,18 @@ var _ = Describe("managed replicas", func() {
 		generation := d.Generation
 		s.happened()
 
-		s.tuning.decide(d, recommending(3))
+		s.tuning.decide(d, recommending(3, 1))
 		testkit.ExpectReconciled(ctx, s, d)
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(3)))
 		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", d).Status.DesiredReplicas).To(BeEquivalentTo(3))
 		Expect(s.happened()).To(ContainElement("Normal ScaledOut replicas 1 -> 3, as the tuner recommends within 1 to 4"))
 
-		s.tuning.decide(d, recommending(9))
+		s.tuning.decide(d, recommending(9, 3))
 		testkit.ExpectReconciled(ctx, s, d)
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)), "maxReplicas")
 
 		s.poolBecomes(ctx, "docs-cpu", 4)
-		s.tuning.decide(d, recommending(2))
+		s.tuning.decide(d, recommending(2, 4))
 		testkit.ExpectReconciled(ctx, s, d)
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
 		Expect(s.happened()).To(ContainElement("Normal ScaledIn replicas 4 -> 2, as the tuner recommends within 1 to 4"))
@@ -52,11 +51,22 @@ var _ = Describe("managed replicas", func() {
 		Expect(d.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)), "the default, which does not count")
 	})
 
+	It("do not follow what the tuner said of another number of pods", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", managed(1, 9)))
+		s.tuning.decide(d, recommending(6, 3)) // before two of them moved to another type
+		testkit.ExpectReconciled(ctx, s, d)
+		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
+		s.tuning.decide(d, recommending(2, 1))
+		testkit.ExpectReconciled(ctx, s, d)
+		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
+	})
+
 	It("start from the least, and are remembered by status when the operator starts anew", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", managed(2, 5)))
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
-		s.tuning.decide(d, recommending(4))
+		s.tuning.decide(d, recommending(4, 2))
 		testkit.ExpectReconciled(ctx, s, d)
 
 		s.tuning.decide(d, deployment.TuningResult{})
@@ -75,14 +85,5 @@ var _ = Describe("managed replicas", func() {
 		Expect(s.pool(ctx, "docs-a").Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
 		Expect(s.pool(ctx, "docs-b").Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
 		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", d).Status.DesiredReplicas).To(BeEquivalentTo(2))
-	})
-
-	It("do not idle at zero, where nothing would wake them", func(ctx SpecContext) {
-		s := newStory(ctx)
-		d := s.applied(ctx, testkit.Deployment(s.namespace, "docs", managed(0, 2), func(d *v1alpha1.AirCacheDeployment) {
-			d.Spec.Autoscaling.IdleSeconds = ptr.To(int32(300))
-		}))
-		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNotYetSupported)).
-			To(ContainSubstring("nothing would wake it"))
 	})
 })

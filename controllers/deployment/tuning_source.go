@@ -41,6 +41,8 @@ type PoolResult struct {
 	// Product that the pods report; "" when not known.
 	Product string
 	Tuning  v1alpha1.PoolTuning
+	// SaidOfReplicas is how many pods the pool was to have when Tuning.RecommendedReplicas was said.
+	SaidOfReplicas int32
 	// Quality as it was measured; renewed like the texts of the columns.
 	Quality v1alpha1.PoolQuality
 	// Decisions, oldest first. Those that are newer than the newest in status become events (Reason and Message as they are); status

@@ -68,9 +68,9 @@ func (r *report) update(s seen, product string) (moved bool) {
 		t.LastKnownGoodPermille = t.TargetPermille
 	}
 	more := s.decision.Replicas.Recommended
-	moved = more > 0 && more != t.RecommendedReplicas || moved
-	if more > 0 {
-		t.RecommendedReplicas = more
+	if of := int32(s.sample.Desired); more > 0 {
+		moved = more != t.RecommendedReplicas || of != r.SaidOfReplicas || moved
+		t.RecommendedReplicas, r.SaidOfReplicas = more, of
 	}
 	if moved = r.recommend(s) || moved; moved {
 		t.Learned = ptr.To(v1alpha1.LearnedTuning(s.learned))
