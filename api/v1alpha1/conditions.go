@@ -1,7 +1,7 @@
 package v1alpha1
 
-// Condition types of an AirCacheDeployment. Reconciling and Stalled exist only while they are true, as kstatus expects; every
-// other one stays once it was set. Tuning never changes Ready. A comment "not set yet" marks what this version never sets.
+// Condition types of an AirCacheDeployment. Reconciling and Stalled, as kstatus expects, UnexpectedProduct and AutoscalerConflict exist
+// only while they are true; every other one stays once it was set. Tuning never changes Ready.
 const (
 	// ConditionReady is true when the model answers (or is meant to be idle).
 	ConditionReady = "Ready"
@@ -19,7 +19,8 @@ const (
 	ConditionObjectivesMet = "ObjectivesMet"
 	// ConditionQualityHealthy is true when the quality guards hold; Unknown when nothing tells.
 	ConditionQualityHealthy = "QualityHealthy"
-	// ConditionAutoscalerConflict is true while another manager sets the replicas of a child; not set yet.
+	// ConditionAutoscalerConflict is true while an autoscaler sets the replicas of a child, which are left to it then. It should scale the
+	// AirCacheDeployment.
 	ConditionAutoscalerConflict = "AutoscalerConflict"
 	// ConditionUnexpectedProduct is true while pods run on a product that their GPUClass does not expect. They go on serving.
 	ConditionUnexpectedProduct = "UnexpectedProduct"
@@ -122,6 +123,9 @@ const (
 
 // ReasonProductMismatch is the reason of UnexpectedProduct: the pods' product is none of the class's expectedProducts.
 const ReasonProductMismatch = "ProductMismatch"
+
+// ReasonReplicasContested is the reason of AutoscalerConflict.
+const ReasonReplicasContested = "ReplicasContested"
 
 // Reasons of MetricsAvailable.
 const (

@@ -72,7 +72,7 @@ func TestServeTakesWhatTheOperatorRenders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made, err := render.Deployment(d, cpu, render.Wish{Replicas: 1, Template: template})
+		made, err := render.Deployment(d, cpu, render.Wish{Replicas: ptr.To(int32(1)), Template: template})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ type child struct {
 	wanted   client.Object
 	answer   client.Object   // apply puts the result there
 	template render.Template // of a Deployment
+	seenAt   string          // not "": the resourceVersion that live must still have
 }
 
 func (c child) String() string { return kindOf(c.wanted) + " " + c.wanted.GetName() }
@@ -57,13 +58,16 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 		if err != nil {
 			return nil, err
 		}
-		wanted, err := render.Deployment(object, pool.Pool, render.Wish{Replicas: pool.replicas, InPlace: pool.inPlace, Template: pool.template})
-		if err != nil {
+		wish := render.Wish{Replicas: &pool.replicas, InPlace: pool.inPlace, Template: pool.template}
+		set := child{live: orNil(seen.deployments[pool.name]), answer: &appsv1.Deployment{}, template: pool.template}
+		if pool.rival != nil {
+			// Had the field become ours since, leaving it out would set it to its default.
+			wish.Replicas, set.seenAt = nil, pool.rival.seenAt
+		}
+		if set.wanted, err = render.Deployment(object, pool.Pool, wish); err != nil {
 			return nil, err
 		}
-		list = append(list,
-			child{live: orNil(seen.revision(pool)), wanted: kept, answer: &appsv1.ControllerRevision{}},
-			child{live: orNil(seen.deployments[pool.name]), wanted: wanted, answer: &appsv1.Deployment{}, template: pool.template})
+		list = append(list, child{live: orNil(seen.revision(pool)), wanted: kept, answer: &appsv1.ControllerRevision{}}, set)
 	}
 	return list, nil
 }
@@ -105,6 +109,7 @@ func (r *Reconciler) applyChild(ctx context.Context, object *v1alpha1.AirCacheDe
 		return false, err
 	}
 	applied := manifest.DeepCopy() // Apply puts the answer there
+	applied.SetResourceVersion(c.seenAt)
 	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
 		return false, fmt.Errorf("applying %s: %w", c, err)
 	}

@@ -17,7 +17,7 @@ import (
 // poolState is a pool as it is, beside what is wanted of it.
 type poolState struct {
 	name     string
-	wanted   int32
+	wanted   int32              // of its Deployment
 	probing  bool               // one of them tries whether there are nodes again
 	live     *appsv1.Deployment // nil while it does not exist
 	adaptive bool               // its rollouts make room for themselves
@@ -39,7 +39,7 @@ func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
 		}
 		list = append(list, poolState{
-			name: pool.Name(), wanted: pool.replicas, probing: pool.hold.Probing, live: live, adaptive: pool.adaptive,
+			name: pool.Name(), wanted: pool.set(), probing: pool.hold.Probing, live: live, adaptive: pool.adaptive,
 			podState: summarize(seen.pods, pool.Name(), template, model),
 		})
 	}

@@ -1,6 +1,8 @@
 package deployment_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
@@ -168,7 +170,40 @@ var _ = Describe("an object", func() {
 		expectKStatus(ctx, d, status.CurrentStatus)
 	})
 
-	It("gives up the pool of a GPU type that left its spec when the new pods find no node", func(ctx SpecContext) {
+	It("replaces a GPU type pod by pod where the new ones find no node beside the old", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("old")), testkit.WithReplicas(3)))
+		d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.CPUType("new")}
+		s.applied(ctx, d)
+		s.happened()
+		s.poolBecomes(ctx, "docs-new", 0)
+		s.podWith(ctx, "docs-new", func(p *corev1.Pod) {
+			unschedulable(p)
+			p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(now)
+		})
+		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(Equal(5*time.Minute), "rollout.surgeTimeoutSeconds")
+		Expect(s.pool(ctx, "docs-old").Spec.Replicas).To(HaveValue(BeEquivalentTo(3)))
+
+		s.clock.SetTime(now.Add(5 * time.Minute))
+		old := func(replicas int) {
+			GinkgoHelper()
+			for range 2 { // once it decided, it stays with it
+				testkit.ExpectReconciled(ctx, s, d)
+				Expect(s.pool(ctx, "docs-old").Spec.Replicas).To(HaveValue(BeEquivalentTo(replicas)))
+			}
+			s.poolBecomes(ctx, "docs-old", int32(replicas))
+		}
+		old(2)
+		Expect(s.happened()).To(Equal([]string{
+			"Normal MakingRoom Deployment docs-old keeps 2 pods: its GPU type is not in spec any more, and a pod in their place finds no node"}))
+		s.poolBecomes(ctx, "docs-new", 1)
+		old(1)
+		s.poolBecomes(ctx, "docs-new", 2)
+		testkit.ExpectReconciled(ctx, s, d)
+		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-old", &appsv1.Deployment{})
+	})
+
+	It("gives up the one pod of a GPU type that left its spec when the new one finds no node", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("old"))))
 		d.Spec.GPUTypes = []v1alpha1.GPUType{testkit.CPUType("new")}

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"aircache.dev/aircache/api/v1alpha1"
@@ -16,15 +15,15 @@ import (
 // plan is what one reconcile decided; it is made of the object and the world alone.
 type plan struct {
 	pools     []poolPlan
-	replicas  int32                // placed over the pools
-	unplaced  int32                // wanted, but no type may take them
-	spilled   int32                // on later GPU types, for earlier ones ran out
-	moves     []placement.Note     // what placement decided
-	stale     []*appsv1.Deployment // of GPU types that left spec
-	stalled   *finding             // nothing is applied while set
-	paused    bool                 // nor while true
-	pending   []string             // what a pause keeps from being applied
-	lookAgain time.Duration        // when to reconcile though nothing happened; 0 is never
+	replicas  int32            // placed over the pools
+	unplaced  int32            // wanted, but no type may take them
+	spilled   int32            // on later GPU types, for earlier ones ran out
+	moves     []placement.Note // what placement decided
+	stale     []leaver         // of GPU types that left spec
+	stalled   *finding         // nothing is applied while set
+	paused    bool             // nor while true
+	pending   []string         // what a pause keeps from being applied
+	lookAgain time.Duration    // when to reconcile though nothing happened; 0 is never
 	operator  render.Operator
 }
 
@@ -42,6 +41,7 @@ type poolPlan struct {
 	upgrade  string // what this operator would change of the template
 	inPlace  bool   // a pod goes before its successor comes; rollOut sets it, and what follows
 	adaptive bool
+	rival    *rival // an autoscaler that sets the replicas, which are left to it then
 }
 
 // wanted is what spec asks for.
@@ -64,12 +64,16 @@ func makePlan(object *v1alpha1.AirCacheDeployment, seen *world, operator render.
 	}
 	p.take(place(object, seen, p.pools, wanted, now), wanted, now)
 	p.moves = append(p.moves, scaled(object, wanted)...)
+	for i := range p.pools {
+		pool := &p.pools[i]
+		pool.rival = contested(seen.deployments[pool.name], poolStatus(object.Status.Pools, pool.Name()), pool.replicas)
+	}
 	for name, d := range seen.deployments {
 		if !names[name] {
-			p.stale = append(p.stale, d)
+			p.stale = append(p.stale, leaver{Deployment: d})
 		}
 	}
-	slices.SortFunc(p.stale, func(a, b *appsv1.Deployment) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.stale, func(a, b leaver) int { return strings.Compare(a.Name, b.Name) })
 	return p
 }
 
@@ -83,6 +87,14 @@ func (p *plan) take(placed placement.Output, wanted int32, now time.Time) {
 	for i := range p.pools {
 		p.pools[i].replicas, p.pools[i].hold = placed.Replicas[i], placed.Holds[i]
 	}
+}
+
+// set is how many pods the Deployment is to have: what is wanted, or what an autoscaler made of it.
+func (p *poolPlan) set() int32 {
+	if p.rival != nil {
+		return p.rival.replicas
+	}
+	return p.replicas
 }
 
 // isHeld tells whether nothing is applied: then what was decided is not remembered either.

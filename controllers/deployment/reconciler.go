@@ -25,7 +25,7 @@ const FieldManager = "aircache-operator"
 // conflictRetry is how soon a name that someone else holds is looked at again: such an object is not watched.
 const conflictRetry = 30 * time.Second
 
-// staleRetry is how soon the object is read again when the cache was behind our own last write.
+// staleRetry is how soon the object is read again when the cache was behind.
 const staleRetry = 100 * time.Millisecond
 
 // Reconciler makes the children of AirCacheDeployments what their specs say. All fields are needed.
@@ -62,6 +62,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	p.rollOut(object, seen, r.Clock.Now())
+	p.retire(object, seen, r.Clock.Now())
 	switch {
 	case p.stalled != nil: // the children stay as they are
 	case p.paused:
@@ -71,6 +72,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if refused := refusal(err); refused != nil {
 		p.stalled = refused
+	} else if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	} else if err != nil {
 		return reconcile.Result{}, err // observedGeneration stays behind, which says that we are not done
 	}

@@ -66,11 +66,10 @@ func movesOf(p *plan) []notice {
 // transitions are the events between two statuses: one per change, with the words of the condition or the decision.
 func transitions(before, after *v1alpha1.AirCacheDeploymentStatus) []notice {
 	var list []notice
-	if c := changed(before, after, v1alpha1.ConditionStalled); c != nil {
-		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
-	}
-	if c := changed(before, after, v1alpha1.ConditionUnexpectedProduct); c != nil {
-		list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
+	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionUnexpectedProduct, v1alpha1.ConditionAutoscalerConflict} {
+		if c := changed(before, after, kind); c != nil {
+			list = append(list, notice{corev1.EventTypeWarning, c.Reason, "Reconcile", c.Message, ""})
+		}
 	}
 	if c := changed(before, after, v1alpha1.ConditionReady); c != nil {
 		kind := corev1.EventTypeNormal

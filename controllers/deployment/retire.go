@@ -3,29 +3,118 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/controllers/render"
 )
 
-// retire deletes the pools of GPU types that left spec, once nobody misses them: a type that is replaced by another one serves until
-// the other does.
-func (r *Reconciler) retire(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world, p *plan) error {
-	missed := isMissed(states(p, seen, &object.Spec.Model))
-	for _, d := range p.stale {
-		if missed && d.Status.ReadyReplicas > 0 {
+// leaver is the Deployment of a GPU type that left spec.
+type leaver struct {
+	*appsv1.Deployment
+	keep   int32  // pods that it may still have; with 0 it is deleted
+	served string // value of servedAnnotation while it makes room
+}
+
+// servedAnnotation keeps, on the Deployment of a leaver, how many pods served when it began to make room, and under which generation of
+// spec: "3/7".
+const servedAnnotation = "aircache.dev/served-before"
+
+// retire decides what becomes of the pools of GPU types that left spec: they serve until those in their place do. Where a new pod finds
+// no node for surgeTimeoutSeconds, as in a full pool of GPUs, the old ones make room one by one: never more than one pod fewer serves
+// than before.
+func (p *plan) retire(object *v1alpha1.AirCacheDeployment, seen *world, now time.Time) {
+	missing, ready, waits := p.newPods(seen)
+	served := p.servedBefore(object, ready)
+	room := false
+	if waits != nil {
+		wait := waits.Add(surgeTimeout(&object.Spec.Rollout)).Sub(now)
+		room = wait <= 0
+		p.lookAgainIn(wait)
+	}
+	kept := int32(0)
+	for i := range p.stale {
+		l := &p.stale[i]
+		have := ptr.Deref(l.Spec.Replicas, 1)
+		switch {
+		case missing == 0 || l.Status.ReadyReplicas == 0:
+		case room:
+			l.keep = max(0, min(have, min(served, p.wanted())-1-ready-kept))
+			l.served = fmt.Sprintf("%d/%d", served, object.Generation)
+		default:
+			l.keep = have
+		}
+		kept += l.keep
+	}
+}
+
+// servedBefore is how many pods served when leavers began to make room: before that, those that serve now.
+func (p *plan) servedBefore(object *v1alpha1.AirCacheDeployment, ready int32) int32 {
+	sum := ready
+	for _, l := range p.stale {
+		var before int32
+		var generation int64
+		if n, _ := fmt.Sscanf(l.Annotations[servedAnnotation], "%d/%d", &before, &generation); n == 2 && generation == object.Generation {
+			return before
+		}
+		sum += ptr.Deref(l.Spec.Replicas, 1)
+	}
+	return sum
+}
+
+// newPods are the pods of spec's pools that are still to come, those that serve, and since when one of them has waited for a node.
+func (p *plan) newPods(seen *world) (missing, ready int32, waits *time.Time) {
+	for i := range p.pools {
+		pool := &p.pools[i]
+		live := seen.deployments[pool.name]
+		if live == nil {
+			missing += pool.set()
 			continue
 		}
-		if err := r.prune(ctx, d); err != nil {
-			return err
+		serve := min(live.Status.ReadyReplicas, pool.set())
+		missing, ready = missing+pool.set()-serve, ready+serve
+		since := noNodeSince(podsOf(seen.pods, pool.Name()), live.Spec.Template.Annotations[render.TemplateAnnotation])
+		if since != nil && (waits == nil || since.Before(*waits)) {
+			waits = since
 		}
-		delete(seen.deployments, d.Name)
-		r.Events.Eventf(object, d, corev1.EventTypeNormal, "PoolRemoved", "Delete", "deleted Deployment %s: its GPU type is not in spec any more", d.Name)
+	}
+	return missing, ready, waits
+}
+
+// retire does what plan.retire decided.
+func (r *Reconciler) retire(ctx context.Context, object *v1alpha1.AirCacheDeployment, seen *world, p *plan) error {
+	for _, l := range p.stale {
+		switch {
+		case l.keep == 0:
+			if err := r.prune(ctx, l.Deployment); err != nil {
+				return err
+			}
+			delete(seen.deployments, l.Name)
+			r.Events.Eventf(object, l.Deployment, corev1.EventTypeNormal, "PoolRemoved", "Delete", "deleted Deployment %s: its GPU type is not in spec any more", l.Name)
+		case l.keep < ptr.Deref(l.Spec.Replicas, 1):
+			if err := r.makeRoom(ctx, l); err != nil {
+				return err
+			}
+			r.Events.Eventf(object, l.Deployment, corev1.EventTypeNormal, "MakingRoom", "Scale",
+				"Deployment %s keeps %d pods: its GPU type is not in spec any more, and a pod in their place finds no node", l.Name, l.keep)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) makeRoom(ctx context.Context, l leaver) error {
+	before := l.DeepCopy()
+	l.Spec.Replicas = &l.keep
+	metav1.SetMetaDataAnnotation(&l.ObjectMeta, servedAnnotation, l.served)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, l.Deployment, patch, client.FieldOwner(FieldManager)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("scaling stale Deployment %s: %w", l.Name, err)
 	}
 	return nil
 }
@@ -45,19 +134,6 @@ func (r *Reconciler) open(ctx context.Context, object *v1alpha1.AirCacheDeployme
 
 func isShutThoughOpen(object *v1alpha1.AirCacheDeployment, seen *world) bool {
 	return object.Spec.Network.Policy == v1alpha1.NetworkOff && seen.network != nil
-}
-
-// isMissed tells whether pods of the pools in spec are still to come. Those that find no node are not waited for: the old pool may
-// hold what they need.
-func isMissed(pools []poolState) bool {
-	missed := false
-	for _, pool := range pools {
-		if pool.podState.unscheduled > 0 {
-			return false
-		}
-		missed = missed || pool.ready() < pool.wanted
-	}
-	return missed
 }
 
 func (r *Reconciler) prune(ctx context.Context, d *appsv1.Deployment) error {

@@ -30,7 +30,8 @@ import (
 func CachedObjects() map[client.Object]cache.ByObject {
 	own := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{render.LabelManagedBy: render.ManagedBy})}
 	return map[client.Object]cache.ByObject{
-		&appsv1.Deployment{}: own, &corev1.Service{}: own, &corev1.ConfigMap{}: own, &corev1.Pod{}: own,
+		&appsv1.Deployment{}: {Label: own.Label, Transform: trimDeployment}, &corev1.Service{}: own, &corev1.ConfigMap{}: own,
+		&corev1.Pod{}:                {Label: own.Label, Transform: trimPod},
 		&appsv1.ControllerRevision{}: own, &policyv1.PodDisruptionBudget{}: own, &networkingv1.NetworkPolicy{}: own,
 		&corev1.Event{}: {Field: autoscalerEvents, Transform: trimEvent},
 	}

@@ -48,7 +48,7 @@ func newStatus(object *v1alpha1.AirCacheDeployment, seen *world, p *plan, now me
 
 func newPoolStatus(before *v1alpha1.PoolStatus, pool poolState, planned *poolPlan, result PoolResult) v1alpha1.PoolStatus {
 	next := v1alpha1.PoolStatus{
-		Name: pool.name, DesiredReplicas: pool.wanted, ReadyReplicas: pool.ready(),
+		Name: pool.name, DesiredReplicas: planned.replicas, ReadyReplicas: pool.ready(),
 		PendingReplicas: pool.podState.unscheduled, Placement: placementOf(planned.hold),
 		Product: clip(result.Product, 128), Tuning: planned.tuning, Quality: result.Quality,
 	}
@@ -109,6 +109,7 @@ func setConditions(status *v1alpha1.AirCacheDeploymentStatus, object *v1alpha1.A
 	value, why = capacity(p, status.Pools, pools)
 	set(v1alpha1.ConditionCapacityAvailable, value, why)
 	setWhileTrue(v1alpha1.ConditionUnexpectedProduct, productMismatch(p, status.Pools))
+	setWhileTrue(v1alpha1.ConditionAutoscalerConflict, conflicts(object, p))
 	value, why = upgradeAvailable(p)
 	set(v1alpha1.ConditionUpgradeAvailable, value, why)
 

@@ -14,7 +14,7 @@ import (
 
 // Wish is what is asked of a pool.
 type Wish struct {
-	Replicas int32
+	Replicas *int32   // nil leaves them to whoever sets them
 	InPlace  bool     // on a change a pod goes before its successor comes; else one more comes first
 	Template Template // that NewTemplate made now or for an earlier operator
 }
@@ -28,7 +28,7 @@ func Deployment(d *v1alpha1.AirCacheDeployment, pool Pool, wish Wish) (*appsv1.D
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
-			Replicas:                ptr.To(wish.Replicas),
+			Replicas:                wish.Replicas,
 			RevisionHistoryLimit:    ptr.To(int32(2)),
 			ProgressDeadlineSeconds: ptr.To(d.Spec.Rollout.ProgressDeadlineSeconds),
 			Selector:                &metav1.LabelSelector{MatchLabels: poolSelector(d.Name, name)},

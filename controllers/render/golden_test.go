@@ -96,7 +96,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			deployment, err := render.Deployment(d, pool, render.Wish{Replicas: 3, InPlace: d.Spec.Rollout.Strategy == v1alpha1.RolloutInPlace, Template: template})
+			deployment, err := render.Deployment(d, pool, render.Wish{Replicas: ptr.To(int32(3)), InPlace: d.Spec.Rollout.Strategy == v1alpha1.RolloutInPlace, Template: template})
 			if err != nil {
 				t.Fatal(err)
 			}

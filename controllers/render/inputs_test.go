@@ -206,7 +206,7 @@ func TestARevisionGivesBackTheTemplateByteForByte(t *testing.T) {
 	if !reflect.DeepEqual(template, back) {
 		t.Errorf("got %v, want %v", back, template)
 	}
-	made, err := render.Deployment(d, pool, render.Wish{Replicas: 1, Template: back})
+	made, err := render.Deployment(d, pool, render.Wish{Replicas: ptr.To(int32(1)), Template: back})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func deployment(t *testing.T, d *v1alpha1.AirCacheDeployment) *appsv1.Deployment
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := render.Deployment(d, pool, render.Wish{Replicas: 1, Template: template})
+	made, err := render.Deployment(d, pool, render.Wish{Replicas: ptr.To(int32(1)), Template: template})
 	if err != nil {
 		t.Fatal(err)
 	}
