@@ -86,7 +86,7 @@ func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
 	pods := podClient()
 	const perPod, atOnce = time.Second, 64
 	loop := tuning.New(tuning.Config{
-		Reader: m.GetCache(), Clock: clock.RealClock{}, Address: tuning.PodIP,
+		Reader: deployment.Indexed(m.GetCache()), Clock: clock.RealClock{}, Address: tuning.PodIP,
 		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce},
 		Pusher:  &directive.Pusher{Client: pods, Keys: keys, Timeout: perPod, Parallel: atOnce},
 		Metrics: tuned, Log: m.GetLogger().WithName("tuning"),

@@ -130,6 +130,7 @@ func (o *options) manager(log logr.Logger) manager.Options {
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       o.leaseNamespace,
 		LeaderElectionReleaseOnCancel: true, // the next leader needs not wait for the lease to end
+		NewClient:                     deployment.NewClient,
 		Cache: cache.Options{
 			ByObject: deployment.CachedObjects(), DefaultNamespaces: o.cached(), DefaultTransform: cache.TransformStripManagedFields(),
 		},

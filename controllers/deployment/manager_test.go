@@ -34,7 +34,11 @@ func (s *story) running(ctx context.Context) {
 	GinkgoHelper()
 	m, err := manager.New(env.OperatorConfig(ctx), manager.Options{
 		Scheme: scheme.Scheme, Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache: cache.Options{ByObject: deployment.CachedObjects(), DefaultNamespaces: map[string]cache.Config{s.namespace: {}}},
+		NewClient: deployment.NewClient,
+		Cache: cache.Options{
+			ByObject: deployment.CachedObjects(), DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultNamespaces: map[string]cache.Config{s.namespace: {}},
+		},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	s.Client, s.Live, s.Events = m.GetClient(), m.GetAPIReader(), m.GetEventRecorder(deployment.FieldManager)

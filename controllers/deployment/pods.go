@@ -165,3 +165,24 @@ func podCondition(pod *corev1.Pod, t corev1.PodConditionType) *corev1.PodConditi
 	}
 	return nil
 }
+
+// trimPod keeps of a pod what the operator reads: there may be thousands, and most of a pod is its spec.
+func trimPod(o any) (any, error) {
+	pod, isPod := o.(*corev1.Pod)
+	if !isPod {
+		return o, nil
+	}
+	kept := &corev1.Pod{
+		Spec: corev1.PodSpec{NodeName: pod.Spec.NodeName, HostNetwork: pod.Spec.HostNetwork},
+		Status: corev1.PodStatus{
+			Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses,
+		},
+	}
+	kept.Namespace, kept.Name, kept.UID, kept.ResourceVersion = pod.Namespace, pod.Name, pod.UID, pod.ResourceVersion
+	kept.CreationTimestamp, kept.DeletionTimestamp, kept.DeletionGracePeriodSeconds = pod.CreationTimestamp, pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds
+	kept.Labels, kept.OwnerReferences = pod.Labels, pod.OwnerReferences
+	if template, has := pod.Annotations[render.TemplateAnnotation]; has {
+		kept.Annotations = map[string]string{render.TemplateAnnotation: template}
+	}
+	return kept, nil
+}

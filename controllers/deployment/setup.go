@@ -43,6 +43,9 @@ func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
 	if err := m.GetFieldIndexer().IndexField(context.Background(), &corev1.Event{}, podUIDField, byPod); err != nil {
 		return fmt.Errorf("indexing events by pod: %w", err)
 	}
+	if err := Index(context.Background(), m.GetFieldIndexer()); err != nil {
+		return err
+	}
 	b := builder.ControllerManagedBy(m).
 		Named("aircachedeployment").
 		For(&v1alpha1.AirCacheDeployment{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusChanged()))).

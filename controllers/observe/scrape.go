@@ -51,6 +51,7 @@ func (s *Scraper) one(ctx context.Context, url string) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("asking for metrics: %w", err)
 	}
+	request.Header.Set("Accept", accepted)
 	answer, err := s.Client.Do(request)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("asking for metrics: %w", err)
@@ -60,5 +61,5 @@ func (s *Scraper) one(ctx context.Context, url string) (Snapshot, error) {
 		_, _ = io.CopyN(io.Discard, answer.Body, 4096) // so that the connection can be used again
 		return Snapshot{}, fmt.Errorf("asking for metrics: status %d", answer.StatusCode)
 	}
-	return Parse(answer.Body)
+	return readAnswer(answer.Header, answer.Body)
 }

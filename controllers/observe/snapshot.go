@@ -3,19 +3,13 @@ package observe
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"sort"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"aircache.dev/aircache/controllers/tuner"
 )
-
-// maxMetricsBytes bounds one pod's answer. A pod writes about 40 KiB.
-const maxMetricsBytes = 4 << 20
 
 // Snapshot is what one pod's metrics said at one moment.
 type Snapshot struct {
@@ -58,30 +52,6 @@ type Bucket struct{ Bound, Count float64 }
 
 // Histogram has its buckets by ascending bound, the last one infinite.
 type Histogram []Bucket
-
-// Parse reads the text format of Prometheus. Metrics that it does not know are passed over.
-func Parse(r io.Reader) (Snapshot, error) {
-	limited := &io.LimitedReader{R: r, N: maxMetricsBytes + 1}
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(limited)
-	if limited.N <= 0 {
-		return Snapshot{}, fmt.Errorf("reading metrics: more than %d bytes", maxMetricsBytes)
-	}
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("reading metrics: %w", err)
-	}
-	s := Snapshot{Recall: map[int32]Histogram{}, RecallSums: map[int32]Sum{}}
-	for name, family := range families {
-		if read, known := readers[name]; known {
-			for _, m := range family.GetMetric() {
-				if err := read(&s, m); err != nil {
-					return Snapshot{}, fmt.Errorf("reading metrics: %s: %w", name, err)
-				}
-			}
-		}
-	}
-	return s, s.missing()
-}
 
 // missing names the first gauge without which the tuner cannot decide.
 func (s *Snapshot) missing() error {
@@ -145,7 +115,7 @@ func histogram(m *dto.Metric) (Histogram, error) {
 	if h == nil {
 		return nil, errors.New("it is not a histogram")
 	}
-	var out Histogram
+	out := make(Histogram, 0, len(h.GetBucket())+1)
 	for _, b := range h.GetBucket() {
 		if bound := b.GetUpperBound(); !math.IsInf(bound, 1) {
 			out = append(out, Bucket{bound, math.Min(float64(b.GetCumulativeCount()), maxNumber)})

@@ -66,21 +66,27 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var m Memory
-		first := m.Sample(start, []Result{{Pod: "a", At: start, Snapshot: s}})
-		again := m.Sample(start.Add(second), []Result{{Pod: "a", At: start.Add(second), Snapshot: s}})
-		if first.WindowSeconds != 0 || again.WindowSeconds != 1 {
-			t.Errorf("windows are %v and %v", first.WindowSeconds, again.WindowSeconds)
-		}
-		for name, v := range map[string]float64{
-			"usage": again.Hottest.Usage, "running": again.Running, "ttft": again.TTFT.P95Seconds, "finished": again.Finished,
-		} {
-			if !(v >= 0) || math.IsInf(v, 0) {
-				t.Errorf("%s is %v", name, v)
-			}
-		}
-		if again.Finished != 0 || again.TTFT.Count != 0 {
-			t.Errorf("the same snapshot twice shows work: %+v", again)
-		}
+		checkUse(t, s)
 	})
+}
+
+// checkUse holds what is made of a snapshot to what is always true of it.
+func checkUse(t *testing.T, s Snapshot) {
+	t.Helper()
+	var m Memory
+	first := m.Sample(start, []Result{{Pod: "a", At: start, Snapshot: s}})
+	again := m.Sample(start.Add(second), []Result{{Pod: "a", At: start.Add(second), Snapshot: s}})
+	if first.WindowSeconds != 0 || again.WindowSeconds != 1 {
+		t.Errorf("windows are %v and %v", first.WindowSeconds, again.WindowSeconds)
+	}
+	for name, v := range map[string]float64{
+		"usage": again.Hottest.Usage, "running": again.Running, "ttft": again.TTFT.P95Seconds, "finished": again.Finished,
+	} {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			t.Errorf("%s is %v", name, v)
+		}
+	}
+	if again.Finished != 0 || again.TTFT.Count != 0 {
+		t.Errorf("the same snapshot twice shows work: %+v", again)
+	}
 }

@@ -4,7 +4,15 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"google.golang.org/protobuf/proto"
 )
 
 // sample is the /metrics of `aircache serve` with the tiny model after three requests: 45 KiB.
@@ -12,13 +20,18 @@ import (
 //go:embed metrics.txt
 var sample string
 
-// exposition is sample, cut at the values that differ from pod to pod.
+// exposition is sample in the format that the operator asks for, cut at the metrics that differ from pod to pod.
 type exposition []piece
 
-// piece is fixed text and the name of the metric whose value follows; the last one has no name.
-type piece struct{ text, metric string }
+// piece is encoded metrics, and the one that comes behind them; the last piece has none.
+type piece struct {
+	fixed  []byte
+	moving *dto.MetricFamily
+}
 
-var shared = cut(sample, values{}.all())
+var format = expfmt.NewFormat(expfmt.TypeProtoDelim)
+
+var shared = cut(families(sample), values{}.all())
 
 // values are what a pretended pod says of itself.
 type values struct {
@@ -31,45 +44,71 @@ type values struct {
 	startedAt int64 // seconds since 1970
 }
 
-// all is the text of each metric that a pretended pod moves. A request has 1000 picture tokens and 100 of text.
-func (v values) all() map[string]string {
-	return map[string]string{
-		"vllm:kv_cache_usage_perc":             fmt.Sprint(v.usage),
-		"aircache_kv_usage_peak_ratio":         fmt.Sprint(v.usage),
-		"vllm:num_requests_running":            fmt.Sprint(v.running),
-		"vllm:request_success_total":           fmt.Sprint(v.served),
-		"aircache_text_tokens_prefilled_total": fmt.Sprint(100 * v.served),
-		"aircache_visual_tokens_seen_total":    fmt.Sprint(1000 * v.served),
-		"aircache_visual_tokens_kept_total":    fmt.Sprint(v.served * int64(v.target)),
-		"aircache_retention_permille":          fmt.Sprint(v.target),
-		"aircache_tuning_epoch":                fmt.Sprint(v.epoch),
-		"aircache_tuning_revision":             fmt.Sprint(v.revision),
-		"process_start_time_seconds":           fmt.Sprint(v.startedAt),
+// all is each metric that a pretended pod moves. A request has 1000 picture tokens and 100 of text.
+func (v values) all() map[string]float64 {
+	served := float64(v.served)
+	return map[string]float64{
+		"vllm:kv_cache_usage_perc":             v.usage,
+		"aircache_kv_usage_peak_ratio":         v.usage,
+		"vllm:num_requests_running":            float64(v.running),
+		"vllm:request_success_total":           served,
+		"aircache_text_tokens_prefilled_total": 100 * served,
+		"aircache_visual_tokens_seen_total":    1000 * served,
+		"aircache_visual_tokens_kept_total":    served * float64(v.target),
+		"aircache_retention_permille":          float64(v.target),
+		"aircache_tuning_epoch":                float64(v.epoch),
+		"aircache_tuning_revision":             float64(v.revision),
+		"process_start_time_seconds":           float64(v.startedAt),
 	}
 }
 
-func cut(text string, moving map[string]string) exposition {
+// families are the metrics of a text, by name.
+func families(text string) []*dto.MetricFamily {
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	byName, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		panic(fmt.Sprintf("metrics.txt: %v", err)) // it is part of the program
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+}
+
+func cut(families []*dto.MetricFamily, moving map[string]float64) exposition {
 	var pieces exposition
-	var fixed strings.Builder
-	for line := range strings.Lines(text) {
-		end := strings.LastIndexByte(line, ' ')
-		name, _, _ := strings.Cut(line[:max(end, 0)], "{")
-		if _, moves := moving[name]; !moves {
-			fixed.WriteString(line)
+	var fixed bytes.Buffer
+	for _, f := range families {
+		if _, moves := moving[f.GetName()]; !moves {
+			encode(&fixed, f)
 			continue
 		}
-		fixed.WriteString(line[:end+1])
-		pieces = append(pieces, piece{fixed.String(), name})
+		pieces = append(pieces, piece{bytes.Clone(fixed.Bytes()), f})
 		fixed.Reset()
-		fixed.WriteString("\n")
 	}
-	return append(pieces, piece{text: fixed.String()})
+	return append(pieces, piece{fixed: fixed.Bytes()})
 }
 
-func (e exposition) write(to *bytes.Buffer, v values) {
+func (e exposition) write(to io.Writer, v values) {
 	moving := v.all()
 	for _, p := range e {
-		to.WriteString(p.text)
-		to.WriteString(moving[p.metric])
+		_, _ = to.Write(p.fixed) // the caller may have gone
+		if p.moving == nil {
+			continue
+		}
+		family := proto.CloneOf(p.moving)
+		for _, m := range family.Metric {
+			set(m, moving[family.GetName()])
+		}
+		encode(to, family)
 	}
+}
+
+func set(m *dto.Metric, value float64) {
+	if m.Counter != nil {
+		m.Counter.Value = &value
+		return
+	}
+	m.Gauge.Value = &value
+}
+
+func encode(to io.Writer, f *dto.MetricFamily) {
+	_ = expfmt.NewEncoder(to, format).Encode(f) // the caller may have gone
 }

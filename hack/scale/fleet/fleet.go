@@ -182,9 +182,9 @@ func (f *Fleet) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
-	body.Grow(len(sample) + 256)
+	body.Grow(len(sample) / 2)
 	shared.write(&body, v)
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Content-Type", string(format))
 	_, _ = w.Write(body.Bytes()) // the caller may have gone
 }
 
