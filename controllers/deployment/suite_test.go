@@ -20,6 +20,7 @@ import (
 
 	"aircache.dev/aircache/api/v1alpha1"
 	"aircache.dev/aircache/config/argocd"
+	"aircache.dev/aircache/config/flux"
 	"aircache.dev/aircache/controllers/deployment"
 	"aircache.dev/aircache/controllers/testkit"
 )
@@ -110,7 +111,8 @@ func (s *story) serving(ctx context.Context, d *v1alpha1.AirCacheDeployment) *v1
 	return d
 }
 
-// expectKStatus computes what Flux and kubectl-like tools take the object for, and holds Argo CD's health.lua to the same.
+// expectKStatus computes what Flux and kubectl-like tools take the object for, and holds Argo CD's health.lua and
+// Flux's own expressions to the same.
 func expectKStatus(ctx context.Context, d *v1alpha1.AirCacheDeployment, want status.Status) {
 	GinkgoHelper()
 	u := &unstructured.Unstructured{}
@@ -122,6 +124,9 @@ func expectKStatus(ctx context.Context, d *v1alpha1.AirCacheDeployment, want sta
 	health, err := argocd.Of(u.Object)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(argocd.Agrees(health.Status, want.String())).To(BeTrue(), "kstatus says %s, Argo CD's health.lua %s (%s)", want, health.Status, health.Message)
+	byFlux, err := flux.Of(u.Object)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(byFlux).To(Equal(want.String()), "Flux's healthCheckExprs")
 }
 
 // fakeTuning is a TuningSource that says what a test puts in.
