@@ -88,23 +88,9 @@ var _ = Describe("The tuned value", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		return answer.StatusCode, string(text)
 	}
-	// underLoad has twelve people ask for lists while something happens.
 	underLoad := func(ctx context.Context, happens func(*load.Generator)) load.Summary {
 		GinkgoHelper()
-		lists := ask.Only(questions, "list_row", "list_colour")
-		crowd := &load.Generator{Users: 12, Now: time.Now, Ask: func(ctx context.Context, n int) (bool, error) {
-			q := lists[n%len(lists)]
-			answer, err := users.Ask(ctx, q, 64)
-			return err == nil && q.Right(answer.Text), err
-		}}
-		running, end := context.WithCancel(ctx)
-		left := make(chan struct{})
-		go func() { crowd.Run(running); close(left) }()
-		defer func() { end(); <-left }()
-		happens(crowd)
-		end()
-		<-left
-		return crowd.Take()
+		return whileAsking(ctx, users, questions, happens)
 	}
 
 	BeforeAll(func(ctx context.Context) {

@@ -64,8 +64,11 @@ func (m *Metrics) note(name types.NamespacedName, s seen) {
 	} else {
 		m.agreement.DeleteLabelValues(name.Namespace, name.Name, s.name)
 	}
-	if n := s.decision.Replicas.Recommended; n > 0 {
+	switch n := s.decision.Replicas.Recommended; {
+	case n > 0:
 		m.replicas.WithLabelValues(name.Namespace, name.Name, s.name).Set(float64(n))
+	case s.sample.Desired == 0: // an autoscaler adds the pools up: one that is empty by now must not count
+		m.replicas.DeleteLabelValues(name.Namespace, name.Name, s.name)
 	}
 	m.decisions.WithLabelValues(string(s.decision.Action), string(s.decision.Reason)).Inc()
 }

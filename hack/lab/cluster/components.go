@@ -64,6 +64,11 @@ func (c Config) apiserver() []string {
 		"--allow-privileged=true",
 		"--tls-cert-file=" + c.path("pki", "apiserver.crt"), "--tls-private-key-file=" + c.path("pki", "apiserver.key"),
 		"--client-ca-file=" + c.path("pki", "ca.crt"),
+		// The aggregation layer: an API server behind this one knows it by its certificate, and who asks by these headers.
+		"--requestheader-client-ca-file=" + c.path("pki", "ca.crt"), "--requestheader-allowed-names=" + frontProxy,
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.path("pki", frontProxy+".crt"), "--proxy-client-key-file=" + c.path("pki", frontProxy+".key"),
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + c.path("pki", "sa.pub"), "--service-account-signing-key-file=" + c.path("pki", "sa.key"),
 		"--kubelet-client-certificate=" + c.path("pki", "admin.crt"), "--kubelet-client-key=" + c.path("pki", "admin.key"),
@@ -90,6 +95,7 @@ func (c Config) controllerManager() []string {
 		"--root-ca-file=" + c.path("pki", "ca.crt"),
 		"--use-service-account-credentials=true", // its own user may create next to nothing
 		"--kube-api-qps=200", "--kube-api-burst=400",
+		"--horizontal-pod-autoscaler-sync-period=5s", // 15 s by default
 		"--v=1",
 	}
 	if c.Controllers != "" {

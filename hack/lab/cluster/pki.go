@@ -28,6 +28,9 @@ var users = []user{
 	{"kubelet", "system:node:" + NodeName, "system:nodes"},
 }
 
+// frontProxy is the API server towards the API servers that extend it.
+const frontProxy = "front-proxy-client"
+
 // serverNames are the names under which pods and the lab reach the API server.
 var serverNames = []string{
 	"127.0.0.1", "localhost", NodeIP, apiIP,
@@ -45,6 +48,9 @@ func (c Config) writePKI() error {
 		return err
 	}
 	if err := ca.issue("apiserver", "kube-apiserver", "", serverNames...); err != nil {
+		return err
+	}
+	if err := ca.issue(frontProxy, frontProxy, ""); err != nil {
 		return err
 	}
 	for _, u := range users {
