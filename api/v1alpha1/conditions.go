@@ -81,8 +81,6 @@ const (
 	ReasonCrashLooping = "CrashLooping"
 	// ReasonPodsRejected: the API server refuses the pods (admission, policy).
 	ReasonPodsRejected = "PodsRejected"
-	// ReasonNotYetSupported: spec asks for something that this version accepts and cannot do.
-	ReasonNotYetSupported = "NotYetSupported"
 	// ReasonNameConflict: an object with a child's name exists, and was not made for this object.
 	ReasonNameConflict = "NameConflict"
 	// ReasonInvalidChild: the API server refuses an object that was made from spec.

@@ -26,9 +26,11 @@ type GPUClassSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9.-]+/[A-Za-z0-9._-]+$`
 	ResourceName string `json:"resourceName,omitempty"`
-	// DeviceClass of dynamic resource allocation, used instead of resourceName. Not supported yet: reported as Stalled.
+	// DeviceClass of dynamic resource allocation whose devices are the GPUs, instead of resourceName. Pods ask for them by the extended
+	// resource deviceclass.resource.kubernetes.io/NAME, which Kubernetes understands from 1.36 on.
 	// +optional
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	DeviceClassName string `json:"deviceClassName,omitempty"`
 	// Memory of one GPU. For people to read; nothing is derived from it yet.
 	// +kubebuilder:validation:Minimum=1
@@ -45,8 +47,8 @@ type GPUClassSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=128
 	ExpectedProducts []string `json:"expectedProducts,omitempty"`
-	// Labels of the namespaces that may use this class; all namespaces when left out. Only the label kubernetes.io/metadata.name is
-	// supported: the operator may not read namespaces, and refuses a class that asks for other labels.
+	// Labels of the namespaces that may use this class; all namespaces when left out. An operator that is held to some namespaces may not
+	// read their labels: it knows kubernetes.io/metadata.name alone, and refuses a class that asks for others.
 	// +optional
 	AllowedNamespaces *metav1.LabelSelector `json:"allowedNamespaces,omitempty"`
 	// Floor of the retention of all pools on this class, above what their specs say.

@@ -97,6 +97,9 @@ func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
 			RuntimeImage: o.runtimeImage, Namespace: o.operatorNamespace, AllowFrom: o.allowFrom, PublicKeys: keys.Public(), Sign: keys.Sign,
 		},
 	}
+	if len(o.namespaces) == 0 {
+		reconciler.Namespaces = m.GetCache()
+	}
 	ready := func(r *http.Request) error { return cacheIsFilled(r.Context(), m) }
 	return errors.Join(
 		reconciler.SetupWithManager(m, o.workers), m.Add(loop),

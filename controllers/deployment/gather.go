@@ -3,6 +3,8 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,13 +33,14 @@ type world struct {
 	orphans     []*appsv1.ControllerRevision // of no use any more
 	verdicts    verdicts                     // of node autoscalers, about pods without a node
 	tuned       TuningResult
+	namespace   map[string]string // labels; nil where they are not asked for, or may not be read
 }
 
 func (r *Reconciler) gather(ctx context.Context, object *v1alpha1.AirCacheDeployment) (*world, error) {
 	w := &world{classes: map[string]*v1alpha1.GPUClass{}, deployments: map[string]*appsv1.Deployment{}, revisions: map[string][]revision{}}
 	w.tuned, _ = r.Tuning.Get(object.UID)
 	for _, gather := range []func(context.Context, *v1alpha1.AirCacheDeployment, *world) error{
-		r.gatherClasses, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods, r.gatherVerdicts, r.gatherRevisions,
+		r.gatherClasses, r.gatherNamespace, r.gatherOwnedDeployments, r.gatherNamedChildren, r.gatherPods, r.gatherVerdicts, r.gatherRevisions,
 	} {
 		if err := gather(ctx, object, w); err != nil {
 			return nil, err
@@ -62,6 +65,29 @@ func (r *Reconciler) gatherClasses(ctx context.Context, object *v1alpha1.AirCach
 		w.classes[t.GPUClassName] = class
 	}
 	return nil
+}
+
+// gatherNamespace reads the namespace's labels where a class asks for one beside the name.
+func (r *Reconciler) gatherNamespace(ctx context.Context, object *v1alpha1.AirCacheDeployment, w *world) error {
+	if r.Namespaces == nil || !slices.ContainsFunc(slices.Collect(maps.Values(w.classes)), asksForNamespaceLabels) {
+		return nil
+	}
+	namespace := namespaceMetadata()
+	if err := r.Namespaces.Get(ctx, types.NamespacedName{Name: object.Namespace}, namespace); err != nil {
+		return fmt.Errorf("getting namespace %s: %w", object.Namespace, err)
+	}
+	w.namespace = namespace.Labels
+	return nil
+}
+
+func asksForNamespaceLabels(class *v1alpha1.GPUClass) bool {
+	selector, err := metav1.LabelSelectorAsSelector(class.Spec.AllowedNamespaces)
+	return err == nil && labelBesideName(selector) != ""
+}
+
+// namespaceMetadata asks for no more of a namespace than its metadata.
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
 }
 
 // gatherOwnedDeployments finds by label, so that the pool of a type that left spec is found too.

@@ -41,6 +41,7 @@ func (s *story) running(ctx context.Context) {
 		},
 	})
 	Expect(err).NotTo(HaveOccurred())
+	s.Namespaces = m.GetCache()
 	s.Client, s.Live, s.Events = m.GetClient(), m.GetAPIReader(), m.GetEventRecorder(deployment.FieldManager)
 	Expect(s.SetupWithManager(m, 2)).To(Succeed())
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -76,6 +77,16 @@ var _ = Describe("the running controller", func() {
 		Eventually(condition(v1alpha1.ConditionStalled)).Should(Equal("True GPUClassNotFound"))
 		Expect(env.Client.Create(ctx, testkit.GPUClass("of-"+s.namespace))).To(Succeed())
 		Eventually(condition(v1alpha1.ConditionReconciling)).Should(Equal("True Scaling"))
+
+		By("following the namespace's labels, where the class asks for one")
+		class := testkit.ExpectExists(ctx, env.Client, "", "of-"+s.namespace, &v1alpha1.GPUClass{})
+		class.Spec.AllowedNamespaces = &metav1.LabelSelector{MatchLabels: map[string]string{"team": "vision"}}
+		Expect(env.Client.Update(ctx, class)).To(Succeed())
+		Eventually(condition(v1alpha1.ConditionStalled)).Should(Equal("True GPUClassNotAllowed"))
+		namespace := testkit.ExpectExists(ctx, env.Client, "", s.namespace, &corev1.Namespace{})
+		namespace.Labels["team"] = "vision"
+		Expect(env.Client.Update(ctx, namespace)).To(Succeed())
+		Eventually(condition(v1alpha1.ConditionStalled)).Should(Equal("none"))
 
 		By("following the Deployments' status")
 		s.poolBecomes(ctx, "docs-cpu", 1)

@@ -27,7 +27,6 @@ type input struct {
 var checks = []func(input) *finding{
 	gpuClassIsMissing,
 	gpuClassIsNotAllowed,
-	gpuClassIsUnsupported,
 	resourcesDiffer,
 	runtimeImageIsMissing,
 	nameIsTaken,
@@ -52,15 +51,14 @@ func gpuClassIsMissing(in input) *finding {
 	return nil
 }
 
-// gpuClassIsNotAllowed knows a namespace by its name alone, for the operator may not read namespaces. A class that asks for other labels
-// allows nobody: failing open would give GPUs away.
+// gpuClassIsNotAllowed fails closed: failing open would give GPUs away.
 func gpuClassIsNotAllowed(in input) *finding {
 	for _, t := range in.object.Spec.GPUTypes {
 		class := in.seen.classes[t.GPUClassName]
 		if class == nil || class.Spec.AllowedNamespaces == nil {
 			continue
 		}
-		if why := refusesNamespace(class.Spec.AllowedNamespaces, in.object.Namespace); why != "" {
+		if why := refusesNamespace(class.Spec.AllowedNamespaces, in.object.Namespace, in.seen.namespace); why != "" {
 			return &finding{v1alpha1.ReasonGPUClassNotAllowed,
 				fmt.Sprintf("gpuTypes[%s].gpuClassName: GPUClass %q %s", t.Name, t.GPUClassName, why)}
 		}
@@ -68,30 +66,34 @@ func gpuClassIsNotAllowed(in input) *finding {
 	return nil
 }
 
-func refusesNamespace(allowed *metav1.LabelSelector, namespace string) string {
+// refusesNamespace takes nil for the labels of a namespace that may not be read.
+func refusesNamespace(allowed *metav1.LabelSelector, namespace string, has map[string]string) string {
 	selector, err := metav1.LabelSelectorAsSelector(allowed)
 	if err != nil {
 		return fmt.Sprintf("has an allowedNamespaces that is no label selector: %v", err)
 	}
-	requirements, _ := selector.Requirements()
-	for _, r := range requirements {
-		if r.Key() != corev1.LabelMetadataName {
-			return fmt.Sprintf("has an allowedNamespaces with label %s; only %s is supported yet", r.Key(), corev1.LabelMetadataName)
+	if has == nil {
+		if key := labelBesideName(selector); key != "" {
+			return fmt.Sprintf("has an allowedNamespaces with label %s; this operator is held to some namespaces (--watch-namespaces) and may not read their labels, only %s is known",
+				key, corev1.LabelMetadataName)
 		}
+		has = map[string]string{corev1.LabelMetadataName: namespace}
 	}
-	if !selector.Matches(labels.Set{corev1.LabelMetadataName: namespace}) {
+	if !selector.Matches(labels.Set(has)) {
 		return fmt.Sprintf("does not allow namespace %q", namespace)
 	}
 	return ""
 }
 
-func gpuClassIsUnsupported(in input) *finding {
-	for _, t := range in.object.Spec.GPUTypes {
-		if class := in.seen.classes[t.GPUClassName]; class != nil && class.Spec.DeviceClassName != "" && t.GPUs() > 0 {
-			return notYet(fmt.Sprintf("deviceClassName of GPUClass %q", class.Name), "use resourceName")
+// labelBesideName is the first label that a selector asks for beside the namespace's name, "" when there is none.
+func labelBesideName(selector labels.Selector) string {
+	requirements, _ := selector.Requirements()
+	for _, r := range requirements {
+		if r.Key() != corev1.LabelMetadataName {
+			return r.Key()
 		}
 	}
-	return nil
+	return ""
 }
 
 // resourcesDiffer: one template cannot ask for the GPUs of several vendors.
@@ -125,8 +127,4 @@ func nameIsTaken(in input) *finding {
 	names := slices.Sorted(slices.Values(in.seen.foreign))
 	return &finding{v1alpha1.ReasonNameConflict,
 		fmt.Sprintf("not made for this object, and in its way: %s; rename this object, or delete what is in its way", strings.Join(names, ", "))}
-}
-
-func notYet(what, instead string) *finding {
-	return &finding{v1alpha1.ReasonNotYetSupported, fmt.Sprintf("%s is not supported yet; %s", what, instead)}
 }

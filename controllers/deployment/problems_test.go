@@ -62,22 +62,35 @@ var _ = Describe("a problem of the spec", func() {
 		Expect(pod.Containers[0].Resources.Limits).To(HaveKey(corev1.ResourceName("nvidia.com/gpu")))
 	})
 
-	It("is a class that the namespace may not use, and fails closed", func(ctx SpecContext) {
+	It("is a class that the namespace may not use, and goes away when the namespace gets the label", func(ctx SpecContext) {
 		s := newStory(ctx)
-		for name, allowed := range map[string]map[string]string{
-			"for-others": {corev1.LabelMetadataName: "others"}, "by-team": {"team": "vision"}, "for-us": {corev1.LabelMetadataName: s.namespace},
-		} {
+		s.Namespaces = env.Client
+		using := func(name string, allowed map[string]string) *v1alpha1.AirCacheDeployment {
+			GinkgoHelper()
 			class := testkit.GPUClass(name+"-"+s.namespace, func(c *v1alpha1.GPUClass) {
 				c.Spec.AllowedNamespaces = &metav1.LabelSelector{MatchLabels: allowed}
 			})
 			Expect(env.Client.Create(ctx, class)).To(Succeed())
-			d := s.applied(ctx, testkit.Deployment(s.namespace, name, testkit.WithTypes(testkit.ClassType("gpu", class.Name))))
-			if name == "for-us" {
-				testkit.ExpectNoCondition(ctx, env.Client, d, v1alpha1.ConditionStalled)
-				continue
-			}
-			testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonGPUClassNotAllowed)
+			return s.applied(ctx, testkit.Deployment(s.namespace, name, testkit.WithTypes(testkit.ClassType("gpu", class.Name))))
 		}
+		refused := func(d *v1alpha1.AirCacheDeployment) string {
+			GinkgoHelper()
+			return testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonGPUClassNotAllowed)
+		}
+		refused(using("for-others", map[string]string{corev1.LabelMetadataName: "others"}))
+		testkit.ExpectNoCondition(ctx, env.Client, using("for-us", map[string]string{corev1.LabelMetadataName: s.namespace}), v1alpha1.ConditionStalled)
+		byTeam := using("by-team", map[string]string{"team": "vision"})
+		Expect(refused(byTeam)).To(HaveSuffix("does not allow namespace %q", s.namespace))
+
+		namespace := testkit.ExpectExists(ctx, env.Client, "", s.namespace, &corev1.Namespace{})
+		namespace.Labels["team"] = "vision"
+		Expect(env.Client.Update(ctx, namespace)).To(Succeed())
+		testkit.ExpectReconciled(ctx, s, byTeam)
+		testkit.ExpectNoCondition(ctx, env.Client, byTeam, v1alpha1.ConditionStalled)
+
+		s.Namespaces = nil // an operator that is held to some namespaces fails closed
+		testkit.ExpectReconciled(ctx, s, byTeam)
+		Expect(refused(byTeam)).To(ContainSubstring("has an allowedNamespaces with label team; this operator is held to some namespaces (--watch-namespaces)"))
 	})
 
 	It("is an object that the API server refuses", func(ctx SpecContext) {

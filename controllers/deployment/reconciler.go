@@ -28,7 +28,7 @@ const conflictRetry = 30 * time.Second
 // staleRetry is how soon the object is read again when the cache was behind.
 const staleRetry = 100 * time.Millisecond
 
-// Reconciler makes the children of AirCacheDeployments what their specs say. All fields are needed.
+// Reconciler makes the children of AirCacheDeployments what their specs say. All fields but Namespaces are needed.
 type Reconciler struct {
 	Client   client.Client // reads from the cache
 	Live     client.Reader // reads from the API server: children without our labels are not in the cache
@@ -36,6 +36,8 @@ type Reconciler struct {
 	Tuning   TuningSource
 	Clock    clock.PassiveClock
 	Operator render.Operator
+	// Namespaces reads their metadata from the cache; nil for an operator that is held to some namespaces, which may not.
+	Namespaces client.Reader
 
 	written sync.Map // types.UID -> the resourceVersion of our last write of status
 }

@@ -3,12 +3,15 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -33,7 +36,8 @@ func CachedObjects() map[client.Object]cache.ByObject {
 		&appsv1.Deployment{}: {Label: own.Label, Transform: trimDeployment}, &corev1.Service{}: own, &corev1.ConfigMap{}: own,
 		&corev1.Pod{}:                {Label: own.Label, Transform: trimPod},
 		&appsv1.ControllerRevision{}: own, &policyv1.PodDisruptionBudget{}: own, &networkingv1.NetworkPolicy{}: own,
-		&corev1.Event{}: {Field: autoscalerEvents, Transform: trimEvent},
+		&corev1.Event{}:     {Field: autoscalerEvents, Transform: trimEvent},
+		namespaceMetadata(): {Transform: trimNamespace},
 	}
 }
 
@@ -59,6 +63,9 @@ func (r *Reconciler) SetupWithManager(m manager.Manager, workers int) error {
 		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.objectOfEvent), builder.WithPredicates(eventMatters())).
 		Watches(&v1alpha1.GPUClass{}, handler.EnqueueRequestsFromMapFunc(r.objectsOfClass), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+	if r.Namespaces != nil {
+		b = b.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.objectsOfNamespace), builder.WithPredicates(namespaceMatters()))
+	}
 	if changes := r.Tuning.Changes(); changes != nil {
 		b = b.WatchesRawSource(source.Channel(changes, &handler.EnqueueRequestForObject{}))
 	}
@@ -144,4 +151,39 @@ func (r *Reconciler) objectsOfClass(ctx context.Context, class client.Object) []
 		}
 	}
 	return requests
+}
+
+// namespaceMatters lets new labels through: a class may ask for them. A namespace is there before its objects.
+func namespaceMatters() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(rtevent.CreateEvent) bool { return false },
+		DeleteFunc: func(rtevent.DeleteEvent) bool { return false },
+		UpdateFunc: func(e rtevent.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
+	}
+}
+
+// objectsOfNamespace are those that use a class.
+func (r *Reconciler) objectsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
+	list := &v1alpha1.AirCacheDeploymentList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace.GetName())); err != nil {
+		return nil // the cache answers, or the manager is stopping
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		if slices.ContainsFunc(list.Items[i].Spec.GPUTypes, func(t v1alpha1.GPUType) bool { return t.GPUClassName != "" }) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return requests
+}
+
+// trimNamespace keeps the labels.
+func trimNamespace(o any) (any, error) {
+	namespace, isMetadata := o.(*metav1.PartialObjectMetadata)
+	if !isMetadata {
+		return o, nil
+	}
+	kept := &metav1.PartialObjectMetadata{TypeMeta: namespace.TypeMeta}
+	kept.Name, kept.UID, kept.ResourceVersion, kept.Labels = namespace.Name, namespace.UID, namespace.ResourceVersion, namespace.Labels
+	return kept, nil
 }

@@ -51,10 +51,11 @@ type typeInputs struct {
 }
 
 type classInputs struct {
-	NodeSelector map[string]string   `json:"nodeSelector"`
-	Tolerations  []corev1.Toleration `json:"tolerations,omitempty"`
-	ResourceName string              `json:"resourceName,omitempty"`
-	MinPercent   *int32              `json:"minPercent,omitempty"`
+	NodeSelector    map[string]string   `json:"nodeSelector"`
+	Tolerations     []corev1.Toleration `json:"tolerations,omitempty"`
+	ResourceName    string              `json:"resourceName,omitempty"`
+	DeviceClassName string              `json:"deviceClassName,omitempty"`
+	MinPercent      *int32              `json:"minPercent,omitempty"`
 }
 
 func inputsOf(d *v1alpha1.AirCacheDeployment, pool Pool) inputs {
@@ -84,7 +85,9 @@ func inputsOfType(pool Pool) typeInputs {
 		in.MinPercent = t.Retention.MinPercent
 	}
 	if c := pool.Class; c != nil {
-		in.Class = &classInputs{NodeSelector: c.NodeSelector, Tolerations: c.Tolerations, ResourceName: c.ResourceName, MinPercent: c.MinRetentionPercent}
+		in.Class = &classInputs{
+			NodeSelector: c.NodeSelector, Tolerations: c.Tolerations, ResourceName: c.ResourceName, DeviceClassName: c.DeviceClassName, MinPercent: c.MinRetentionPercent,
+		}
 	}
 	return in
 }

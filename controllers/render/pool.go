@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	resourcev1 "k8s.io/api/resource/v1"
+
 	"aircache.dev/aircache/api/v1alpha1"
 )
 
@@ -59,10 +61,14 @@ func (p Pool) MissesClass() bool {
 // IsCPU tells whether the pods take no GPU.
 func (p Pool) IsCPU() bool { return p.Type.GPUs() == 0 }
 
-// ResourceName is the extended resource that counts the pods' GPUs.
+// ResourceName is the extended resource that counts the pods' GPUs. That of a DeviceClass has the scheduler make a ResourceClaim for the
+// pod (KEP-5004): the operator needs neither claim templates nor a right to them.
 func (p Pool) ResourceName() string {
 	if p.Class == nil {
 		return v1alpha1.DefaultResourceName
+	}
+	if name := p.Class.DeviceClassName; name != "" {
+		return resourcev1.ResourceDeviceClassPrefix + name
 	}
 	return cmp.Or(p.Class.ResourceName, v1alpha1.DefaultResourceName)
 }

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -148,6 +151,24 @@ func TestManifestHashFollowsEveryField(t *testing.T) {
 	}
 	if other := hash(func(d *v1alpha1.AirCacheDeployment) { d.Spec.Cache.LayerBudget = "Uniform" }); other == same {
 		t.Error("a changed object has the same hash")
+	}
+}
+
+func TestDevicesAreAskedForByTheExtendedResourceOfTheirClass(t *testing.T) {
+	class := testkit.GPUClass("devices", func(c *v1alpha1.GPUClass) { c.Spec.DeviceClassName = "gpu.example.com" })
+	d := testkit.Deployment("vision", "docs", testkit.WithTypes(testkit.ClassType("gpu", class.Name)))
+	d.Spec.GPUTypes[0].Count = ptr.To(int32(2))
+	template, err := render.NewTemplate(d, render.Pool{Type: &d.Spec.GPUTypes[0], Class: &class.Spec}, testkit.Operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pod corev1.PodTemplateSpec
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(template.Fields, &pod); err != nil {
+		t.Fatal(err)
+	}
+	want := corev1.ResourceList{"deviceclass.resource.kubernetes.io/gpu.example.com": resource.MustParse("2")}
+	if got := pod.Spec.Containers[0].Resources.Limits; !equality.Semantic.DeepEqual(got, want) {
+		t.Errorf("limits are %v", got)
 	}
 }
 

@@ -1,6 +1,6 @@
 {{/*
 What the operator may do in the namespaces that it works in, as in config/rbac/role.yaml. Nothing about
-secrets, nodes, namespaces, roles or pods/exec.
+secrets, nodes, roles or pods/exec.
 */}}
 {{- define "aircache-operator.namespacedRules" -}}
 - apiGroups: [aircache.dev]
@@ -32,9 +32,14 @@ secrets, nodes, namespaces, roles or pods/exec.
   verbs: [create, patch]
 {{- end -}}
 
-{{/* GPU classes belong to no namespace. */}}
+{{/* GPU classes belong to no namespace. An operator of the whole cluster reads which labels namespaces have, for GPUClass.spec.allowedNamespaces. */}}
 {{- define "aircache-operator.clusterRules" -}}
 - apiGroups: [aircache.dev]
   resources: [gpuclasses]
   verbs: [list, watch]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}
 {{- end -}}
