@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -59,6 +60,9 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
 	config.QPS, config.Burst = 100, 200
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // memory is what many objects cost; time to collect it is there
+	}
 	m, err := ctrl.NewManager(config, o.manager(log))
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)

@@ -168,12 +168,9 @@ func (l *Loop) firstLook(d *v1alpha1.AirCacheDeployment, now time.Time) time.Tim
 	return now.Add(time.Duration(h.Sum64()>>1) % interval(d))
 }
 
-// nextLook keeps the rhythm, unless it was missed: then it starts anew.
+// nextLook keeps the rhythm, also when looks were missed: if all objects that were late started anew together, they would stay together.
 func nextLook(due, now time.Time, interval time.Duration) time.Time {
-	if next := due.Add(interval); next.After(now) {
-		return next
-	}
-	return now.Add(interval)
+	return due.Add(interval * (1 + max(0, now.Sub(due))/interval))
 }
 
 // forget drops objects that are gone. One whose round still runs is dropped after it.

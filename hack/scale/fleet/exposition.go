@@ -3,16 +3,16 @@ package fleet
 import (
 	"bytes"
 	_ "embed"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"google.golang.org/protobuf/proto"
 )
 
 // sample is the /metrics of `aircache serve` with the tiny model after three requests: 45 KiB.
@@ -20,24 +20,28 @@ import (
 //go:embed metrics.txt
 var sample string
 
-// exposition is sample in the format that the operator asks for, cut at the metrics that differ from pod to pod.
-type exposition []piece
+// exposition is sample in the format that the operator asks for, encoded once: what differs from pod to pod is put into its places.
+type exposition struct {
+	page   []byte
+	places []place
+}
 
-// piece is encoded metrics, and the one that comes behind them; the last piece has none.
-type piece struct {
-	fixed  []byte
-	moving *dto.MetricFamily
+// place is where the 8 bytes of a metric's value are.
+type place struct {
+	at     int
+	metric string
 }
 
 var format = expfmt.NewFormat(expfmt.TypeProtoDelim)
 
-var shared = cut(families(sample), values{}.all())
+var shared = encoded(families(sample), values{}.all())
 
 // values are what a pretended pod says of itself.
 type values struct {
 	usage     float64 // of the KV pool, 0..1
 	running   int
 	served    int64
+	kept      int64
 	target    int32
 	epoch     int64
 	revision  int64
@@ -54,7 +58,7 @@ func (v values) all() map[string]float64 {
 		"vllm:request_success_total":           served,
 		"aircache_text_tokens_prefilled_total": 100 * served,
 		"aircache_visual_tokens_seen_total":    1000 * served,
-		"aircache_visual_tokens_kept_total":    served * float64(v.target),
+		"aircache_visual_tokens_kept_total":    float64(v.kept),
 		"aircache_retention_permille":          float64(v.target),
 		"aircache_tuning_epoch":                float64(v.epoch),
 		"aircache_tuning_revision":             float64(v.revision),
@@ -72,32 +76,44 @@ func families(text string) []*dto.MetricFamily {
 	return slices.SortedFunc(maps.Values(byName), func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 }
 
-func cut(families []*dto.MetricFamily, moving map[string]float64) exposition {
-	var pieces exposition
-	var fixed bytes.Buffer
+// mark is a value that no metric has, the n-th of them.
+func mark(n int) float64 { return math.Float64frombits(0xa11c_ac4e_0000_0000 + uint64(n)) }
+
+func encoded(families []*dto.MetricFamily, moving map[string]float64) exposition {
+	var page bytes.Buffer
+	marks := map[string][]byte{}
 	for _, f := range families {
-		if _, moves := moving[f.GetName()]; !moves {
-			encode(&fixed, f)
-			continue
+		if _, moves := moving[f.GetName()]; moves {
+			value := mark(len(marks))
+			for _, m := range f.Metric {
+				set(m, value)
+			}
+			marks[f.GetName()] = binary.LittleEndian.AppendUint64(nil, math.Float64bits(value))
 		}
-		pieces = append(pieces, piece{bytes.Clone(fixed.Bytes()), f})
-		fixed.Reset()
+		if err := expfmt.NewEncoder(&page, format).Encode(f); err != nil {
+			panic(fmt.Sprintf("metrics.txt: %v", err)) // it is part of the program
+		}
 	}
-	return append(pieces, piece{fixed: fixed.Bytes()})
+	e := exposition{page: page.Bytes()}
+	for metric, value := range marks {
+		for from := 0; ; {
+			next := bytes.Index(e.page[from:], value)
+			if next < 0 {
+				break
+			}
+			e.places = append(e.places, place{from + next, metric})
+			from += next + len(value)
+		}
+	}
+	return e
 }
 
-func (e exposition) write(to io.Writer, v values) {
-	moving := v.all()
-	for _, p := range e {
-		_, _ = to.Write(p.fixed) // the caller may have gone
-		if p.moving == nil {
-			continue
-		}
-		family := proto.CloneOf(p.moving)
-		for _, m := range family.Metric {
-			set(m, moving[family.GetName()])
-		}
-		encode(to, family)
+func (e exposition) write(to *bytes.Buffer, v values) {
+	begin := to.Len()
+	to.Write(e.page)
+	page, moving := to.Bytes()[begin:], v.all()
+	for _, p := range e.places {
+		binary.LittleEndian.PutUint64(page[p.at:], math.Float64bits(moving[p.metric]))
 	}
 }
 
@@ -107,8 +123,4 @@ func set(m *dto.Metric, value float64) {
 		return
 	}
 	m.Gauge.Value = &value
-}
-
-func encode(to io.Writer, f *dto.MetricFamily) {
-	_ = expfmt.NewEncoder(to, format).Encode(f) // the caller may have gone
 }

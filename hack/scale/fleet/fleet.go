@@ -174,6 +174,7 @@ func (f *Fleet) metrics(w http.ResponseWriter, r *http.Request) {
 	var v values
 	if p != nil {
 		p.served++ // one more prompt at each look
+		p.kept += int64(p.applied.TargetPermille)
 		v = p.values()
 	}
 	f.mu.Unlock()
@@ -182,7 +183,7 @@ func (f *Fleet) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
-	body.Grow(len(sample) / 2)
+	body.Grow(len(shared.page))
 	shared.write(&body, v)
 	w.Header().Set("Content-Type", string(format))
 	_, _ = w.Write(body.Bytes()) // the caller may have gone

@@ -28,6 +28,7 @@ type Pod struct {
 	applied   control.Ack
 	usage     float64
 	served    int64
+	kept      int64 // tokens of pictures
 	startedAt time.Time
 	close     []io.Closer
 }
@@ -92,7 +93,7 @@ func (p *Pod) take(body io.Reader, now time.Time) (control.Ack, bool, error) {
 
 func (p *Pod) values() values {
 	v := values{
-		usage: p.usage, running: 4, served: p.served, target: p.applied.TargetPermille,
+		usage: p.usage, running: 4, served: p.served, kept: p.kept, target: p.applied.TargetPermille,
 		epoch: p.applied.Epoch, revision: p.applied.Revision, startedAt: p.startedAt.Unix(),
 	}
 	return v
