@@ -73,15 +73,16 @@ func trimDeployment(o any) (any, error) {
 
 // conflicts is the condition about all pools whose replicas an autoscaler sets; nil when none does.
 func conflicts(object *v1alpha1.AirCacheDeployment, p *plan) *finding {
-	var texts []string
+	var texts, commands []string
 	for _, pool := range p.pools {
 		if r := pool.rival; r != nil {
 			texts = append(texts, fmt.Sprintf("%s sets the replicas of Deployment %s to %d, where %d are meant", r.manager, pool.name, r.replicas, pool.replicas))
+			commands = append(commands, fmt.Sprintf("kubectl scale -n %s deployment %s --replicas=%d", object.Namespace, pool.name, pool.replicas))
 		}
 	}
 	if texts == nil {
 		return nil
 	}
-	return &finding{v1alpha1.ReasonReplicasContested, fmt.Sprintf("%s; they are left as they are. Let the autoscaler scale AirCacheDeployment %s instead, and then "+
-		"take its word back: kubectl scale deployment NAME --replicas=MEANT", strings.Join(texts, "; "), object.Name)}
+	return &finding{v1alpha1.ReasonReplicasContested, fmt.Sprintf("%s; they are left so. Let the autoscaler scale AirCacheDeployment %s instead, and then take its word back: %s",
+		strings.Join(texts, "; "), object.Name, strings.Join(commands, "; "))}
 }

@@ -29,8 +29,8 @@ var _ = Describe("an autoscaler that was pointed at a child", func() {
 		s.scaled(ctx, "docs-cpu", hpa, 5)
 		testkit.ExpectReconciled(ctx, s, d)
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(5)))
-		message := "kube-controller-manager sets the replicas of Deployment docs-cpu to 5, where 1 are meant; they are left as they are. Let the " +
-			"autoscaler scale AirCacheDeployment docs instead, and then take its word back: kubectl scale deployment NAME --replicas=MEANT"
+		message := "kube-controller-manager sets the replicas of Deployment docs-cpu to 5, where 1 are meant; they are left so. Let the " +
+			"autoscaler scale AirCacheDeployment docs instead, and then take its word back: kubectl scale -n " + s.namespace + " deployment docs-cpu --replicas=1"
 		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionAutoscalerConflict, metav1.ConditionTrue, v1alpha1.ReasonReplicasContested)).To(Equal(message))
 		Expect(s.happened()).To(ContainElement("Warning ReplicasContested " + message))
 		Expect(testkit.ExpectExists(ctx, env.Client, s.namespace, "docs", d).Status.Pools[0].DesiredReplicas).To(BeEquivalentTo(1), "what is meant")

@@ -100,6 +100,17 @@ func TestTheUsualPeakMovesNothing(t *testing.T) {
 	}
 }
 
+func TestAMomentThatTheLoadNeverReachedIsNotUsual(t *testing.T) {
+	target, s, m := busy()
+	s.TargetPermille, s.ResidentPermille, m.VisualKept = 450, 450, 3600
+	s.TextShare, s.Rate = 0.18, 633
+	s.Usual = Usual{Mean: 0.5, Variance: 0.0004, Seconds: 900, Rate: 633} // for a quarter of an hour it hardly moved
+	m.Hottest = Load{Usage: 0.88, Peak: 0.88, Running: 20}
+	if _, d := Next(target, s, m); d.Reason != ReasonKVPressure || d.Action != Lower {
+		t.Errorf("got %s: %s", d.Reason, d.Message)
+	}
+}
+
 func TestUsualWorkedExample(t *testing.T) {
 	u := Usual{Mean: 0.9, Variance: 0.09}
 	k := model{known: true, text: 0.1}

@@ -17,6 +17,8 @@ const (
 	enoughSeconds = 300
 	// usualDeviations: one window in eighteen is higher, were the loads normal.
 	usualDeviations = 1.6
+	// outlierDeviations: no window of the same load is higher.
+	outlierDeviations = 4
 	// rateSeconds smooths the offered rate: 300 requests of a pool with one a second, a noise of 6 %.
 	rateSeconds = 300
 	// otherLoad: a rate that differs by so much is another load, of which nothing is known yet.
@@ -60,10 +62,14 @@ func (u Usual) deviation() float64 { return math.Sqrt(u.Variance) }
 // is (0.85/1.38 - 0.1) / 0.9 = 0.573.
 func (u Usual) high() float64 { return u.Mean + usualDeviations*u.deviation() }
 
-// isUsual reports whether pressure is a moment that the value in force was chosen to bear: the load is known, the value is no higher than
-// it asks for, and nobody waits for room.
+// isOutlier reports whether a window's F is more than this load ever needs. F is among the windows of u already: of a load that never
+// swung it is sqrt((1-w)/w) deviations away, for its weight w of at most interval/enoughSeconds: 4.4 at 15 s.
+func (u Usual) isOutlier(full float64) bool { return full > u.Mean+outlierDeviations*u.deviation() }
+
+// isUsual reports whether pressure is a moment that the value in force was chosen to bear: the load is known and reaches it now and then,
+// the value is no higher than it asks for, and nobody waits for room.
 func (in *input) isUsual() bool {
 	u, k := in.state.Usual, in.model
-	return u.isKnown() && !in.sample.Hottest.Blocked && k.demand < 1 && in.sample.Hottest.Waiting <= manyWaiting*in.sample.Hottest.Running &&
+	return u.isKnown() && !u.isOutlier(in.carried()) && !in.sample.Hottest.Blocked && k.demand < 1 && in.sample.Hottest.Waiting <= manyWaiting*in.sample.Hottest.Running &&
 		k.predictedOf(u.high(), in.state.TargetPermille) <= in.target.high()
 }

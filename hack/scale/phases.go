@@ -106,6 +106,9 @@ func (b *bench) rest(ctx context.Context) error {
 	return nil
 }
 
+// betweenEdits is long enough for most of what an edit is followed by: pods that come and go, and what status says of them.
+const betweenEdits = 500 * time.Millisecond
+
 // editSpecs times spec edits, from sending the patch to hearing that the child has changed.
 func (b *bench) editSpecs(ctx context.Context) error {
 	var took []time.Duration
@@ -133,6 +136,9 @@ func (b *bench) editSpecs(ctx context.Context) error {
 			took = append(took, at.Sub(begin))
 		case <-ctx.Done():
 			return fmt.Errorf("the child of %s did not follow: %w", d.Name, context.Cause(ctx))
+		}
+		if err := fleet.Pause(ctx, betweenEdits); err != nil {
+			return err
 		}
 	}
 	b.onChange(nil)

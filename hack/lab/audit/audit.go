@@ -35,13 +35,27 @@ func ServiceAccount(namespace, name string) string {
 func File(dir string) string { return filepath.Join(dir, cluster.AuditLog) }
 
 // ReadFile reads a log that may still grow: what has been written so far.
-func ReadFile(file string) ([]Request, error) {
-	f, err := os.Open(file)
+func ReadFile(file string) ([]Request, error) { return (&Follower{File: file}).Next() }
+
+// Follower reads a log that grows, each line once.
+type Follower struct {
+	File   string
+	offset int64
+}
+
+// Next are the requests since the last call.
+func (f *Follower) Next() ([]Request, error) {
+	file, err := os.Open(f.File)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit log (lab run -audit writes one): %w", err)
 	}
-	defer f.Close()
-	return Read(f)
+	defer file.Close()
+	if _, err := file.Seek(f.offset, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading the audit log: %w", err)
+	}
+	list, taken, err := read(file)
+	f.offset += taken
+	return list, err
 }
 
 // event is the part of an audit.k8s.io/v1 Event that matters here.
@@ -67,19 +81,25 @@ type event struct {
 // Read reads one JSON object a line. A request that takes long (watch) is there twice, once for its
 // start and once for its end; the start counts. A last line without its end is left for the next look.
 func Read(r io.Reader) ([]Request, error) {
-	var list []Request
+	list, _, err := read(r)
+	return list, err
+}
+
+// read tells how many bytes of whole lines it took too.
+func read(r io.Reader) (list []Request, taken int64, err error) {
 	lines := bufio.NewReader(r)
 	for number := 1; ; number++ {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return list, nil
+			return list, taken, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading line %d of the audit log: %w", number, err)
+			return nil, taken, fmt.Errorf("reading line %d of the audit log: %w", number, err)
 		}
+		taken += int64(len(line))
 		var e event
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("reading line %d of the audit log: %w", number, err)
+			return nil, taken, fmt.Errorf("reading line %d of the audit log: %w", number, err)
 		}
 		if e.Verb == "watch" && e.Stage != "ResponseStarted" {
 			continue

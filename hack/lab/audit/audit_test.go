@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +34,28 @@ func TestReadTakesEveryRequestOnceAndLeavesALineThatIsStillBeingWritten(t *testi
 func TestReadNamesTheLineThatIsNoEvent(t *testing.T) {
 	if _, err := Read(strings.NewReader("{}\nno JSON\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v, want an error that names line 2", err)
+	}
+}
+
+func TestAFollowerReadsEachLineOnceAndALineWhenItIsWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.log")
+	half := len(log) / 2
+	follower := &Follower{File: file}
+	var verbs []string
+	for _, written := range []string{log[:half], log, log, log + `onseComplete","verb":"create"}` + "\n"} {
+		if err := os.WriteFile(file, []byte(written), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		more, err := follower.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range more {
+			verbs = append(verbs, r.Verb)
+		}
+	}
+	if !slices.Equal(verbs, []string{"patch", "watch", "get", "create"}) {
+		t.Errorf("read %v", verbs)
 	}
 }
 

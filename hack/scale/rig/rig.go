@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,6 +50,12 @@ type Rig struct {
 
 	kubeconfig string // of the operator's service account
 	key        string // file with the key that signs directives
+
+	requests struct {
+		sync.Mutex
+		log audit.Follower
+		own []audit.Request
+	}
 }
 
 // Connect finds the lab that the program runs in.
@@ -201,17 +209,19 @@ func Object(name string, replicas int32, edits ...func(*v1alpha1.AirCacheDeploym
 
 // Requests that the operator has made so far, by the audit log.
 func (r *Rig) Requests() ([]audit.Request, error) {
-	all, err := audit.ReadFile(audit.File(r.LabDir))
+	r.requests.Lock()
+	defer r.requests.Unlock()
+	r.requests.log.File = audit.File(r.LabDir)
+	more, err := r.requests.log.Next()
 	if err != nil {
 		return nil, err
 	}
-	var own []audit.Request
-	for _, request := range all {
+	for _, request := range more {
 		if request.User == OperatorUser {
-			own = append(own, request)
+			r.requests.own = append(r.requests.own, request)
 		}
 	}
-	return own, nil
+	return slices.Clone(r.requests.own), nil
 }
 
 // IsWrite tells whether a request changes an object; the lease of leader election is renewed all the time and does not count.
