@@ -45,7 +45,8 @@
 // # What a load usually needs
 //
 // Mean and deviation of F over the last quarter of an hour, under the same rate of offered tokens (usual.go): a raise must leave room
-// for the mean and 1.6 deviations, and a moment above the objective that such a value is known to have moves nothing.
+// for the mean and 1.6 deviations, and a moment above the objective that such a value is known to have moves nothing. One that is more
+// than four deviations away is no such moment: the load has changed.
 //
 // # Two guards of quality
 //
