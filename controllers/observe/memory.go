@@ -64,6 +64,19 @@ func (m *Memory) Sample(now time.Time, results []Result) tuner.Sample {
 	return s
 }
 
+// Last are the newest results of the pods, in their order; false when a pod has none, or one from before since.
+func (m *Memory) Last(pods []Pod, since time.Time) ([]Result, bool) {
+	results := make([]Result, len(pods))
+	for i, pod := range pods {
+		r, known := m.last[pod.UID]
+		if !known || r.At.Before(since) {
+			return nil, false
+		}
+		results[i] = r
+	}
+	return results, true
+}
+
 // Product is what the pods say they run on: all names, in order, with a comma and a space between them, if they differ.
 func (m *Memory) Product() string {
 	var names []string

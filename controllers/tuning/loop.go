@@ -28,6 +28,8 @@ const (
 	maxRounds = 128
 	// changesBuffer is room for objects that change before the reconciler has started.
 	changesBuffer = 1024
+	// staleLooks is how many intervals old metrics may be, as for the tuner.
+	staleLooks = 2
 )
 
 // Config is what a Loop works with. All fields are needed.
@@ -74,8 +76,9 @@ type object struct {
 
 	due  time.Time
 	busy bool
-	// generation of the spec that was looked at last; 0 before the first look.
+	// generation of the spec that was looked at last; 0 before the first look. edited: the round that runs is the first with another one.
 	generation int64
+	edited     bool
 	result     deployment.TuningResult
 	known      bool // there is a result
 }
@@ -142,13 +145,14 @@ func (l *Loop) due(ctx context.Context) ([]*v1alpha1.AirCacheDeployment, error) 
 			o = &object{name: client.ObjectKeyFromObject(d), pools: map[string]*pool{}, view: viewFrom(&d.Status), due: l.firstLook(d, now)}
 			l.objects[d.UID] = o
 		}
-		if o.generation != 0 && o.generation != d.Generation {
+		edited := o.generation != 0 && o.generation != d.Generation
+		if edited {
 			o.due = now // an edited spec does not wait for the rhythm
 		}
 		if o.busy || now.Before(o.due) || d.Spec.Paused {
 			continue
 		}
-		o.generation = d.Generation
+		o.generation, o.edited = d.Generation, edited
 		o.busy, o.due = true, nextLook(o.due, now, interval(d))
 		due = append(due, d.DeepCopy())
 	}

@@ -378,7 +378,7 @@ func TestObjectsThatExistAtTheStartAreSpreadOverTheirInterval(t *testing.T) {
 func TestAnEditedSpecDoesNotWaitForTheRhythm(t *testing.T) {
 	s := newStory(t)
 	d := s.create("docs", func(d *v1alpha1.AirCacheDeployment) { d.Generation, d.Spec.Tuning.IntervalSeconds = 1, 60 })
-	s.pod(d, "cpu", "docs-1")
+	p := s.pod(d, "cpu", "docs-1")
 	s.look(3) // 6 s, the first of them has the one look that is due
 	looks := func() int {
 		due, err := s.loop.due(context.Background())
@@ -400,8 +400,22 @@ func TestAnEditedSpecDoesNotWaitForTheRhythm(t *testing.T) {
 	if got := s.tuning(d, "cpu"); got.TargetPermille != 400 || got.AckedReplicas != 1 {
 		t.Errorf("status would say %+v", got)
 	}
+	if _, scrapes, puts := p.get(); scrapes != 1 || puts != 2 {
+		t.Errorf("the pod was read %d times and told %d times: metrics of 6 s ago will do", scrapes, puts)
+	}
 	if n := looks(); n != 0 {
 		t.Errorf("%d more looks for the same edit", n)
+	}
+
+	q := s.pod(d, "cpu", "docs-2") // nothing is known of it
+	s.edit(d, func(d *v1alpha1.AirCacheDeployment) {
+		d.Generation, d.Spec.Cache.Retention.Percent = 3, ptr.To(int32(50))
+	})
+	looks()
+	for _, pod := range []*fakePod{p, q} {
+		if applied, scrapes, _ := pod.get(); scrapes == 0 || applied.TargetPermille != 500 {
+			t.Errorf("a pod was read %d times and applies %d", scrapes, applied.TargetPermille)
+		}
 	}
 }
 

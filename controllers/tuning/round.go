@@ -24,6 +24,7 @@ type pool struct {
 	state  tuner.State
 	memory observe.Memory
 	looked time.Time
+	edited bool // the spec, since the last look
 	report report
 
 	epoch      int64             // the one that this process began; 0: it has changed nothing yet
@@ -79,6 +80,7 @@ func (l *Loop) look(ctx context.Context, d *v1alpha1.AirCacheDeployment, o *obje
 		if of.MissesClass() {
 			continue // its floor is not known: nothing is moved
 		}
+		p.edited = o.edited
 		s, err := l.lookAtPool(ctx, d, of, p)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: %w", name, err))
@@ -104,11 +106,10 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	if err != nil {
 		return seen{}, err
 	}
-	results := l.Scraper.Scrape(ctx, l.metricsOf(pods))
-	if err := ctx.Err(); err != nil {
-		return seen{}, err // the answers were cut off: they say nothing about the pods
+	results, err := l.results(ctx, d, p, l.metricsOf(pods))
+	if err != nil {
+		return seen{}, err
 	}
-	l.Metrics.scraped(results)
 	now := l.Clock.Now()
 	s := seen{name: of.Name(), bounds: bounds, at: now}
 	s.sample = p.memory.Sample(now, results)
@@ -136,6 +137,23 @@ func (l *Loop) lookAtPool(ctx context.Context, d *v1alpha1.AirCacheDeployment, o
 	s.acked, answers = l.push(ctx, d, s, pods, results)
 	l.tellRefusals(d, p, s.name, answers)
 	return s, nil
+}
+
+// results are the pods' metrics. After an edit of the spec those of the last look will do, unless they are stale: with many pods a look takes
+// longer than to tell them what the spec says now.
+func (l *Loop) results(ctx context.Context, d *v1alpha1.AirCacheDeployment, p *pool, pods []observe.Pod) ([]observe.Result, error) {
+	if p.edited {
+		p.edited = false
+		if last, fresh := p.memory.Last(pods, l.Clock.Now().Add(-staleLooks*interval(d))); fresh {
+			return last, nil
+		}
+	}
+	results := l.Scraper.Scrape(ctx, pods)
+	if err := ctx.Err(); err != nil {
+		return nil, err // the answers were cut off: they say nothing about the pods
+	}
+	l.Metrics.scraped(results)
+	return results, nil
 }
 
 // classes are the GPU classes that spec names and that exist.
