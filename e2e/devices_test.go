@@ -56,7 +56,8 @@ var _ = Describe("GPUs of a DeviceClass", Ordered, func() {
 		d.Namespace, d.Name, d.Spec.Replicas = testNamespace, "devices", ptr.To[int32](2)
 		d.Spec.Model.Image.Reference = fromEnv("E2E_MODEL_IMAGE")
 		d.Spec.Tuning.Mode, d.Spec.Cache.Retention.Percent = v1alpha1.TuningFixed, ptr.To[int32](100)
-		d.Spec.GPUTypes = []v1alpha1.GPUType{{Name: "gpu", GPUClassName: "devices", Count: ptr.To[int32](1)}}
+		d.Spec.GPUTypes = []v1alpha1.GPUType{{Name: "gpu", GPUClassName: "devices", Count: ptr.To[int32](1)}, {Name: "cpu", Count: ptr.To[int32](0)}}
+		d.Spec.Placement.FallbackAfterSeconds = ptr.To[int32](5)
 		object = d
 		Expect(cluster.Apply(ctx, object)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) {
@@ -90,13 +91,16 @@ var _ = Describe("GPUs of a DeviceClass", Ordered, func() {
 		return devices
 	}
 
-	It("go to the pods one each, and a pod for which none is left waits and says so", func(ctx context.Context) {
+	It("go to the pods one each, and a pod for which none is left goes to the next type", func(ctx context.Context) {
 		Eventually(allocated).WithContext(ctx).Should(ConsistOf(driver+"/gpu-0", driver+"/gpu-1"))
 		Eventually(func(ctx context.Context) int32 { capacity(ctx); return object.Status.ReadyReplicas }).WithContext(ctx).Should(BeEquivalentTo(2))
 		object.Spec.Replicas = ptr.To[int32](3)
 		Expect(cluster.Apply(ctx, object)).To(Succeed())
 		Eventually(capacity).WithContext(ctx).Should(Equal(v1alpha1.ReasonUnschedulable))
 		Expect(object.Status.Pools[0].CapacityMessage).To(ContainSubstring("nodes are available"))
+		Eventually(capacity).WithContext(ctx).Should(Equal(v1alpha1.ReasonFallbackActive))
+		Eventually(func(ctx context.Context) int32 { capacity(ctx); return object.Status.ReadyReplicas }).WithContext(ctx).Should(BeEquivalentTo(3))
+		Expect(object.Status.Pools[1].ReadyReplicas).To(BeEquivalentTo(1))
 		Expect(allocated(ctx)).To(HaveLen(2))
 	})
 })

@@ -1,7 +1,6 @@
 package deployment
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -52,7 +51,7 @@ func isAutoscaler(entry *metav1.ManagedFieldsEntry) bool {
 		return false
 	}
 	fields := fieldpath.NewSet()
-	return fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)) == nil && fields.Has(replicasPath)
+	return fields.FromJSON(entry.FieldsV1.GetRawReader()) == nil && fields.Has(replicasPath)
 }
 
 // trimDeployment keeps of managedFields what autoscalerOf reads.

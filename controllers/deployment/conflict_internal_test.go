@@ -8,7 +8,7 @@ import (
 )
 
 func fieldsOf(manager, subresource, fields string) metav1.ManagedFieldsEntry {
-	return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(fields)}
 }
 
 func TestTheCacheKeepsOfManagedFieldsOnlyAnAutoscalersReplicas(t *testing.T) {

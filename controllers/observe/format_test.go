@@ -79,7 +79,7 @@ func TestProtobufIsAskedForAndTextIsUnderstood(t *testing.T) {
 	var asked string
 	pod := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = r.Header.Get("Accept")
-		format := expfmt.Negotiate(r.Header)
+		format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...)
 		if r.URL.Path == "/text" {
 			format = expfmt.NewFormat(expfmt.TypeTextPlain)
 		}
