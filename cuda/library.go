@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -39,6 +40,8 @@ func openLibrary(named string) (*library, error) {
 	if err != nil {
 		return nil, err
 	}
+	runtime.LockOSThread() // the loader tells the reason of a failure to the thread that failed
+	defer runtime.UnlockOSThread()
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, fmt.Errorf("opening the CUDA library: %w", err)
