@@ -64,6 +64,7 @@ type GPUClassSpec struct {
 // +kubebuilder:resource:shortName=gpuc,categories=aircache,scope=Cluster
 // +kubebuilder:printcolumn:name="GiB",type=integer,JSONPath=`.spec.memoryGiB`
 // +kubebuilder:printcolumn:name="Resource",type=string,JSONPath=`.spec.resourceName`
+// +kubebuilder:printcolumn:name="DeviceClass",type=string,JSONPath=`.spec.deviceClassName`
 // +kubebuilder:printcolumn:name="Floor",type=integer,JSONPath=`.spec.minRetentionPercent`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters"
