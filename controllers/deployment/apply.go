@@ -67,7 +67,10 @@ func children(object *v1alpha1.AirCacheDeployment, seen *world, p *plan) ([]chil
 		if set.wanted, err = render.Deployment(object, pool.Pool, wish); err != nil {
 			return nil, err
 		}
-		list = append(list, child{live: orNil(seen.revision(pool)), wanted: kept, answer: &appsv1.ControllerRevision{}}, set)
+		list = append(list, child{live: orNil(seen.revision(pool)), wanted: kept, answer: &appsv1.ControllerRevision{}})
+		if !pool.heldBack {
+			list = append(list, set)
+		}
 	}
 	return list, nil
 }

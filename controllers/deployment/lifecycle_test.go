@@ -203,6 +203,30 @@ var _ = Describe("an object", func() {
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-old", &appsv1.Deployment{})
 	})
 
+	It("makes a Deployment that was deleted anew once its pods go, or when nobody collects them", func(ctx SpecContext) {
+		s := newStory(ctx)
+		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
+		s.podWith(ctx, "docs-cpu", func(*corev1.Pod) {})
+		Expect(env.Client.Delete(ctx, s.pool(ctx, "docs-cpu"), client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
+		gone := s.pool(ctx, "docs-cpu") // no controller runs here that would take the finalizer
+		gone.Finalizers = nil
+		Expect(env.Client.Update(ctx, gone)).To(Succeed())
+		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(Equal(2 * time.Minute))
+		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
+
+		s.clock.SetTime(now.Add(2 * time.Minute))
+		testkit.ExpectReconciled(ctx, s, d)
+		s.poolBecomes(ctx, "docs-cpu", 1)
+		testkit.ExpectReconciled(ctx, s, d)
+
+		Expect(env.Client.Delete(ctx, s.pool(ctx, "docs-cpu"), client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		testkit.ExpectReconciled(ctx, s, d)
+		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
+		Expect(env.Client.Delete(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "docs-cpu-x"}}, client.GracePeriodSeconds(0))).To(Succeed())
+		testkit.ExpectReconciled(ctx, s, d)
+		s.pool(ctx, "docs-cpu")
+	})
+
 	It("gives up the one pod of a GPU type that left its spec when the new one finds no node", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs", testkit.WithTypes(testkit.CPUType("old"))))

@@ -42,6 +42,7 @@ type poolPlan struct {
 	inPlace  bool   // a pod goes before its successor comes; rollOut sets it, and what follows
 	adaptive bool
 	rival    *rival // an autoscaler that sets the replicas, which are left to it then
+	heldBack bool   // its Deployment was deleted, and is not made anew yet
 }
 
 // wanted is what spec asks for.

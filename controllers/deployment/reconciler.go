@@ -40,6 +40,7 @@ type Reconciler struct {
 	Namespaces client.Reader
 
 	written sync.Map // types.UID -> the resourceVersion of our last write of status
+	missing missing
 }
 
 // Reconcile runs the phases for one object.
@@ -50,6 +51,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if !object.DeletionTimestamp.IsZero() {
 		r.written.Delete(object.UID)
+		r.missing.forget(object.UID)
 		return reconcile.Result{}, nil // the garbage collector takes the children
 	}
 	if r.isBehind(object) {
@@ -65,6 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	p.rollOut(object, seen, r.Clock.Now())
 	p.retire(object, seen, r.Clock.Now())
+	r.missing.awaitCollector(object.UID, p, seen, r.Clock.Now())
 	switch {
 	case p.stalled != nil: // the children stay as they are
 	case p.paused:
