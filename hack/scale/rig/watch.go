@@ -156,6 +156,9 @@ func poolOf(d *v1alpha1.AirCacheDeployment, name string) *v1alpha1.PoolStatus {
 func (v *View) Settle(ctx context.Context, f *fleet.Fleet) error {
 	var left map[string]string
 	err := fleet.Wait(ctx, 250*time.Millisecond, func() bool {
+		if v.Err() != nil {
+			return true // a pod that is not played will not settle
+		}
 		objects, err := v.Objects(ctx)
 		if err != nil {
 			return false
