@@ -154,7 +154,7 @@ func TestManifestHashFollowsEveryField(t *testing.T) {
 	}
 }
 
-func TestDevicesAreAskedForByTheExtendedResourceOfTheirClass(t *testing.T) {
+func TestAPodAsksForItsDevicesByAnExtendedResource(t *testing.T) {
 	class := testkit.GPUClass("devices", func(c *v1alpha1.GPUClass) { c.Spec.DeviceClassName = "gpu.example.com" })
 	d := testkit.Deployment("vision", "docs", testkit.WithTypes(testkit.ClassType("gpu", class.Name)))
 	d.Spec.GPUTypes[0].Count = ptr.To(int32(2))

@@ -33,7 +33,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "decides the faults; a run is replayed by its seed, -for and -objects")
 	flag.DurationVar(&o.length, "for", 30*time.Minute, "how long faults are made, without the waits between them")
 	flag.IntVar(&o.objects, "objects", 8, "AirCacheDeployments")
-	flag.DurationVar(&o.converge, "converge", 3*time.Minute, "how soon after the last fault everything must be as it should; the cluster's own controllers may need a minute to hear of a new API server")
+	flag.DurationVar(&o.converge, "converge", 90*time.Second, "how soon after the last fault everything must be as it should")
 	flag.StringVar(&o.repo, "repo", ".", "root of the repository")
 	flag.StringVar(&o.dir, "dir", "bin/chaos.out", "folder for the operators' logs")
 	flag.StringVar(&o.json, "json", "", "file of the report; empty: none")
