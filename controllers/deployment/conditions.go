@@ -19,16 +19,30 @@ type poolState struct {
 	name     string
 	wanted   int32              // of its Deployment
 	probing  bool               // one of them tries whether there are nodes again
+	heldBack bool               // its Deployment was deleted, and waits for the pods that it had to go
 	live     *appsv1.Deployment // nil while it does not exist
 	adaptive bool               // its rollouts make room for themselves
 	podState podSummary
 }
 
 func (s poolState) ready() int32 {
-	if s.live == nil {
-		return 0
+	switch {
+	case s.live != nil:
+		return s.live.Status.ReadyReplicas
+	case s.heldBack:
+		return s.podState.ready // the Service still reaches them
 	}
-	return s.live.Status.ReadyReplicas
+	return 0
+}
+
+func (s poolState) exist() int32 {
+	switch {
+	case s.live != nil:
+		return s.live.Status.Replicas
+	case s.heldBack:
+		return s.podState.running
+	}
+	return 0
 }
 
 func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
@@ -39,7 +53,7 @@ func states(p *plan, seen *world, model *v1alpha1.ModelSpec) []poolState {
 			template = live.Spec.Template.Annotations[render.TemplateAnnotation]
 		}
 		list = append(list, poolState{
-			name: pool.Name(), wanted: pool.set(), probing: pool.hold.Probing, live: live, adaptive: pool.adaptive,
+			name: pool.Name(), wanted: pool.set(), probing: pool.hold.Probing, heldBack: pool.heldBack, live: live, adaptive: pool.adaptive,
 			podState: summarize(seen.pods, pool.Name(), template, model),
 		})
 	}
@@ -117,7 +131,10 @@ func poolProgress(pool poolState) *finding {
 	say := func(reason, format string, values ...any) *finding {
 		return &finding{reason, fmt.Sprintf("pool %s: ", pool.name) + fmt.Sprintf(format, values...)}
 	}
-	if d == nil {
+	switch {
+	case pool.heldBack:
+		return say(v1alpha1.ReasonScaling, "its Deployment was deleted and is made anew when the pods that it had go: %d", pods.running)
+	case d == nil:
 		return say(v1alpha1.ReasonScaling, "0 of %d pods exist", pool.wanted)
 	}
 	s := d.Status
@@ -182,7 +199,7 @@ func capacity(p *plan, pools []v1alpha1.PoolStatus, states []poolState) (metav1.
 		if pool.PendingReplicas > probes(states[i]) {
 			return metav1.ConditionFalse, finding{pool.CapacityReason, fmt.Sprintf("pool %s: %s", pool.Name, pool.CapacityMessage)}
 		}
-		exist = exist || states[i].live != nil && states[i].live.Status.Replicas > 0
+		exist = exist || states[i].exist() > 0
 	}
 	if p.spilled > 0 {
 		return metav1.ConditionTrue, finding{v1alpha1.ReasonFallbackActive, fallbackText(p, pools)}

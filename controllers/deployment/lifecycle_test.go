@@ -206,13 +206,20 @@ var _ = Describe("an object", func() {
 	It("makes a Deployment that was deleted anew once its pods go, or when nobody collects them", func(ctx SpecContext) {
 		s := newStory(ctx)
 		d := s.serving(ctx, testkit.Deployment(s.namespace, "docs"))
-		s.podWith(ctx, "docs-cpu", func(*corev1.Pod) {})
+		s.podWith(ctx, "docs-cpu", func(pod *corev1.Pod) {
+			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		})
 		Expect(env.Client.Delete(ctx, s.pool(ctx, "docs-cpu"), client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
 		gone := s.pool(ctx, "docs-cpu") // no controller runs here that would take the finalizer
 		gone.Finalizers = nil
 		Expect(env.Client.Update(ctx, gone)).To(Succeed())
 		Expect(testkit.ExpectReconciled(ctx, s, d).RequeueAfter).To(Equal(2 * time.Minute))
 		testkit.ExpectNotFound(ctx, env.Client, s.namespace, "docs-cpu", &appsv1.Deployment{})
+		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable)
+		Expect(testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonScaling)).
+			To(Equal("pool cpu: its Deployment was deleted and is made anew when the pods that it had go: 1"))
+		d = testkit.ExpectExists(ctx, env.Client, d.Namespace, d.Name, d)
+		Expect(d.Status).To(And(HaveField("Replicas", BeEquivalentTo(1)), HaveField("ReadyReplicas", BeEquivalentTo(1))))
 
 		s.clock.SetTime(now.Add(2 * time.Minute))
 		testkit.ExpectReconciled(ctx, s, d)

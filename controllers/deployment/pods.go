@@ -15,6 +15,8 @@ import (
 
 // podSummary is what the pods of one pool say.
 type podSummary struct {
+	running       int32 // those that are not about to go
+	ready         int32
 	terminating   int32
 	unscheduled   int32
 	capacity      string // what the scheduler says of the first unscheduled pod
@@ -33,6 +35,10 @@ func summarize(pods []corev1.Pod, pool, template string, model *v1alpha1.ModelSp
 		if !pod.DeletionTimestamp.IsZero() {
 			s.terminating++
 			continue
+		}
+		s.running++
+		if c := podCondition(pod, corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+			s.ready++
 		}
 		if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
 			s.unscheduled++

@@ -35,9 +35,7 @@ func newStatus(object *v1alpha1.AirCacheDeployment, seen *world, p *plan, now me
 		if was := poolStatus(before.Pools, pool.name); p.isHeld() && was != nil {
 			next.DesiredReplicas, next.Placement = was.DesiredReplicas, was.Placement
 		}
-		if pool.live != nil {
-			status.Replicas += pool.live.Status.Replicas
-		}
+		status.Replicas += pool.exist()
 		status.ReadyReplicas += next.ReadyReplicas
 		status.Pools = append(status.Pools, next)
 	}
