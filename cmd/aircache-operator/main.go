@@ -91,7 +91,7 @@ func setup(m manager.Manager, o options, tuned *tuning.Metrics) error {
 	const perPod, atOnce = time.Second, 64
 	loop := tuning.New(tuning.Config{
 		Reader: deployment.Indexed(m.GetCache()), Clock: clock.RealClock{}, Address: tuning.PodIP,
-		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce},
+		Scraper: &observe.Scraper{Client: pods, Clock: clock.RealClock{}, Timeout: perPod, Parallel: atOnce, KeepIdle: keepIdle},
 		Pusher:  &directive.Pusher{Client: pods, Keys: keys, Timeout: perPod, Parallel: atOnce},
 		Metrics: tuned, Log: m.GetLogger().WithName("tuning"),
 	})

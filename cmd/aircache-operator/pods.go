@@ -10,6 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
+// keepIdle is longer than the shortest tuning intervals.
+const keepIdle = 5 * time.Second
+
 // podClient talks to pods only: no proxy, and no redirect that would lead a request elsewhere. What it asks for is short, so time to
 // unpack would be all that compression changed; a connection that waits for the next look takes 20 KiB, a new one a moment.
 func podClient() *http.Client {
@@ -17,7 +20,7 @@ func podClient() *http.Client {
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 			MaxIdleConnsPerHost: 1,
-			IdleConnTimeout:     5 * time.Second, // longer than the shortest tuning intervals
+			IdleConnTimeout:     keepIdle,
 			DisableCompression:  true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

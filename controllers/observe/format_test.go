@@ -91,7 +91,7 @@ func TestProtobufIsAskedForAndTextIsUnderstood(t *testing.T) {
 	}))
 	defer pod.Close()
 	for _, path := range []string{"/", "/text"} {
-		result := scraper(second, 1).Scrape(t.Context(), []Pod{{"1", pod.URL + path}})[0]
+		result := scraper(second, 1).Scrape(t.Context(), []Pod{{"1", pod.URL + path}}, second)[0]
 		if result.Err != nil || result.Snapshot.Counters.Finished != 5 {
 			t.Errorf("%s: got %+v, %v", path, result.Snapshot.Counters, result.Err)
 		}

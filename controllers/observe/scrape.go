@@ -23,18 +23,20 @@ type Scraper struct {
 	Clock    clock.PassiveClock
 	Timeout  time.Duration // of one pod
 	Parallel int           // pods at once
+	KeepIdle time.Duration // how long the Client keeps a connection that nothing needs
 }
 
 // Scrape reads all pods and answers in their order. One round takes at most
-// Timeout * ceil(pods/Parallel); a pod's failure is its own result.
-func (s *Scraper) Scrape(ctx context.Context, pods []Pod) []Result {
+// Timeout * ceil(pods/Parallel); a pod's failure is its own result. The next round is after about so long: a connection that would not last
+// until then is closed at once.
+func (s *Scraper) Scrape(ctx context.Context, pods []Pod, next time.Duration) []Result {
 	results := make([]Result, len(pods))
 	var group errgroup.Group
 	group.SetLimit(max(s.Parallel, 1))
 	for i, pod := range pods {
 		group.Go(func() error {
 			asked := s.Clock.Now()
-			snapshot, err := s.one(ctx, pod.URL)
+			snapshot, err := s.one(ctx, pod.URL, next > s.KeepIdle)
 			now := s.Clock.Now()
 			results[i] = Result{Pod: pod.UID, At: now, Took: now.Sub(asked), Snapshot: snapshot, Err: err}
 			return nil
@@ -44,7 +46,7 @@ func (s *Scraper) Scrape(ctx context.Context, pods []Pod) []Result {
 	return results
 }
 
-func (s *Scraper) one(ctx context.Context, url string) (Snapshot, error) {
+func (s *Scraper) one(ctx context.Context, url string, last bool) (Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -52,6 +54,7 @@ func (s *Scraper) one(ctx context.Context, url string) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("asking for metrics: %w", err)
 	}
 	request.Header.Set("Accept", accepted)
+	request.Close = last
 	answer, err := s.Client.Do(request)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("asking for metrics: %w", err)

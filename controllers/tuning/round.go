@@ -148,7 +148,7 @@ func (l *Loop) results(ctx context.Context, d *v1alpha1.AirCacheDeployment, p *p
 			return last, nil
 		}
 	}
-	results := l.Scraper.Scrape(ctx, pods)
+	results := l.Scraper.Scrape(ctx, pods, interval(d))
 	if err := ctx.Err(); err != nil {
 		return nil, err // the answers were cut off: they say nothing about the pods
 	}

@@ -108,7 +108,7 @@ func TestOperatorUnderstandsTheMetrics(t *testing.T) {
 	f.SetUsage(object, 0.95)
 	put(t, signed(t, key, 700, 2))
 	scraper := &observe.Scraper{Client: http.DefaultClient, Clock: clock.RealClock{}, Timeout: 5 * time.Second, Parallel: 1}
-	result := scraper.Scrape(context.Background(), []observe.Pod{{UID: "p-1", URL: fmt.Sprintf("http://%s:%d/metrics", address, render.HTTPPort)}})[0]
+	result := scraper.Scrape(context.Background(), []observe.Pod{{UID: "p-1", URL: fmt.Sprintf("http://%s:%d/metrics", address, render.HTTPPort)}}, time.Second)[0]
 	if result.Err != nil || result.Snapshot.Usage != 0.95 || result.Snapshot.RetentionPermille != 700 || result.Snapshot.Applied().Revision != 2 || result.Snapshot.Counters.Finished != 1 {
 		t.Errorf("got %+v, %v", result.Snapshot, result.Err)
 	}
