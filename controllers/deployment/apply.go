@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -82,10 +83,15 @@ func (r *Reconciler) apply(ctx context.Context, object *v1alpha1.AirCacheDeploym
 		return err
 	}
 	inUse := images(seen.deployments)
+	var made []child
+	defer func() { r.announceMade(object, made) }()
 	for _, c := range list {
 		changed, err := r.applyChild(ctx, object, c)
 		if err != nil {
 			return err
+		}
+		if changed && c.live == nil {
+			made = append(made, c)
 		}
 		if d, isPool := c.answer.(*appsv1.Deployment); isPool && changed {
 			seen.deployments[d.Name] = d
@@ -135,23 +141,34 @@ func isCovered(live client.Object, manifest *unstructured.Unstructured) (bool, e
 	return render.Covers(fields, manifest.Object), nil
 }
 
-// announce tells what was done to a child. A new directive is no news here: the tuner's decision is the event; nor is a template that is
-// kept. The child is named as the
+// announce tells what was done to a child that was there. A new directive is no news here: the tuner's decision is the event. The child is named as the
 // related object, for events of one moment that differ in their text alone are counted as one.
 func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, manifest *unstructured.Unstructured) {
 	say := func(reason, format string) {
 		r.Events.Eventf(object, c.answer, corev1.EventTypeNormal, reason, "Apply", format, c)
 	}
 	switch {
-	case manifest.GetKind() == "ControllerRevision":
+	case c.live == nil, manifest.GetKind() == "ControllerRevision":
 	case startsInPlace(object, c):
 		say(v1alpha1.EventRollingInPlace, "%s has no room for one more pod; its pods are replaced one by one in place")
-	case c.live == nil:
-		say("Created", "created %s")
 	case c.live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:
 		say("Repaired", "repaired %s: someone had changed it")
 	case manifest.GetKind() != "ConfigMap":
 		say("Updated", "updated %s")
+	}
+}
+
+// announceMade tells of all new children at once: one event, not one for each. A template that is kept is no news.
+func (r *Reconciler) announceMade(object *v1alpha1.AirCacheDeployment, made []child) {
+	var names []string
+	var last client.Object
+	for _, c := range made {
+		if _, isKept := c.wanted.(*appsv1.ControllerRevision); !isKept {
+			names, last = append(names, c.String()), c.answer
+		}
+	}
+	if names != nil {
+		r.Events.Eventf(object, last, corev1.EventTypeNormal, "Created", "Apply", "%s", clip("created "+strings.Join(names, ", "), 1024))
 	}
 }
 

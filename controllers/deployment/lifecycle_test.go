@@ -31,7 +31,8 @@ var _ = Describe("an object", func() {
 		}
 		Expect(s.pool(ctx, "docs-cpu").Spec.Replicas).To(HaveValue(BeEquivalentTo(1)), "one pod when replicas is left out")
 		Expect(s.happened()).To(ContainElements(
-			"Normal Created created Deployment docs-cpu", "Normal Created created Service docs", "Normal NotServing 0 of 1 pods are ready"))
+			"Normal Created created ConfigMap docs-tuning, Service docs, PodDisruptionBudget docs-pods, NetworkPolicy docs-pods, Deployment docs-cpu",
+			"Normal NotServing 0 of 1 pods are ready"))
 		testkit.ExpectCondition(ctx, env.Client, d, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonScaling)
 		expectKStatus(ctx, d, status.InProgressStatus)
 

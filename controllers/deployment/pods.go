@@ -181,7 +181,7 @@ func trimPod(o any) (any, error) {
 	kept := &corev1.Pod{
 		Spec: corev1.PodSpec{NodeName: pod.Spec.NodeName, HostNetwork: pod.Spec.HostNetwork},
 		Status: corev1.PodStatus{
-			Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses,
+			Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: readConditions(pod), ContainerStatuses: pod.Status.ContainerStatuses,
 		},
 	}
 	kept.Namespace, kept.Name, kept.UID, kept.ResourceVersion = pod.Namespace, pod.Name, pod.UID, pod.ResourceVersion
@@ -191,4 +191,15 @@ func trimPod(o any) (any, error) {
 		kept.Annotations = map[string]string{render.TemplateAnnotation: template}
 	}
 	return kept, nil
+}
+
+// readConditions are those that the operator reads, in a slice of their size: a decoded one has room for eight.
+func readConditions(pod *corev1.Pod) []corev1.PodCondition {
+	kept := make([]corev1.PodCondition, 0, 3)
+	for _, t := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodReady, corev1.DisruptionTarget} {
+		if c := podCondition(pod, t); c != nil {
+			kept = append(kept, *c)
+		}
+	}
+	return kept
 }

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"aircache.dev/aircache/controllers/render"
 )
 
 func TestCrashLoopLastsBetweenBackOffs(t *testing.T) {
@@ -45,5 +47,30 @@ func TestLastEndSaysTheLastLine(t *testing.T) {
 	}}}
 	if got, want := lastEnd(status), "exit code 1 (Error): aircache: reading config.json: no such file"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOfAPodWhatIsReadIsKept(t *testing.T) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Labels: map[string]string{render.LabelPool: "cpu"}, Annotations: map[string]string{render.TemplateAnnotation: "t", "other": "o"}},
+		Spec:       corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "aircache"}}},
+		Status: corev1.PodStatus{PodIP: "10.0.0.1", Conditions: []corev1.PodCondition{
+			{Type: corev1.PodInitialized, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionTrue},
+			{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue}, {Type: corev1.PodScheduled, Status: corev1.ConditionTrue},
+		}},
+	}
+	kept, err := trimPod(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trimmed := kept.(*corev1.Pod)
+	if podFacts(trimmed) != podFacts(pod) || !wasDisrupted(trimmed) || podCondition(trimmed, corev1.PodReady) == nil {
+		t.Errorf("facts were %s, are %s", podFacts(pod), podFacts(trimmed))
+	}
+	if trimmed.Annotations[render.TemplateAnnotation] != "t" || trimmed.Labels[render.LabelPool] != "cpu" || trimmed.Status.PodIP != "10.0.0.1" {
+		t.Errorf("kept are %+v", trimmed)
+	}
+	if len(trimmed.Spec.Containers)+len(trimmed.Annotations) != 1 || len(trimmed.Status.Conditions) != 3 {
+		t.Errorf("more than that is kept: %+v", trimmed)
 	}
 }

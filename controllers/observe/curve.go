@@ -33,9 +33,9 @@ func (c curve) add(w map[int32]recall) {
 }
 
 func (r recall) scaled(by float64) recall {
-	out := recall{slices.Clone(r.Histogram), Sum{by * r.Sum.Sum, by * r.Sum.Count}}
-	for i := range out.Histogram {
-		out.Histogram[i].Count *= by
+	out := recall{Histogram{r.Bounds, slices.Clone(r.Counts)}, Sum{by * r.Sum.Sum, by * r.Sum.Count}}
+	for i := range out.Counts {
+		out.Counts[i] *= by
 	}
 	return out
 }

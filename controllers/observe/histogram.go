@@ -2,34 +2,68 @@ package observe
 
 import (
 	"math"
+	"slices"
 	"sort"
+	"sync"
 )
+
+// bounds keeps one copy of each list of bounds, for thousands of pods have the same ones.
+type bounds struct {
+	mu    sync.Mutex
+	lists [][]float64
+}
+
+// Pods of a few versions have fewer lists than that, and shorter ones. What else a pod makes up is not kept.
+const maxBoundLists, maxBounds = 64, 64
+
+var allBounds bounds
+
+// share is a list that equals this one, the same for all that ask.
+func (b *bounds) share(list []float64) []float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, known := range b.lists {
+		if slices.Equal(known, list) {
+			return known
+		}
+	}
+	if len(b.lists) < maxBoundLists && len(list) <= maxBounds {
+		b.lists = append(b.lists, list)
+	}
+	return list
+}
 
 // plus adds two histograms, also such with other bounds (pods of two versions in one
 // pool): at every bound of either it adds what each has at or below it.
 func (h Histogram) plus(o Histogram) Histogram {
-	if len(h) == 0 {
+	switch {
+	case len(h.Bounds) == 0:
 		return o
-	}
-	if len(o) == 0 {
+	case len(o.Bounds) == 0:
 		return h
+	case slices.Equal(h.Bounds, o.Bounds):
+		out := Histogram{h.Bounds, make([]float64, len(h.Counts))}
+		for i := range out.Counts {
+			out.Counts[i] = h.Counts[i] + o.Counts[i]
+		}
+		return out
 	}
 	var out Histogram
-	for i, j := 0, 0; i < len(h) || j < len(o); {
+	for i, j := 0, 0; i < len(h.Bounds) || j < len(o.Bounds); {
 		bound := math.Inf(1)
-		if i < len(h) {
-			bound = h[i].Bound
+		if i < len(h.Bounds) {
+			bound = h.Bounds[i]
 		}
-		if j < len(o) {
-			bound = math.Min(bound, o[j].Bound)
+		if j < len(o.Bounds) {
+			bound = math.Min(bound, o.Bounds[j])
 		}
-		for i < len(h) && h[i].Bound <= bound {
+		for i < len(h.Bounds) && h.Bounds[i] <= bound {
 			i++
 		}
-		for j < len(o) && o[j].Bound <= bound {
+		for j < len(o.Bounds) && o.Bounds[j] <= bound {
 			j++
 		}
-		out = append(out, Bucket{bound, h.below(i) + o.below(j)})
+		out.Bounds, out.Counts = append(out.Bounds, bound), append(out.Counts, h.below(i)+o.below(j))
 	}
 	return out
 }
@@ -39,30 +73,30 @@ func (h Histogram) below(n int) float64 {
 	if n == 0 {
 		return 0
 	}
-	return h[n-1].Count
+	return h.Counts[n-1]
 }
 
-// minus is what was observed since an earlier histogram of the same process; nil and
+// minus is what was observed since an earlier histogram of the same process; none and
 // false if that cannot have been one: other bounds, or a bucket that shrank.
 func (h Histogram) minus(earlier Histogram) (Histogram, bool) {
-	if len(earlier) == 0 {
+	if len(earlier.Bounds) == 0 {
 		return h, true
 	}
-	if len(h) != len(earlier) {
-		return nil, false
+	if !slices.Equal(h.Bounds, earlier.Bounds) {
+		return Histogram{}, false
 	}
-	out := make(Histogram, len(h))
-	for i := range h {
-		out[i] = Bucket{h[i].Bound, h[i].Count - earlier[i].Count}
-		if h[i].Bound != earlier[i].Bound || out[i].Count < 0 || i > 0 && out[i].Count < out[i-1].Count {
-			return nil, false
+	out := Histogram{h.Bounds, make([]float64, len(h.Counts))}
+	for i := range out.Counts {
+		out.Counts[i] = h.Counts[i] - earlier.Counts[i]
+		if out.Counts[i] < 0 || i > 0 && out.Counts[i] < out.Counts[i-1] {
+			return Histogram{}, false
 		}
 	}
 	return out, true
 }
 
 // count is the number of observations.
-func (h Histogram) count() float64 { return h.below(len(h)) }
+func (h Histogram) count() float64 { return h.below(len(h.Counts)) }
 
 // quantile interpolates inside the bucket that holds the rank, as PromQL does; what lies
 // above the last finite bound counts as that bound. Worked example: 60 observations up to 0.1, 40
@@ -72,14 +106,14 @@ func (h Histogram) quantile(q float64) float64 {
 	if !(rank > 0) {
 		return 0
 	}
-	at := sort.Search(len(h), func(i int) bool { return h[i].Count >= rank })
+	at := sort.Search(len(h.Counts), func(i int) bool { return h.Counts[i] >= rank })
 	low, before := 0.0, 0.0
 	if at > 0 {
-		low, before = h[at-1].Bound, h[at-1].Count
+		low, before = h.Bounds[at-1], h.Counts[at-1]
 	}
-	if math.IsInf(h[at].Bound, 1) {
+	if math.IsInf(h.Bounds[at], 1) {
 		return max(low, 0)
 	}
-	low = min(low, h[at].Bound)
-	return max(low+(h[at].Bound-low)*(rank-before)/(h[at].Count-before), 0)
+	low = min(low, h.Bounds[at])
+	return max(low+(h.Bounds[at]-low)*(rank-before)/(h.Counts[at]-before), 0)
 }

@@ -1,10 +1,11 @@
 package observe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -47,11 +48,8 @@ type Counters struct {
 // Sum is the sum and the number of a histogram's observations.
 type Sum struct{ Sum, Count float64 }
 
-// Bucket counts the observations at or below a bound.
-type Bucket struct{ Bound, Count float64 }
-
-// Histogram has its buckets by ascending bound, the last one infinite.
-type Histogram []Bucket
+// Histogram counts the observations at or below each of its bounds, which ascend to an infinite one. Histograms may share their Bounds.
+type Histogram struct{ Bounds, Counts []float64 }
 
 // missing names the first gauge without which the tuner cannot decide.
 func (s *Snapshot) missing() error {
@@ -113,22 +111,23 @@ func observations(h *dto.Histogram) float64 {
 func histogram(m *dto.Metric) (Histogram, error) {
 	h := m.GetHistogram()
 	if h == nil {
-		return nil, errors.New("it is not a histogram")
+		return Histogram{}, errors.New("it is not a histogram")
 	}
-	out := make(Histogram, 0, len(h.GetBucket())+1)
-	for _, b := range h.GetBucket() {
-		if bound := b.GetUpperBound(); !math.IsInf(bound, 1) {
-			out = append(out, Bucket{bound, math.Min(float64(b.GetCumulativeCount()), maxNumber)})
+	all := h.GetBucket()
+	slices.SortFunc(all, func(a, b *dto.Bucket) int { return cmp.Compare(a.GetUpperBound(), b.GetUpperBound()) })
+	bounds, counts := make([]float64, 0, len(all)+1), make([]float64, 0, len(all)+1)
+	for _, b := range all {
+		if !math.IsInf(b.GetUpperBound(), 1) {
+			bounds, counts = append(bounds, b.GetUpperBound()), append(counts, math.Min(float64(b.GetCumulativeCount()), maxNumber))
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Bound < out[j].Bound })
-	out = append(out, Bucket{math.Inf(1), observations(h)})
-	for i, b := range out {
-		if math.IsNaN(b.Bound) || i > 0 && (b.Bound <= out[i-1].Bound || b.Count < out[i-1].Count) {
-			return nil, errors.New("its buckets do not ascend")
+	bounds, counts = append(bounds, math.Inf(1)), append(counts, observations(h))
+	for i := range bounds {
+		if math.IsNaN(bounds[i]) || i > 0 && (bounds[i] <= bounds[i-1] || counts[i] < counts[i-1]) {
+			return Histogram{}, errors.New("its buckets do not ascend")
 		}
 	}
-	return out, nil
+	return Histogram{allBounds.share(bounds), counts}, nil
 }
 
 // Applied is the tuning that the pod says it applies.

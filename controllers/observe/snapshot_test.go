@@ -22,13 +22,13 @@ func TestParse(t *testing.T) {
 	if want := (Counters{Finished: 10, TextTokens: 200, GeneratedTokens: 100, VisualSeen: 1000, VisualKept: 500, ShadowSteps: 160, ShadowAgreed: 150, StepKVTokens: 40000, StepBatch: 200}); s.Counters != want {
 		t.Errorf("counters are %+v, want %+v", s.Counters, want)
 	}
-	if want := (Histogram{{0.04, 0}, {0.06, 10}, {math.Inf(1), 10}}); !cmp.Equal(s.TTFT, want) {
+	if want := histogramOf(0.04, 0, 0.06, 10, math.Inf(1), 10); !cmp.Equal(s.TTFT, want) {
 		t.Errorf("time to first token is %v, want %v", s.TTFT, want)
 	}
 	if want := map[int32]Sum{100: {8, 10}, 500: {9, 10}}; !cmp.Equal(s.RecallSums, want) {
 		t.Errorf("recall sums are %v, want %v", s.RecallSums, want)
 	}
-	if want := (Histogram{{0.7, 0}, {0.85, 10}, {math.Inf(1), 10}}); !cmp.Equal(s.Recall[100], want) {
+	if want := histogramOf(0.7, 0, 0.85, 10, math.Inf(1), 10); !cmp.Equal(s.Recall[100], want) {
 		t.Errorf("recall at 10 %% is %v, want %v", s.Recall[100], want)
 	}
 	if s.Steps != (Sum{2, 100}) || s.Prefill != (Sum{0.4, 10}) {

@@ -154,12 +154,12 @@ func TestQuantile(t *testing.T) {
 		h    Histogram
 		want float64
 	}{
-		{"the worked example", Histogram{{0.1, 60}, {0.2, 100}, {inf, 100}}, 0.1875},
-		{"all in the first bucket", Histogram{{0.1, 100}, {inf, 100}}, 0.095},
-		{"above the last bound it is the last bound", Histogram{{0.1, 10}, {inf, 100}}, 0.1},
-		{"no observation has no quantile", Histogram{{0.1, 0}, {inf, 0}}, 0},
-		{"no bucket has no quantile", nil, 0},
-		{"only the infinite bucket says nothing", Histogram{{inf, 5}}, 0},
+		{"the worked example", histogramOf(0.1, 60, 0.2, 100, inf, 100), 0.1875},
+		{"all in the first bucket", histogramOf(0.1, 100, inf, 100), 0.095},
+		{"above the last bound it is the last bound", histogramOf(0.1, 10, inf, 100), 0.1},
+		{"no observation has no quantile", histogramOf(0.1, 0, inf, 0), 0},
+		{"no bucket has no quantile", Histogram{}, 0},
+		{"only the infinite bucket says nothing", histogramOf(inf, 5), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.h.quantile(0.95); !nearly(got, c.want) {
@@ -169,10 +169,33 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
+// histogramOf has a bound, then its count, and so on.
+func histogramOf(pairs ...float64) (h Histogram) {
+	for i := 0; i < len(pairs); i += 2 {
+		h.Bounds, h.Counts = append(h.Bounds, pairs[i]), append(h.Counts, pairs[i+1])
+	}
+	return h
+}
+
+func TestPodsShareTheirBounds(t *testing.T) {
+	var b bounds
+	own := b.share([]float64{1, 2})
+	if same := b.share([]float64{1, 2}); &same[0] != &own[0] {
+		t.Error("equal bounds are kept twice")
+	}
+	for i := range 2 * maxBoundLists {
+		b.share([]float64{float64(i)})
+	}
+	b.share(make([]float64, maxBounds+1))
+	if len(b.lists) != maxBoundLists {
+		t.Errorf("%d lists are kept, %d are allowed", len(b.lists), maxBoundLists)
+	}
+}
+
 func TestHistogramsOfTwoVersionsAddUp(t *testing.T) {
 	inf := math.Inf(1)
-	got := Histogram{{1, 1}, {3, 4}, {inf, 5}}.plus(Histogram{{2, 10}, {3, 20}, {inf, 20}})
-	if want := (Histogram{{1, 1}, {2, 11}, {3, 24}, {inf, 25}}); !cmp.Equal(got, want) {
+	got := histogramOf(1, 1, 3, 4, inf, 5).plus(histogramOf(2, 10, 3, 20, inf, 20))
+	if want := histogramOf(1, 1, 2, 11, 3, 24, inf, 25); !cmp.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
