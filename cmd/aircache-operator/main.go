@@ -61,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	}
 	config.QPS, config.Burst = 100, 200
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // many objects cost memory; with 20 looks at many pods take longer (docs/scale.md)
+		debug.SetGCPercent(50) // many objects cost memory; a smaller share slows the looks at many pods (docs/scale.md)
 	}
 	m, err := ctrl.NewManager(config, o.manager(log))
 	if err != nil {

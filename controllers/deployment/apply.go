@@ -141,8 +141,8 @@ func isCovered(live client.Object, manifest *unstructured.Unstructured) (bool, e
 	return render.Covers(fields, manifest.Object), nil
 }
 
-// announce tells what was done to a child that was there. A new directive is no news here: the tuner's decision is the event. The child is named as the
-// related object, for events of one moment that differ in their text alone are counted as one.
+// announce tells what was done to a child that was there. A new directive is no news here: the tuner's decision is the event. The child is
+// named as the related object, for events of one moment that differ in their text alone are counted as one.
 func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, manifest *unstructured.Unstructured) {
 	say := func(reason, format string) {
 		r.Events.Eventf(object, c.answer, corev1.EventTypeNormal, reason, "Apply", format, c)

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// bounds keeps one copy of each list of bounds, for thousands of pods have the same ones.
-type bounds struct {
+// boundLists keeps one copy of each list of bounds, for thousands of pods have the same ones.
+type boundLists struct {
 	mu    sync.Mutex
 	lists [][]float64
 }
@@ -16,10 +16,10 @@ type bounds struct {
 // Pods of a few versions have fewer lists than that, and shorter ones. What else a pod makes up is not kept.
 const maxBoundLists, maxBounds = 64, 64
 
-var allBounds bounds
+var allBounds boundLists
 
 // share is a list that equals this one, the same for all that ask.
-func (b *bounds) share(list []float64) []float64 {
+func (b *boundLists) share(list []float64) []float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, known := range b.lists {

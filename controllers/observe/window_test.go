@@ -178,7 +178,7 @@ func histogramOf(pairs ...float64) (h Histogram) {
 }
 
 func TestPodsShareTheirBounds(t *testing.T) {
-	var b bounds
+	var b boundLists
 	own := b.share([]float64{1, 2})
 	if same := b.share([]float64{1, 2}); &same[0] != &own[0] {
 		t.Error("equal bounds are kept twice")

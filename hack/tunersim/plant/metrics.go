@@ -2,6 +2,7 @@ package plant
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"aircache.dev/aircache/controllers/observe"
@@ -14,14 +15,11 @@ var (
 	shareBounds = []float64{.05, .1, .15, .2, .25, .3, .35, .4, .45, .5, .55, .6, .65, .7, .75, .8, .85, .9, .95, 1}
 )
 
-// histogram counts in buckets, not cumulatively.
-type histogram struct {
-	bounds []float64
-	counts []float64 // one more than the bounds
-}
+// histogram counts in buckets, not cumulatively. The last bound is infinite.
+type histogram struct{ bounds, counts []float64 }
 
 func newHistogram(bounds []float64) histogram {
-	return histogram{bounds, make([]float64, len(bounds)+1)}
+	return histogram{append(slices.Clone(bounds), math.Inf(1)), make([]float64, len(bounds)+1)}
 }
 
 func (h *histogram) add(value, count float64) {
@@ -29,15 +27,11 @@ func (h *histogram) add(value, count float64) {
 }
 
 func (h *histogram) shown() observe.Histogram {
-	out := make(observe.Histogram, 0, len(h.counts))
+	out := observe.Histogram{Bounds: h.bounds, Counts: make([]float64, len(h.counts))}
 	sum := 0.0
 	for i, n := range h.counts {
 		sum += n
-		bound := math.Inf(1)
-		if i < len(h.bounds) {
-			bound = h.bounds[i]
-		}
-		out = append(out, observe.Bucket{Bound: bound, Count: sum})
+		out.Counts[i] = sum
 	}
 	return out
 }
