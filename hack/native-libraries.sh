@@ -4,7 +4,8 @@
 set -euo pipefail
 export PATH=$PATH:/sbin:/usr/sbin DEBIAN_FRONTEND=noninteractive
 missing=()
-has() { ldconfig -p 2>/dev/null | grep -qF "$1"; }
+known=$(ldconfig -p 2>/dev/null || true) # whole: grep -q on the pipe would end it early, which pipefail takes for a failure
+has() { [[ $known == *"$1"* ]]; }
 has libopenblas.so.0 || missing+=(libopenblas0-pthread)
 has libturbojpeg.so.0 || missing+=(libturbojpeg0)
 [ ${#missing[@]} = 0 ] && exit 0
