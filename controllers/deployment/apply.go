@@ -125,7 +125,9 @@ func (r *Reconciler) applyChild(ctx context.Context, object *v1alpha1.AirCacheDe
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(applied.Object, c.answer); err != nil {
 		return false, fmt.Errorf("reading the applied %s: %w", c, err)
 	}
-	r.announce(object, c, manifest)
+	if c.live != nil {
+		r.announce(object, c, manifest)
+	}
 	return true, nil
 }
 
@@ -148,7 +150,7 @@ func (r *Reconciler) announce(object *v1alpha1.AirCacheDeployment, c child, mani
 		r.Events.Eventf(object, c.answer, corev1.EventTypeNormal, reason, "Apply", format, c)
 	}
 	switch {
-	case c.live == nil, manifest.GetKind() == "ControllerRevision":
+	case manifest.GetKind() == "ControllerRevision":
 	case startsInPlace(object, c):
 		say(v1alpha1.EventRollingInPlace, "%s has no room for one more pod; its pods are replaced one by one in place")
 	case c.live.GetAnnotations()[render.HashAnnotation] == manifest.GetAnnotations()[render.HashAnnotation]:

@@ -139,7 +139,7 @@ var _ = Describe("the running controller", func() {
 				notes = append(notes, e.Note)
 			}
 			return notes
-		}).Should(ContainElements(HaveSuffix("Deployment docs-cpu, Deployment docs-gpu"), HavePrefix("pool cpu: retention 100% -> 50%")))
+		}).Should(ContainElements("created ConfigMap docs-tuning, Service docs, PodDisruptionBudget docs-pods, NetworkPolicy docs-pods, Deployment docs-cpu, Deployment docs-gpu", HavePrefix("pool cpu: retention 100% -> 50%")))
 
 		By("resting")
 		rest := func() []string {

@@ -102,10 +102,7 @@ func mayBeSpot(pool render.Pool) bool {
 }
 
 // wasDisrupted tells whether a pod was put off its node, as happens when a spot node is taken back: drained, tainted, shut down, gone.
-func wasDisrupted(pod *corev1.Pod) bool {
-	c := podCondition(pod, corev1.DisruptionTarget)
-	return c != nil && c.Status == corev1.ConditionTrue
-}
+func wasDisrupted(pod *corev1.Pod) bool { return isTrue(pod, corev1.DisruptionTarget) }
 
 func holdOf(p v1alpha1.PoolPlacement) placement.Hold {
 	h := placement.Hold{Held: p.HeldReplicas != nil, Replicas: ptr.Deref(p.HeldReplicas, 0), Probing: p.Probing}

@@ -37,7 +37,7 @@ func summarize(pods []corev1.Pod, pool, template string, model *v1alpha1.ModelSp
 			continue
 		}
 		s.running++
-		if c := podCondition(pod, corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+		if isTrue(pod, corev1.PodReady) {
 			s.ready++
 		}
 		if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
@@ -170,6 +170,11 @@ func podCondition(pod *corev1.Pod, t corev1.PodConditionType) *corev1.PodConditi
 		}
 	}
 	return nil
+}
+
+func isTrue(pod *corev1.Pod, t corev1.PodConditionType) bool {
+	c := podCondition(pod, t)
+	return c != nil && c.Status == corev1.ConditionTrue
 }
 
 // trimPod keeps of a pod what the operator reads: there may be thousands, and most of a pod is its spec.

@@ -183,10 +183,13 @@ func TestPodsShareTheirBounds(t *testing.T) {
 	if same := b.share([]float64{1, 2}); &same[0] != &own[0] {
 		t.Error("equal bounds are kept twice")
 	}
+	b.share(make([]float64, maxBounds+1))
+	if len(b.lists) != 1 {
+		t.Error("a list that no pod should have is kept")
+	}
 	for i := range 2 * maxBoundLists {
 		b.share([]float64{float64(i)})
 	}
-	b.share(make([]float64, maxBounds+1))
 	if len(b.lists) != maxBoundLists {
 		t.Errorf("%d lists are kept, %d are allowed", len(b.lists), maxBoundLists)
 	}

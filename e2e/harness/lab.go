@@ -75,6 +75,21 @@ func (Lab) CutOff(ctx context.Context, pod *corev1.Pod) (restore func(context.Co
 	}, nil
 }
 
+// TuningFile is what the kubelet has mounted into a runtime pod as its --tuning-file.
+func (Lab) TuningFile(pod *corev1.Pod) (string, error) {
+	pid, err := processWith("--pod-uid=" + string(pod.UID))
+	if err != nil {
+		return "", fmt.Errorf("reading the tuning file of pod %s: %w", pod.Name, err)
+	}
+	for _, arg := range pod.Spec.Containers[0].Args {
+		if file, found := strings.CutPrefix(arg, "--tuning-file="); found {
+			content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "root", file))
+			return string(content), err
+		}
+	}
+	return "", fmt.Errorf("pod %s has no --tuning-file", pod.Name)
+}
+
 // Freeze stops a component of the control plane without ending it: its connections stay open and nobody answers.
 func (Lab) Freeze(component string) (thaw func() error, err error) {
 	pid, err := processNamed(component)
